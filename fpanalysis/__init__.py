@@ -1,0 +1,1 @@
+"""Reproducible period reports for a population and family-planning office."""

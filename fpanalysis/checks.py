@@ -1,0 +1,155 @@
+"""Rules across fields and files: what is well formed and still cannot be right, or came late, or was repaired.
+
+Faults stop a run (`ingest`); findings do not: each becomes a result row `check/<rule>` with the number of cases and a
+remark that names file and row, so that the report can print it and the office can act on it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from .ingest import Delivery
+from .periods import Period
+from .results import combine, note, rows
+
+__all__ = ["RULES", "deliveries", "repairs", "run_rules"]
+
+
+def run_rules(
+    frames: Mapping[str, pd.DataFrame], *, period: Period, county: str, townships: Sequence[str], as_of: dt.date
+) -> pd.DataFrame:
+    """Return the findings of every rule as result rows: `check/<rule>`, cases, a remark with file and row.
+
+    `frames` are ingest's tidy frames by kind. A rule without cases gives one county row with count 0, so that the
+    report can say what was looked at.
+    """
+    context = {"period": period, "townships": townships, "as_of": as_of}
+    return combine([_as_rows(name, rule(frames, **context), period.key, county) for name, rule in RULES.items()])
+
+
+def deliveries(
+    received: Sequence[Delivery], *, period: Period, county: str, deadlines: Mapping[str, int], as_of: dt.date
+) -> pd.DataFrame:
+    """Return what arrived late or was replaced: result rows `check/late_delivery` and `check/replaced_delivery`.
+
+    A file is late when it came after the period's end, later than `deadlines[kind]` of the month after it.
+    """
+    late = []
+    for delivery in received:
+        due = _deadline(period, deadlines.get(delivery.kind))
+        if due and due < delivery.received <= as_of and delivery.used:
+            late.append(note("check.late_delivery.found", file=delivery.name, received=delivery.received, due=due))
+    replaced = [note("check.replaced_delivery.found", file=d.name) for d in received if not d.used]
+    listed = {"late_delivery": late, "replaced_delivery": replaced}
+    return combine([_listed(name, notes, period.key, county) for name, notes in listed.items()])
+
+
+def repairs(repaired: pd.DataFrame, *, period: Period, county: str) -> pd.DataFrame:
+    """Return the repairs that reading took: a result row `repair/<kind>` a file, its count the cells repaired."""
+    return rows(
+        {
+            "place": county, "period": period.key, "measure": f"repair/{row.repair}",
+            "count": row.cells, "method": "count",
+            "note": note("repair.found", file=row.file, row=row.first_row, repair=f"repair.{row.repair}"),
+        }
+        for row in repaired.itertuples()
+    )  # fmt: skip
+
+
+def _deadline(period: Period, day: int | None) -> dt.date | None:
+    if day is None:
+        return None
+    after = period.last_month + 1
+    return dt.date(after.year, after.month, min(day, after.days_in_month))
+
+
+def _listed(name: str, notes: Sequence[str], period: str, county: str) -> pd.DataFrame:
+    base = {"place": county, "period": period, "measure": f"check/{name}", "method": "count"}
+    if not notes:
+        return rows([{**base, "count": 0}])
+    return rows([{**base, "count": 1, "note": remark} for remark in notes])
+
+
+def _as_rows(name: str, cases: pd.DataFrame, period: str, county: str) -> pd.DataFrame:
+    """Return one result row a place for the cases of a rule (columns place, file, row, and what its remark names)."""
+    if cases.empty:
+        return rows([{"place": county, "period": period, "measure": f"check/{name}", "count": 0, "method": "count"}])
+    records = []
+    for place, group in cases.groupby("place", sort=True):
+        first: dict[str, Any] = {str(k): v for k, v in group.iloc[0].items() if k != "place"}
+        remark = note(f"check.{name}.found", n=len(group), **{k: str(v) for k, v in first.items()})
+        records.append(
+            {
+                "place": place,
+                "period": period,
+                "measure": f"check/{name}",
+                "count": len(group),
+                "method": "count",
+                "note": remark,
+            }
+        )
+    return rows(records)
+
+
+def _registered_before_occurred(frames: Mapping[str, pd.DataFrame], **context: Any) -> pd.DataFrame:
+    births = frames["births"]
+    return births.loc[births["registered"] < births["occurred"], ["place", "file", "row"]]
+
+
+def _births_in_future(frames: Mapping[str, pd.DataFrame], *, as_of: dt.date, **context: Any) -> pd.DataFrame:
+    births, last = frames["births"], pd.Period(as_of, "M")
+    return births.loc[(births["registered"] > last) | (births["occurred"] > last), ["place", "file", "row"]]
+
+
+def _township_without_births(
+    frames: Mapping[str, pd.DataFrame], *, period: Period, townships: Sequence[str], **context: Any
+) -> pd.DataFrame:
+    """Months of the period for which a township that delivers births has registered none at all."""
+    births = frames["births"]
+    if births.empty:
+        return pd.DataFrame(columns=["place", "file", "row", "month"])
+    months = [m for m in period.months if m <= births["registered"].max()]
+    have = set(zip(births["place"], births["registered"], strict=True))
+    missing = [(p, "", 0, str(m)) for p in townships for m in months if (p, m) not in have]
+    return pd.DataFrame(missing, columns=["place", "file", "row", "month"])
+
+
+def _exit_before_start(frames: Mapping[str, pd.DataFrame], **context: Any) -> pd.DataFrame:
+    roll = frames["roll"]
+    return roll.loc[roll["exit"] < roll["start"], ["place", "file", "row"]]
+
+
+def _exit_without_reason(frames: Mapping[str, pd.DataFrame], *, period: Period, **context: Any) -> pd.DataFrame:
+    roll = frames["roll"]
+    inside = roll["exit"].between(pd.Timestamp(period.start), pd.Timestamp(period.end))
+    return roll.loc[inside & (roll["reason"] == ""), ["place", "file", "row"]]
+
+
+def _check_character(kind: str) -> Callable[..., pd.DataFrame]:
+    def failing(frames: Mapping[str, pd.DataFrame], **context: Any) -> pd.DataFrame:
+        frame = frames[kind]
+        return frame.loc[~frame["person_valid"].astype(bool), ["place", "file", "row"]]
+
+    return failing
+
+
+def _more_on_time_than_done(frames: Mapping[str, pd.DataFrame], **context: Any) -> pd.DataFrame:
+    done = frames["registrations"]
+    return done.loc[done["on_time"] > done["count"], ["place", "file", "row"]]
+
+
+RULES: Mapping[str, Callable[..., pd.DataFrame]] = {
+    "registered_before_occurred": _registered_before_occurred,
+    "births_in_future": _births_in_future,
+    "township_without_births": _township_without_births,
+    "exit_before_start": _exit_before_start,
+    "exit_without_reason": _exit_without_reason,
+    "roll_check_character": _check_character("roll"),
+    "payment_check_character": _check_character("payments"),
+    "more_on_time_than_done": _more_on_time_than_done,
+}
+"""Every rule: tidy frames in, its cases out as rows with place, file and row."""

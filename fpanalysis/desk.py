@@ -1,0 +1,141 @@
+"""The analyst's desk: what a notebook opens at its start, and where it keeps what it found.
+
+    desk = open_desk(place, period, lang, as_of)
+    found = sex_ratio(desk.data["births"], ...)
+    desk.keep(found, "03_sex_ratio")
+
+Notebooks 01-05 keep result tables; 06 reads them (`desk.kept()`) and works nothing out. A kept table carries the
+fingerprint of everything that made it; when 06 finds one missing or out of date, it runs that notebook first.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from . import releases, results, wording
+from .errors import ParamsError
+from .execute import run_notebook
+from .ingest import Data, Delivery, find_deliveries, read_files
+from .params import Params, load_params
+from .paths import Home, find_home
+from .periods import Period
+
+__all__ = ["KEEPERS", "REPORT", "Desk", "open_desk", "read_data"]
+
+KEEPERS = ("01_check_data", "02_births", "03_sex_ratio", "04_subsidies", "05_services")
+"""Notebooks that keep results, in the order of a run."""
+
+REPORT = "06_report"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Everything a notebook needs about one period of one place."""
+
+    params: Params
+    period: Period
+    lang: str
+    as_of: dt.date
+    data: Data
+    home: Home
+
+    @property
+    def place(self) -> str:
+        """Return the key of the county."""
+        return self.params.place
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Return the words for keys that params name (places, programmes) in the desk's language."""
+        programmes = {key: p.zh if self.lang == "zh" else p.en for key, p in self.params.programmes.items()}
+        return {**self.params.place_names(self.lang), **programmes}
+
+    def title(self) -> str:
+        """Return place, period and its calendar in words, in the desk's language."""
+        name = self.names[self.place]
+        return wording.text("desk.title", self.lang, name=name, period=wording.period_label(self.period, self.lang))
+
+    def keep(self, found: pd.DataFrame, name: str) -> None:
+        """Keep the result table of a notebook for the report."""
+        folder = self.home.work(self.place, self.period.key)
+        folder.mkdir(parents=True, exist_ok=True)
+        results.write(found, folder / f"{name}.csv")
+        (folder / f"{name}.made_from").write_text(self._made_from(name), "utf-8", newline="\n")
+
+    def kept(self) -> pd.DataFrame:
+        """Return all kept results of this period as one table; runs the notebooks whose results are missing or old."""
+        for name in KEEPERS:
+            if not self._is_fresh(name):
+                self._run(name)
+        folder = self.home.work(self.place, self.period.key)
+        return results.combine([results.read(folder / f"{name}.csv") for name in KEEPERS])
+
+    def _is_fresh(self, name: str) -> bool:
+        made_from = self.home.work(self.place, self.period.key) / f"{name}.made_from"
+        return made_from.is_file() and made_from.read_text("utf-8") == self._made_from(name)
+
+    def _made_from(self, name: str) -> str:
+        made_from = releases.inputs(
+            self.home, self.place, self.data.deliveries, [self.home.notebooks / f"{name}.ipynb"]
+        )
+        return releases.fingerprint(made_from, period=self.period.key, as_of=self.as_of.isoformat())
+
+    def _run(self, name: str) -> None:
+        folder = self.home.work(self.place, self.period.key)
+        parameters = {"place": self.place, "period": self.period.key, "as_of": self.as_of.isoformat()}
+        run_notebook(self.home.notebooks / f"{name}.ipynb", folder / f"{name}.ipynb", parameters)
+
+
+def open_desk(place: str, period: str, lang: str = "zh", as_of: str = "", home: Path | None = None) -> Desk:
+    """Return the desk of one period of one place: checked params, period, and the raw data read.
+
+    `as_of` ("2018-07-20"; "" means everything received) leaves out what came later. Raises ParamsError or DataError
+    with a sentence that names what is wrong.
+    """
+    found = Home(home) if home else find_home()
+    params = load_params(place, found.params)
+    when = params.period(period)
+    deliveries = find_deliveries(found.raw / place, _day(as_of))
+    if not deliveries:
+        raise ParamsError(
+            f"nothing was received by {as_of} in data/raw/{place}/" if as_of else f"data/raw/{place}/ is empty"
+        )
+    data = read_data(params, deliveries)
+    _check_period(when, data, place)
+    return Desk(
+        params, when, wording.checked_lang(lang), _day(as_of) or max(d.received for d in deliveries), data, found
+    )
+
+
+def read_data(params: Params, deliveries: list[Delivery]) -> Data:
+    """Return the deliveries of a place read by its params."""
+    return read_files(
+        deliveries,
+        files=params.files,
+        places=params.spellings,
+        programmes=params.programme_spellings,
+        county=params.place,
+        calendar=params.calendar,
+    )
+
+
+def _day(text: str) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(text) if text else None
+    except ValueError:
+        raise ParamsError(f"as_of is {text!r}, expected a date such as 2018-07-20") from None
+
+
+def _check_period(period: Period, data: Data, place: str) -> None:
+    """Refuse a period that the data do not reach, with the months they cover."""
+    births = data["births"]
+    months = births["registered"] if len(births) else data["registrations"]["month"]
+    if (len(months) and not months.min() <= period.last_month) or (len(months) and period.first_month > months.max()):
+        raise ParamsError(
+            f"period {period.key} of {place} ({period.first_month} to {period.last_month}) lies outside the data, "
+            f"which cover {months.min()} to {months.max()}"
+        )

@@ -1,0 +1,97 @@
+"""Every error a user can cause, as one family that reads as a sentence.
+
+A refusal names the place (file, row as Excel shows it, key), the value found, what was expected and the likely
+fix, and where a name was misspelt, the nearest known one. `exit_code` is what the command line returns.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+__all__ = [
+    "DataError",
+    "Fault",
+    "FpError",
+    "NotebookError",
+    "ParamsError",
+    "PublishError",
+    "did_you_mean",
+]
+
+SHOWN_FAULTS = 50
+
+
+class FpError(Exception):
+    """Return to the user: one clear sentence, and exit code 2 (the input is wrong, the program is not)."""
+
+    exit_code = 2
+
+
+class ParamsError(FpError):
+    """A parameter, place or period that is unknown, missing or of the wrong form."""
+
+
+class PublishError(FpError):
+    """A report that may not be published as it stands; says which notebook, cell and remedy."""
+
+    exit_code = 1
+
+
+class NotebookError(FpError):
+    """A notebook that failed while running; says which notebook, cell and why."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """Return one thing wrong in one file.
+
+    `row` is the number Excel shows at the left (1 = first line of the file; 0 = the file as a whole),
+    `column` the heading as it stands in the file. `value` never holds a personal datum: readers mask those.
+    """
+
+    file: str
+    row: int
+    column: str
+    value: str
+    expected: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        where = self.file + (f", row {self.row}" if self.row else "")
+        where += f", column {self.column}" if self.column else ""
+        found = f"found {self.value!r}, " if self.value else ""
+        return f"{where}: {found}expected {self.expected}" + (f" ({self.fix})" if self.fix else "")
+
+
+class DataError(FpError):
+    """All faults of the raw files in one go."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults: Sequence[Fault] = sorted(faults)
+        super().__init__(_listing(self.faults))
+
+
+def _listing(faults: Sequence[Fault]) -> str:
+    files = len({f.file for f in faults})
+    head = f"{len(faults)} fault{'s' * (len(faults) != 1)} in {files} file{'s' * (files != 1)}:"
+    lines = [f"  {fault}" for fault in faults[:SHOWN_FAULTS]]
+    if len(faults) > SHOWN_FAULTS:
+        lines.append(f"  ... and {len(faults) - SHOWN_FAULTS} more of the same files")
+    return "\n".join([head, *lines])
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'x'?" for the nearest known name, else a list of the known ones.
+
+    >>> did_you_mean("renqui", ["renqiu", "demo"])
+    "; did you mean 'renqiu'?"
+    """
+    names = sorted({str(name) for name in known})
+    near = difflib.get_close_matches(str(word), names, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known: {', '.join(names)}" if names else ""

@@ -1,0 +1,72 @@
+"""Run one notebook through papermill, and tell the truth about how it ended.
+
+papermill 2.7.0 only warns about a misspelt parameter and finishes with the default, and records a notebook whose
+kernel was killed as completed. So undeclared parameters are refused before the start, and after the end every code
+cell must have run.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import NotebookError, ParamsError, did_you_mean
+
+__all__ = ["declared_parameters", "run_notebook"]
+
+
+def declared_parameters(notebook: Path) -> tuple[str, ...]:
+    """Return the names assigned in the cell tagged `parameters`. Raises ParamsError when there is no such cell."""
+    import ast
+
+    import nbformat
+
+    cells = [c for c in nbformat.read(notebook, as_version=4).cells if "parameters" in c.metadata.get("tags", ())]
+    if not cells:
+        raise ParamsError(f"notebook {notebook.name} has no cell tagged 'parameters'")
+    return tuple(node.targets[0].id for node in ast.parse(cells[0].source).body if isinstance(node, ast.Assign))
+
+
+def run_notebook(source: Path, target: Path, parameters: Mapping[str, str]) -> None:
+    """Execute a notebook with parameters and write the executed copy to `target`.
+
+    Raises ParamsError for a parameter that the notebook does not declare, NotebookError (naming notebook, cell and
+    cause) when a cell fails or the kernel dies.
+    """
+    for name in parameters:
+        known = declared_parameters(source)
+        if name not in known:
+            raise ParamsError(f"notebook {source.name} has no parameter {name!r}{did_you_mean(name, known)}")
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            done = papermill.execute_notebook(
+                str(source),
+                str(target),
+                dict(parameters),
+                progress_bar=False,
+                cwd=str(source.parent),
+                kernel_name="python3",
+            )
+    except papermill.PapermillExecutionError as error:
+        raise NotebookError(
+            f"notebook {source.name}, cell {error.cell_index + 1}: {error.ename}: {error.evalue}"
+        ) from None
+    except DeadKernelError:
+        raise NotebookError(f"notebook {source.name}: the kernel died (killed, or out of memory)") from None
+    _check_completed(done, source.name)
+
+
+def _check_completed(notebook: Any, name: str) -> None:
+    """Raise NotebookError for the first code cell that never ran, and number the injected cell's id (it is random)."""
+    for number, cell in enumerate(notebook.cells, start=1):
+        if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
+            raise NotebookError(f"notebook {name}, cell {number}: never ran; the kernel died or was stopped before it")

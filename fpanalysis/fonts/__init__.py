@@ -1,0 +1,1 @@
+"""The bundled typeface FPA Sans, its licence and the script that makes it; read through `typeface`."""

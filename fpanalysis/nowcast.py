@@ -1,0 +1,290 @@
+"""Late registration: births on the occurrence and the reporting basis, and the share that is registered by now.
+
+A birth is counted in the month it occurred or in the month it was registered, and the two agree exactly:
+*births reported = births that occurred + carried in - not yet registered*, for every place, order and sex.
+The latest months are incomplete; how incomplete is estimated from how fast earlier months filled up (chain
+ladder on the triangle of occurrence month by delay). Its uncertainty is Mack's, free of any distribution: it is
+read off the spread of the months' own development, so over-dispersion and negative corrections are allowed.
+
+References: Mack, ASTIN Bulletin 23 (1993) 213 (chain ladder and its error); England and Verrall, British
+Actuarial Journal 8 (2002) 443; Lawless, Canadian Journal of Statistics 22 (1994) 15 (reporting delays).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats as distributions
+
+from . import results
+
+__all__ = ["bases", "completed", "completeness"]
+
+MAX_DELAY = 24
+"""Months after which births are taken as registered, unless told otherwise."""
+BASES = ("births", "births_reported", "births_carried_in", "births_unregistered")
+PARTS = ("", "order", "sex", "order/sex")
+
+
+@dataclass(frozen=True)
+class _Development:
+    """How registration fills up with age: for each delay the share registered by then, the relative variance of
+    the later growth (process and estimate, of the births so far) and the degrees of freedom behind it."""
+
+    share: NDArray[np.float64]
+    process: NDArray[np.float64]
+    estimate: NDArray[np.float64]
+    freedom: NDArray[np.float64]
+    known: bool
+
+
+def bases(
+    births: pd.DataFrame,
+    *,
+    months: pd.PeriodIndex,
+    period: str,
+    county: str,
+    known_until: pd.Period | None = None,
+) -> pd.DataFrame:
+    """Return births on both bases for the county and each township, by order, sex and both.
+
+    Rows `births` (occurred in `months`, known by `known_until`), `births_reported` (registered in `months`),
+    `births_carried_in` (registered in `months`, occurred outside them) and `births_unregistered` (occurred in
+    `months`, registered outside them), each also as /orderN, /male, /orderN/male ... Exactly:
+    reported = births + carried in - unregistered. `known_until`: last month of registration that is known, by
+    default the last in the frame. Orders and sexes are those of the whole frame, so that every row has its peers.
+    """
+    known = births if known_until is None else births[births["registered"] <= known_until]
+    occurred, registered = known["occurred"].isin(months), known["registered"].isin(months)
+    cells = known[["place", "order", "sex"]].assign(
+        births=known["count"] * occurred,
+        births_reported=known["count"] * registered,
+        births_carried_in=known["count"] * (registered & ~occurred),
+        births_unregistered=known["count"] * (occurred & ~registered),
+    )
+    cells = pd.concat([cells.assign(place=county), cells[cells["place"] != county]])
+    grid = _grid(births, county)
+    last = known["registered"].max() if known_until is None and len(known) else known_until
+    tables = [_base(_summed(cells, part, grid), part, period, last) for part in PARTS]
+    return results.combine(tables)
+
+
+def completeness(
+    births: pd.DataFrame,
+    *,
+    months: pd.PeriodIndex,
+    county: str,
+    at: pd.Period,
+    max_delay: int = MAX_DELAY,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Return rows `births_completeness` and `births_corrected` of the county, one a month (period = the month).
+
+    Completeness is the share of the month's births that is registered by the end of `at`; count = births so far,
+    total = births expected in the end. Corrected births are that total with its interval. Intervals: t on the
+    log of what is still missing, from Mack's error. Where no birth was ever registered after its month, the share
+    is 1 with a note and no interval. Months after `at` are left out.
+    """
+    triangle = _triangle(births, at, max_delay)
+    growth = _development(triangle)
+    wanted = months[months <= at]
+    so_far = _so_far(births, at).groupby("occurred")["count"].sum().reindex(wanted, fill_value=0)
+    table = _shares(wanted, so_far.to_numpy(dtype="float64"), growth, at, level)
+    method = f"chain_ladder-{100 * level:g}"
+    return results.combine(
+        [_completeness_rows(table, county, method, growth.known), _corrected_rows(table, county, method, growth.known)]
+    )
+
+
+def completed(
+    births: pd.DataFrame,
+    *,
+    at: pd.Period,
+    county: str,
+    townships: bool = False,
+    max_delay: int = MAX_DELAY,
+) -> pd.DataFrame:
+    """Return monthly births for the forecast: columns place, month, births, share, share_sd, completed.
+
+    `births` is the count registered by the end of `at`, `share` the share of the month's births that this is,
+    with its standard deviation, `completed` their quotient (NaN where the share is 0). Months from the first month
+    of registration to `at`, without those in which the county has no row at all. The county's shares serve its
+    townships too (their own delays are too few births to tell apart); with `townships` their rows follow.
+    """
+    known = _so_far(births, at)
+    months = pd.PeriodIndex(sorted(known["occurred"].unique()), freq="M")
+    months = months[months >= known["registered"].min()] if len(known) else months
+    cells = pd.concat([known.assign(place=county), known[known["place"] != county]]) if townships else known.assign(place=county)
+    counts = cells.pivot_table(index="place", columns="occurred", values="count", aggfunc="sum", fill_value=0)
+    counts = counts.reindex(columns=months, fill_value=0)
+    growth = _development(_triangle(births, at, max_delay))
+    places = [county, *sorted(set(counts.index) - {county})] if len(counts) else []
+    frames = [_completed(place, months, counts.loc[place].to_numpy(dtype="float64"), growth, at) for place in places]
+    columns = ["place", "month", "births", "share", "share_sd", "completed"]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+
+
+def _grid(births: pd.DataFrame, county: str) -> dict[str, list]:
+    places = [county, *sorted(set(births["place"]) - {county})]
+    orders = sorted({1, 2, 3} | set(births["order"]))
+    return {"place": places, "order": orders, "sex": sorted({"male", "female"} | set(births["sex"]))}
+
+
+def _summed(cells: pd.DataFrame, part: str, grid: dict[str, list]) -> pd.DataFrame:
+    keys = ["place", *(key for key in part.split("/") if key)]
+    index = pd.MultiIndex.from_product([grid[key] for key in keys], names=keys)
+    summed = cells.groupby(keys)[list(BASES)].sum()
+    summed.index = pd.MultiIndex.from_arrays([summed.index.get_level_values(key) for key in keys], names=keys)
+    return summed.reindex(index, fill_value=0).reset_index()
+
+
+def _base(summed: pd.DataFrame, part: str, period: str, last: pd.Period | None) -> pd.DataFrame:
+    suffix = pd.Series("", index=summed.index)
+    if "order" in part:
+        suffix += "/order" + summed["order"].astype(str)
+    if "sex" in part:
+        suffix += "/" + summed["sex"]
+    frames = []
+    for base in BASES:
+        basis = {"births": "by_occurrence", "births_reported": "by_registration"}.get(base, "by_both")
+        frame = pd.DataFrame({"place": summed["place"], "period": period, "measure": base + suffix})
+        frame = frame.assign(count=summed[base], method=basis, note="")
+        if base == "births_unregistered" and last is not None:
+            frame["note"] = results.note("note.births.known_until", month=str(last))
+        frames.append(frame)
+    return results.rows(pd.concat(frames, ignore_index=True))
+
+
+def _so_far(births: pd.DataFrame, at: pd.Period) -> pd.DataFrame:
+    return births[(births["registered"] <= at) & (births["occurred"] <= at)]
+
+
+def _delay(later: pd.Series, earlier: pd.Series) -> NDArray[np.int64]:
+    """Return the months from one column of months to another."""
+    return (later.array.asi8 - earlier.array.asi8).astype("int64")
+
+
+def _triangle(births: pd.DataFrame, at: pd.Period, max_delay: int) -> NDArray[np.float64]:
+    """Return cumulative births by occurrence month (rows) and delay (columns), NaN where not yet known.
+
+    Only months since registration began count: of earlier ones the file holds the late registrations alone.
+    """
+    known = _so_far(births, at)
+    if not len(known):
+        return np.empty((0, max_delay + 1))
+    first = known["registered"].min()
+    known = known[known["occurred"] >= first]
+    rows = _delay(known["occurred"], pd.Series(pd.PeriodIndex([first] * len(known))))
+    columns = np.clip(_delay(known["registered"], known["occurred"]), 0, max_delay)
+    cohorts = (at - first).n + 1
+    counts = np.zeros((cohorts, max_delay + 1))
+    np.add.at(counts, (rows, columns), known["count"].to_numpy(dtype="float64"))
+    total = counts.cumsum(axis=1)
+    age = np.arange(cohorts)[::-1, None]
+    return np.where(np.arange(max_delay + 1)[None, :] <= age, total, np.nan)
+
+
+def _development(triangle: NDArray[np.float64]) -> _Development:
+    """Return how births fill up with age, by chain ladder with Mack's variances.
+
+    A step of age needs three months that made it, with births in them; later ones are taken to be complete.
+    """
+    ages = triangle.shape[1]
+    steps = [_step(triangle[:, age], triangle[:, age + 1]) for age in range(ages - 1)]
+    factor, spread, base, freedom = (np.array(column) for column in zip(*steps, strict=True))
+    later = np.cumprod(factor[::-1])[::-1]
+    share = np.append(np.divide(1.0, later, out=np.zeros_like(later), where=np.isfinite(later)), 1.0)
+    grown = np.cumprod(np.append(1.0, np.where(np.isfinite(factor), factor, 1.0)))[:-1]
+    rate = np.where(np.isfinite(factor), spread / factor**2, 0.0)
+    process, estimate = np.zeros(ages), np.zeros(ages)
+    for age in range(ages - 1):
+        process[age] = (rate[age:] / (grown[age:] / grown[age])).sum()
+        estimate[age] = np.divide(rate[age:], base[age:], out=np.zeros_like(rate[age:]), where=base[age:] > 0).sum()
+    known = bool(np.nansum(np.abs(np.diff(triangle, axis=1))) > 0)
+    return _Development(share, process, estimate, np.append(freedom, 1.0), known)
+
+
+def _step(now: NDArray[np.float64], then: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Return factor, Mack's variance, births behind it and degrees of freedom for one step of age."""
+    made = ~np.isnan(then)
+    if made.sum() < 3:
+        return 1.0, 0.0, 0.0, 1.0
+    now, then = now[made], then[made]
+    base, freedom = now.sum(), float(made.sum() - 1)
+    if base <= 0:
+        return (np.inf if then.sum() > 0 else 1.0), 0.0, 0.0, freedom
+    factor = then.sum() / base
+    positive = now > 0
+    spread = ((then - factor * now)[positive] ** 2 / now[positive]).sum() / freedom
+    return (factor if factor > 0 else 1.0), spread, base, freedom
+
+
+def _shares(
+    months: pd.PeriodIndex, so_far: NDArray[np.float64], growth: _Development, at: pd.Period, level: float
+) -> pd.DataFrame:
+    """Return births so far, share with interval, and births in the end with interval, by month."""
+    age = np.clip([(at - month).n for month in months], 0, len(growth.share) - 1).astype(int)
+    share = np.where(growth.share[age] > 0, growth.share[age], np.nan)
+    relative = _relative_sd(so_far, growth, age)
+    quantile = distributions.t.ppf(0.5 + level / 2, growth.freedom[age])
+    growth_lower, growth_upper = _growth_interval(1 / share - 1, relative / share, quantile)
+    table = pd.DataFrame({"period": months.astype(str), "so_far": so_far, "share": share, "whole": so_far / share})
+    return table.assign(
+        lower=1 / (1 + growth_upper), upper=1 / (1 + growth_lower),
+        whole_lower=so_far * (1 + growth_lower), whole_upper=so_far * (1 + growth_upper),
+    )  # fmt: skip
+
+
+def _relative_sd(so_far: NDArray[np.float64], growth: _Development, age: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the standard deviation of the births in the end, relative to their number (Mack 1993, theorem 3)."""
+    births = np.where(so_far > 0, so_far, np.nan)
+    return np.sqrt(growth.process[age] / births + growth.estimate[age])
+
+
+def _growth_interval(
+    missing: NDArray[np.float64], sd: NDArray[np.float64], quantile: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return bounds of (births in the end / births so far - 1): lognormal where births are missing, else normal.
+
+    The lognormal keeps the share below 1; where corrections outweigh late births (missing <= 0) it may exceed 1.
+    """
+    positive = np.where(missing > 0, missing, np.nan)
+    log_sd = np.sqrt(np.log1p((sd / positive) ** 2))
+    lower = np.where(missing > 0, positive * np.exp(-quantile * log_sd), missing - quantile * sd)
+    return lower, np.where(missing > 0, positive * np.exp(quantile * log_sd), missing + quantile * sd)
+
+
+def _completeness_rows(table: pd.DataFrame, county: str, method: str, known: bool) -> pd.DataFrame:
+    frame = table.rename(columns={"so_far": "count", "whole": "total", "share": "value"})
+    return _month_rows(frame, county, "births_completeness", method, known)
+
+
+def _corrected_rows(table: pd.DataFrame, county: str, method: str, known: bool) -> pd.DataFrame:
+    frame = table.drop(columns=["lower", "upper", "share"])
+    frame = frame.rename(
+        columns={"so_far": "count", "whole": "value", "whole_lower": "lower", "whole_upper": "upper"}
+    )
+    return _month_rows(frame, county, "births_corrected", method, known)
+
+
+def _month_rows(frame: pd.DataFrame, county: str, measure: str, method: str, known: bool) -> pd.DataFrame:
+    frame = frame.assign(place=county, measure=measure, method=method, note="")
+    if not known:
+        note = results.note("note.nowcast.no_delay")
+        frame = frame.assign(lower=np.nan, upper=np.nan, method="by_registration", note=note)
+    frame.loc[frame["value"].isna(), "note"] = results.note("note.nowcast.unknown_share")
+    return results.rows(frame.reindex(columns=list(results.COLUMNS)))
+
+
+def _completed(
+    place: str, months: pd.PeriodIndex, so_far: NDArray[np.float64], growth: _Development, at: pd.Period
+) -> pd.DataFrame:
+    age = np.clip([(at - month).n for month in months], 0, len(growth.share) - 1).astype(int)
+    share = growth.share[age]
+    relative = np.nan_to_num(_relative_sd(so_far, growth, age), nan=0.0)
+    whole = np.divide(so_far, share, out=np.full(len(share), np.nan), where=share > 0)
+    frame = pd.DataFrame({"place": place, "month": months, "births": so_far.astype("int64"), "share": share})
+    return frame.assign(share_sd=share * relative, completed=whole)

@@ -1,0 +1,207 @@
+"""One YAML file a place, as a frozen, checked object: nothing else differs between places.
+
+Unknown keys are errors with the nearest known name; all faults of the file are reported at once. An object of
+params is seen by notebooks and `pipeline` only; functions take the values they need as named arguments.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .contracts import CONTRACTS
+from .errors import ParamsError, did_you_mean
+from .ingest import KINDS
+from .periods import Period, parse_period
+
+__all__ = ["FileNames", "Params", "load_params", "places"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Name(_Frozen):
+    """A name in both languages."""
+
+    zh: str
+    en: str
+
+
+class Township(_Frozen):
+    """A township or sub-district: its name as in the files, its English name, other spellings that files use."""
+
+    name: str
+    en: str
+    also: tuple[str, ...] = ()
+
+
+class FileNames(_Frozen):
+    """How the office writes one kind of file: heading of each contract column, spellings of values, units."""
+
+    columns: Mapping[str, str] = {}
+    values: Mapping[str, Mapping[str, Any]] = {}
+    units: Mapping[str, Literal["元", "万元"]] = {}
+
+
+class Rate(_Frozen):
+    """An amount in yuan, from when it is in force, and where that is laid down."""
+
+    effective: dt.date
+    amount: float = Field(gt=0)
+    source: str
+
+
+class Programme(_Frozen):
+    """A subsidy programme: spellings in files, unit of its rate, calendar months it is due in, days of grace."""
+
+    zh: str
+    en: str
+    also: tuple[str, ...] = ()
+    unit: Literal["month", "year", "once"]
+    pays: tuple[Annotated[int, Field(ge=1, le=12)], ...] = ()
+    grace_days: int = Field(default=0, ge=0)
+    rates: tuple[Rate, ...] = Field(min_length=1)
+
+
+class SexRatio(_Frozen):
+    """Reference and band of the sex ratio at birth (boys per 100 girls) with their source, level and error rate."""
+
+    reference: float = Field(default=106.3, gt=90, lt=120)
+    band: tuple[float, float] = (103.0, 107.0)
+    level: float = Field(default=0.95, gt=0.5, lt=1)
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    test: Literal["midp", "exact"] = "midp"
+    source: Name = Name(
+        zh="Chao、Gerland、Cook、Alkema，PNAS 2019（东亚参考值）",
+        en="Chao, Gerland, Cook, Alkema, PNAS 2019 (East Asia)",
+    )
+
+
+class Params(_Frozen):
+    """Everything that is particular to one place."""
+
+    place: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
+    name: Name
+    office: Name
+    synthetic: bool = False
+    calendar: Literal["calendar", "statistical"] = "calendar"
+    townships: tuple[Township, ...] = ()
+    files: Mapping[str, FileNames]
+    programmes: Mapping[str, Programme] = {}
+    deadlines: Mapping[str, int] = {}
+    sex_ratio: SexRatio = SexRatio()
+    forecast_months: int = Field(default=18, ge=1, le=24)
+    smallest_count: int = Field(default=3, ge=0)
+    usual_mix: tuple[float, float] = (0.3, 2.0)
+    seed: int = 20180630
+    fonts: str = ""
+
+    @model_validator(mode="after")
+    def _known_names(self) -> Params:
+        for kind, names in self.files.items():
+            _known(f"files: {kind}", kind, KINDS)
+            for column in [*names.columns, *names.values, *names.units] if kind in CONTRACTS else []:
+                _known(f"files: {kind}: {column}", column, CONTRACTS[kind].columns)
+        for kind in self.deadlines:
+            _known(f"deadlines: {kind}", kind, KINDS)
+        return self
+
+    def period(self, text: str) -> Period:
+        """Return the period a word names, in this place's calendar unless the word says otherwise."""
+        return parse_period(text, self.calendar)
+
+    @property
+    def spellings(self) -> Mapping[str, str]:
+        """Return every accepted spelling of a place and the key it stands for (county first)."""
+        county = dict.fromkeys((self.place, self.name.zh, self.name.en, "全市", "全县"), self.place)
+        return county | {s: t.name for t in self.townships for s in (t.name, t.en, *t.also)}
+
+    @property
+    def programme_spellings(self) -> Mapping[str, str]:
+        """Return every accepted spelling of a programme and its key."""
+        return {s: key for key, p in self.programmes.items() for s in (key, p.zh, p.en, *p.also)}
+
+    def place_names(self, lang: str) -> Mapping[str, str]:
+        """Return the name to print for each place key, the townships in the order of params, the county last."""
+        names = {t.name: t.name if lang == "zh" else t.en for t in self.townships}
+        return names | {self.place: self.name.zh if lang == "zh" else self.name.en}
+
+    def rates(self) -> pd.DataFrame:
+        """Return the programmes as rows: programme, effective, amount (fen), unit, pays (months), grace_days."""
+        records = [
+            {"programme": key, "effective": pd.Timestamp(rate.effective), "amount": round(rate.amount * 100),
+             "unit": programme.unit, "pays": programme.pays, "grace_days": programme.grace_days}
+            for key, programme in self.programmes.items() for rate in programme.rates
+        ]  # fmt: skip
+        columns = ["programme", "effective", "amount", "unit", "pays", "grace_days"]
+        return pd.DataFrame(records, columns=columns).astype({"effective": "datetime64[ns]", "amount": "int64"})
+
+
+def places(folder: Path) -> list[str]:
+    """Return the keys of all places that have a params file."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def load_params(place: str, folder: Path) -> Params:
+    """Return the checked parameters of a place. Raises ParamsError naming every fault of its file."""
+    path = folder / f"{place}.yaml"
+    if place not in places(folder):
+        raise ParamsError(f"place {place!r} has no file params/{place}.yaml{did_you_mean(place, places(folder))}")
+    try:
+        raw = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"params/{path.name} is not valid YAML in UTF-8: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict):
+        raise ParamsError(f"params/{path.name} is empty; it needs at least: place, name, office, files")
+    try:
+        found = Params.model_validate(raw)
+    except ValidationError as error:
+        raise ParamsError(_listing(path.name, error)) from None
+    if found.place != place:
+        raise ParamsError(f"params/{path.name}: place is {found.place!r}, expected {place!r}, the name of the file")
+    return found
+
+
+def _known(where: str, name: str, known: Any) -> None:
+    if name not in known:
+        raise ValueError(f"{where} does not exist{did_you_mean(name, known)}")
+
+
+def _listing(file: str, error: ValidationError) -> str:
+    lines = [_fault(file, dict(fault)) for fault in error.errors()]
+    return lines[0] if len(lines) == 1 else "\n  ".join([f"{len(lines)} faults in params/{file}:", *lines])
+
+
+def _fault(file: str, fault: Mapping[str, Any]) -> str:
+    where = ": ".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"params/{file}: {where} does not exist{did_you_mean(str(fault['loc'][-1]), _siblings(fault['loc']))}"
+    if fault["type"] == "missing":
+        return f"params/{file}: {where} is missing"
+    if fault["type"] == "value_error":
+        return f"params/{file}: {fault['ctx']['error']}"
+    return f"params/{file}: {where}: found {fault['input']!r}, expected: {fault['msg']}"
+
+
+def _siblings(loc: tuple[Any, ...]) -> list[str]:
+    """Return the keys that are known at the place of a misspelt one."""
+    model: Any = Params
+    for part in loc[:-1]:
+        field = model.model_fields.get(part) if isinstance(model, type) and issubclass(model, BaseModel) else None
+        model = _inner(field.annotation) if field else model
+    return list(model.model_fields)
+
+
+def _inner(annotation: Any) -> Any:
+    """Return the model inside `Mapping[str, Model]` or `tuple[Model, ...]`."""
+    for argument in getattr(annotation, "__args__", ()):
+        if isinstance(argument, type) and issubclass(argument, BaseModel):
+            return argument
+    return annotation

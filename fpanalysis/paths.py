@@ -1,0 +1,70 @@
+"""The only module that knows folder names.
+
+The home of a project is the folder that holds `params/` and `data/raw/`: the one named by the environment
+variable FPANALYSIS_HOME, else the nearest one above the current folder, else the one this package lies in.
+So a notebook needs no relative path, wherever it was started.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import ParamsError
+
+__all__ = ["Home", "find_home"]
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders of one project."""
+
+    root: Path
+
+    @property
+    def params(self) -> Path:
+        """Return the folder with one YAML file a place."""
+        return self.root / "params"
+
+    @property
+    def raw(self) -> Path:
+        """Return the folder with the raw files: `<place>/<received-date>/<kind>.csv`."""
+        return self.root / "data" / "raw"
+
+    @property
+    def notebooks(self) -> Path:
+        """Return the folder with the notebooks: the project's own, else those beside the package."""
+        own = self.root / "notebooks"
+        return own if own.is_dir() else Path(__file__).resolve().parent.parent / "notebooks"
+
+    @property
+    def outputs(self) -> Path:
+        """Return the folder that published releases go to."""
+        return self.root / "outputs"
+
+    def releases(self, place: str, period: str) -> Path:
+        """Return the folder with the releases of one period of one place."""
+        return self.outputs / place / period
+
+    def work(self, place: str, period: str) -> Path:
+        """Return the folder for kept results: the run's own (FPANALYSIS_WORK), else a hidden one in outputs."""
+        staged = os.environ.get("FPANALYSIS_WORK")
+        return Path(staged) if staged else self.outputs / ".work" / place / period
+
+
+def find_home(start: Path | None = None) -> Home:
+    """Return the project that the environment, the current folder or the package belongs to.
+
+    Raises ParamsError when FPANALYSIS_HOME names no project, or none is found.
+    """
+    named = os.environ.get("FPANALYSIS_HOME")
+    if named:
+        if not (Path(named) / "params").is_dir():
+            raise ParamsError(f"FPANALYSIS_HOME is {named!r}, which has no folder params/")
+        return Home(Path(named).resolve())
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents, Path(__file__).resolve().parent.parent):
+        if (folder / "params").is_dir() and (folder / "data" / "raw").is_dir():
+            return Home(folder)
+    raise ParamsError(f"no project (a folder with params/ and data/raw/) at or above {here}")

@@ -1,0 +1,132 @@
+"""One period of one place, from raw files to published report: check, run the notebooks in order, publish, release.
+
+Imports no analysis: what is computed stands in the notebooks.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from . import releases, results
+from .desk import KEEPERS, REPORT, Desk, open_desk
+from .errors import ParamsError, PublishError, did_you_mean
+from .execute import declared_parameters, run_notebook
+from .publish import FORMATS
+from .wording import LANGS
+
+__all__ = ["run_report"]
+
+Progress = Callable[[str], None]
+
+
+def run_report(
+    place: str,
+    period: str,
+    *,
+    as_of: str = "",
+    parameters: Mapping[str, str] | None = None,
+    home: Path | None = None,
+    progress: Progress = lambda step: None,
+) -> tuple[Path, bool]:
+    """Return the folder of the finished release, and whether it is new (False: nothing has changed since the last one).
+
+    `parameters` go to every notebook; `progress` hears the name of each finished step (there are `len(steps())`).
+    Raises FpError of some kind with one sentence, and leaves no half-made report in `outputs/`.
+    """
+    desk = open_desk(place, period, as_of=as_of, home=home)
+    notebooks = [desk.home.notebooks / f"{name}.ipynb" for name in (*KEEPERS, REPORT)]
+    _check_parameters(parameters or {}, notebooks)
+    progress("check")
+    made_from = releases.inputs(desk.home, place, desk.data.deliveries, notebooks)
+    mark = releases.fingerprint(made_from, period=desk.period.key, as_of=desk.as_of.isoformat(), **(parameters or {}))
+    folder = desk.home.releases(place, desk.period.key)
+    last = releases.newest(folder)
+    if last and releases.manifest_of(last).get("fingerprint") == mark:
+        return last, False
+    target = folder / f"r{int(last.name[1:]) + 1 if last else 1}"
+    with releases.staged(target, desk.home.outputs) as stage:
+        _fill(stage, desk, notebooks, parameters or {}, progress)
+        releases.write_manifest(stage, {**_about(desk, target.name), "fingerprint": mark, "inputs": made_from})
+    return target, True
+
+
+def _about(desk: Desk, release: str) -> dict[str, Any]:
+    return {
+        "place": desk.place,
+        "period": desk.period.key,
+        "calendar": desk.period.calendar,
+        "as_of": desk.as_of.isoformat(),
+        "release": release,
+        "synthetic": desk.params.synthetic,
+    }
+
+
+def steps() -> list[str]:
+    """Return the names of the steps of a run, as `progress` hears them."""
+    return ["check", *KEEPERS, *(f"{REPORT}.{lang}" for lang in LANGS), *(f"report.{lang}" for lang in LANGS)]
+
+
+def _check_parameters(parameters: Mapping[str, str], notebooks: Sequence[Path]) -> None:
+    known = {name for notebook in notebooks for name in declared_parameters(notebook)}
+    for name in parameters:
+        if name not in known:
+            raise ParamsError(f"no notebook has a parameter {name!r}{did_you_mean(name, known)}")
+
+
+def _fill(
+    stage: Path, desk: Desk, notebooks: Sequence[Path], parameters: Mapping[str, str], progress: Progress
+) -> None:
+    """Run everything into the stage folder: executed notebooks, kept results, results.csv and the reports."""
+    given = {"place": desk.place, "period": desk.period.key, "as_of": desk.as_of.isoformat(), **parameters}
+    with _environment(FPANALYSIS_HOME=str(desk.home.root), FPANALYSIS_WORK=str(stage / "kept"), MPLBACKEND="agg"):
+        for notebook in notebooks[:-1]:
+            _execute(notebook, stage / "notebooks" / notebook.name, given)
+            progress(notebook.stem)
+        for lang in LANGS:
+            executed = stage / "notebooks" / f"{REPORT}.{lang}.ipynb"
+            _execute(notebooks[-1], executed, {**given, "lang": lang})
+            progress(executed.stem)
+    for lang in LANGS:
+        publish(stage / "notebooks" / f"{REPORT}.{lang}.ipynb", stage / f"report.{lang}")
+        progress(f"report.{lang}")
+    results.write(
+        results.combine([results.read(stage / "kept" / f"{name}.csv") for name in KEEPERS]), stage / "results.csv"
+    )
+    shutil.rmtree(stage / "kept")
+
+
+def _execute(notebook: Path, target: Path, given: Mapping[str, str]) -> None:
+    known = declared_parameters(notebook)
+    run_notebook(notebook, target, {name: value for name, value in given.items() if name in known})
+
+
+def publish(notebook: Path, target: Path, formats: Sequence[str] = ("fp-html",)) -> None:
+    """Write an executed notebook in each format as `<target>.<extension>`, through nbconvert's exporters."""
+    from nbconvert.exporters import get_exporter
+
+    for name in formats:
+        if name not in FORMATS:
+            raise PublishError(f"format {name!r} does not exist{did_you_mean(name, FORMATS)}")
+        exporter: Any = get_exporter(name)()
+        body, _ = exporter.from_filename(str(notebook))
+        content = body if isinstance(body, bytes) else body.encode("utf-8")
+        target.with_name(target.name + exporter.file_extension).write_bytes(content)
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """Set environment variables, which kernels inherit, for the length of a block."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, old in before.items():
+            os.environ.pop(name, None)
+            if old is not None:
+                os.environ[name] = old

@@ -1,0 +1,156 @@
+"""The one result table: every analysis returns these rows, every sentence, figure and file is made from them.
+
+| column | meaning |
+|---|---|
+| place | key of the county, or name of a township as in params |
+| period | `Period.key`: `2018H1`, `S2018H1`, `2018-06`, `2018` |
+| measure | indicator, then its breakdown after slashes: `births`, `births/order2`, `roll_closing/rural_award` |
+| count, total | numerator and denominator in units (people, births, fen for money measures); NaN where there is none |
+| value | the reported figure in the indicator's unit (a share is 0-1, a sex ratio boys per 100 girls, money yuan) |
+| lower, upper | interval of `value`, NaN where none applies; its level and kind are in `method` |
+| p | p-value where a test was made, else NaN |
+| method | how the figure was made: a key of the catalogue (`method.count`), with `-80` or `-95` for an interval's level |
+| note | "" or a remark made with `note()`, rendered from the catalogue in either language |
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from .errors import FpError, did_you_mean
+
+__all__ = [
+    "COLUMNS",
+    "Fact",
+    "combine",
+    "empty",
+    "facts",
+    "note",
+    "pick",
+    "read",
+    "read_note",
+    "rows",
+    "value",
+    "write",
+]
+
+TEXT = ("place", "period", "measure", "method", "note")
+NUMBERS = ("count", "total", "value", "lower", "upper", "p")
+COLUMNS = ("place", "period", "measure", *NUMBERS, "method", "note")
+
+
+class Fact(NamedTuple):
+    """One row of the table, for sentences: a template may say `{srb:n1}` or `{srb.lower:n1}`."""
+
+    place: str
+    period: str
+    measure: str
+    count: float
+    total: float
+    value: float
+    lower: float
+    upper: float
+    p: float
+    method: str
+    note: str
+
+
+def facts(results: pd.DataFrame, *, place: str, period: str) -> dict[str, Fact]:
+    """Return the rows of one place and period by measure; with several methods for a measure, the first."""
+    found = pick(results, place=place, period=period).drop_duplicates("measure")
+    return {row.measure: Fact(*row) for row in found.itertuples(index=False)}
+
+
+def rows(records: Iterable[Mapping[str, Any]] | pd.DataFrame) -> pd.DataFrame:
+    """Return a result table from records or a frame with any of the columns.
+
+    Missing numbers become NaN, missing texts "". A record without `value` takes its `count`. Raises FpError
+    for a column that the table does not have, or a row without place, period or measure.
+    """
+    if isinstance(records, pd.DataFrame):
+        frame = records if "value" in records or "count" not in records else records.assign(value=records["count"])
+    else:
+        frame = pd.DataFrame([{"value": r.get("count"), **r} for r in records])
+    unknown = [str(c) for c in frame.columns if c not in COLUMNS]
+    if unknown:
+        raise FpError(f"result column {unknown[0]!r} does not exist{did_you_mean(unknown[0], COLUMNS)}")
+    frame = frame.reindex(columns=list(COLUMNS))
+    for column in NUMBERS:
+        frame[column] = pd.to_numeric(frame[column]).astype("float64")
+    for column in TEXT:
+        frame[column] = frame[column].astype(object).fillna("").astype("str")
+    if len(frame) and (frame[["place", "period", "measure"]] == "").any(axis=None):
+        raise FpError("a result row needs a place, a period and a measure")
+    return frame.reset_index(drop=True)
+
+
+def empty() -> pd.DataFrame:
+    """Return a result table without rows."""
+    return rows([])
+
+
+def combine(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of several result tables as one."""
+    filled = [table for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else empty()
+
+
+def pick(results: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
+    """Return the rows whose columns equal the values asked for; a list means any of them.
+
+    `measure="births/*"` takes every measure below `births/`.
+    """
+    keep = np.ones(len(results), dtype=bool)
+    for column, want in wanted.items():
+        if column not in COLUMNS:
+            raise FpError(f"result column {column!r} does not exist{did_you_mean(column, COLUMNS)}")
+        have = results[column]
+        if isinstance(want, str) and want.endswith("/*"):
+            keep &= have.str.startswith(want[:-1]).to_numpy()
+        elif isinstance(want, str):
+            keep &= (have == want).to_numpy()
+        else:
+            keep &= have.isin(list(want)).to_numpy()
+    return results[keep]
+
+
+def value(results: pd.DataFrame, column: str = "value", **wanted: Any) -> float:
+    """Return one number of the table, NaN when no row matches. Raises FpError when several match."""
+    found = pick(results, **wanted)
+    if len(found) > 1:
+        raise FpError(f"{len(found)} result rows match {wanted}, expected one")
+    return float(found[column].iloc[0]) if len(found) else float("nan")
+
+
+def note(key: str, **values: Any) -> str:
+    """Return a remark as text for the column `note`: a sentence key of the catalogue with its values."""
+    return json.dumps({"key": key, **values}, ensure_ascii=False, sort_keys=True, default=str)
+
+
+def read_note(text: str) -> tuple[str, dict[str, Any]]:
+    """Return the sentence key and the values of a remark made by `note`."""
+    values = json.loads(text)
+    return values.pop("key"), values
+
+
+def write(results: pd.DataFrame, path: Path) -> None:
+    """Write the table as UTF-8 CSV with BOM (Excel opens it rightly), numbers at full precision."""
+    results.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n")
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Return a table written by `write`."""
+    frame = pd.read_csv(
+        path,
+        encoding="utf-8-sig",
+        dtype=dict.fromkeys(TEXT, "str"),
+        keep_default_na=False,
+        na_values={column: [""] for column in NUMBERS},
+    )
+    return rows(frame)

@@ -1,0 +1,89 @@
+import datetime as dt
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from fpanalysis import checks, results, wording
+from fpanalysis.periods import parse_period
+
+PERIOD = parse_period("2018H1")
+AS_OF = dt.date(2018, 7, 20)
+
+
+def run(frames, townships=("鄚州镇",)):
+    return checks.run_rules(frames, period=PERIOD, county="renqiu", townships=townships, as_of=AS_OF)
+
+
+def planted(desk, kind: str, **values) -> dict[str, pd.DataFrame]:
+    """The sample's frames with one row of one kind changed."""
+    frame = desk.data[kind].copy()
+    for column, value in values.items():
+        frame.loc[frame.index[0], column] = value
+    return {**desk.data.frames, kind: frame}
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind", "values"),
+    [
+        ("registered_before_occurred", "births", {"registered": pd.Period("2010-01", "M")}),
+        ("births_in_future", "births", {"registered": pd.Period("2030-01", "M")}),
+        ("exit_before_start", "roll", {"exit": pd.Timestamp("1999-01-01")}),
+        ("exit_without_reason", "roll", {"exit": pd.Timestamp("2018-05-01"), "reason": ""}),
+        ("roll_check_character", "roll", {"person_valid": False}),
+        ("more_on_time_than_done", "registrations", {"on_time": 10_000}),
+    ],
+)
+def test_a_planted_contradiction_is_found_once_with_file_and_row(desk, rule, kind, values):
+    before = results.pick(run(desk.data.frames), measure=f"check/{rule}")["count"].sum()
+    found = results.pick(run(planted(desk, kind, **values)), measure=f"check/{rule}")
+    row = desk.data[kind].iloc[0]
+
+    assert found["count"].sum() == before + 1
+    assert f"row {row['row']}" in " ".join(wording.remark(note, "en") for note in found["note"])
+
+
+def test_a_township_that_sent_nothing_is_named(desk):
+    found = results.pick(run(desk.data.frames, ["鄚州镇", "无此镇"]), measure="check/township_without_births")
+
+    assert found[["place", "count"]].values.tolist() == [["无此镇", 6]]
+
+
+def test_every_rule_says_that_it_was_applied_even_when_it_finds_nothing(desk):
+    assert set(run(desk.data.frames)["measure"]) == {f"check/{rule}" for rule in checks.RULES}
+
+
+def test_every_rule_has_its_words():
+    for rule in [*checks.RULES, "late_delivery", "replaced_delivery"]:
+        assert wording.has(f"check.{rule}.found")
+
+
+def test_nothing_is_found_where_there_is_nothing(desk):
+    found = run({kind: frame.iloc[:0] for kind, frame in desk.data.frames.items()})
+
+    assert found["count"].sum() == 0
+
+
+def test_a_late_file_is_named_with_both_days(desk):
+    found = checks.deliveries(
+        desk.data.deliveries, period=PERIOD, county="renqiu", deadlines={"births": 10}, as_of=AS_OF
+    )
+    late = results.pick(found, measure="check/late_delivery")
+
+    assert [wording.remark(n, "en") for n in late["note"]] == [
+        "2018-07-18/births.2018H1-于村乡.csv was received on 18 July 2018, due by 10 July 2018"
+    ]
+
+
+def test_a_replaced_file_is_named(desk):
+    old = [replace(desk.data.deliveries[0], used=False)]
+    found = checks.deliveries(old, period=PERIOD, county="renqiu", deadlines={}, as_of=AS_OF)
+
+    assert results.value(found, measure="check/replaced_delivery") == 1
+
+
+def test_repairs_are_listed_by_file(desk):
+    found = checks.repairs(desk.data.repairs, period=PERIOD, county="renqiu")
+
+    assert "repair/totals_row" in set(found["measure"])
+    assert all(wording.remark(note, lang) for note in found["note"] for lang in wording.LANGS)

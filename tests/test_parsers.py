@@ -1,0 +1,144 @@
+import datetime as dt
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fpanalysis.parsers import PARSERS, Context, Refusal, check_character, clean, one_slip_neighbours
+
+CONTEXT = Context({"鄚州镇": "鄚州镇"}, {"特扶": "special_support"}, "calendar", b"key", {"男": "male"})
+NUMBERS = st.builds(
+    lambda day, n: (body := f"139999{day:%Y%m%d}{n:03d}") + check_character(body),
+    st.dates(dt.date(1930, 1, 1), dt.date(1999, 12, 31)),
+    st.integers(0, 999),
+)
+
+
+def read(kind: str, cell: object, context: Context = CONTEXT):
+    return PARSERS[kind](clean(cell), context).value
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "2018-06-30",
+        "2018/6/30",
+        "2018.6.30",
+        "2018年6月30日",
+        "20180630",
+        "43281",
+        43281,
+        dt.datetime(2018, 6, 30),
+        "２０１８－０６－３０",
+    ],
+)
+def test_one_day_in_every_form_of_the_office(cell):
+    assert read("date", cell) == pd.Timestamp("2018-06-30")
+
+
+@pytest.mark.parametrize("cell", ["18-06-30", "2018-02-30", "30/06/2018", "六月"])
+def test_an_ambiguous_or_impossible_day_is_refused(cell):
+    with pytest.raises(Refusal):
+        read("date", cell)
+
+
+@pytest.mark.parametrize(
+    "cell", ["2018-06", "2018/6", "2018年6月", "201806", "2018年6月份", "2018-06-15", dt.datetime(2018, 6, 1)]
+)
+def test_one_month_in_every_form(cell):
+    assert read("month", cell) == pd.Period("2018-06", "M")
+
+
+def test_a_bare_year_is_december_and_noted():
+    parsed = PARSERS["month"]("2019", CONTEXT)
+
+    assert (parsed.value, parsed.repair) == (pd.Period("2019-12", "M"), "year_only")
+
+
+@pytest.mark.parametrize(
+    ("cell", "fen"), [("3,000.00", 300000), ("30元", 3000), ("¥10.5", 1050), ("2.6万元", 2600000), (960, 96000)]
+)
+def test_amounts_are_whole_fen(cell, fen):
+    assert read("yuan", cell) == fen
+
+
+def test_the_unit_of_a_column_counts():
+    assert read("yuan", "3.45", Context({}, {}, "calendar", b"", {}, unit="万元")) == 3450000
+
+
+@pytest.mark.parametrize("cell", ["12,34", "约10", "1.005", "--"])
+def test_an_amount_with_two_meanings_is_refused(cell):
+    with pytest.raises(Refusal):
+        read("yuan", cell)
+
+
+def test_a_count_is_not_negative_but_a_correction_of_births_may_be():
+    assert read("int", "-2") == -2
+    with pytest.raises(Refusal, match="0 or more"):
+        read("count", "-2")
+
+
+def test_a_misspelt_place_offers_the_nearest():
+    with pytest.raises(Refusal) as refusal:
+        read("place", "鄚洲镇")
+
+    assert "鄚州镇" in refusal.value.fix
+
+
+def test_check_character_of_the_standards_example():
+    """GB 11643-1999, annex: 11010519491231002X."""
+    assert check_character("11010519491231002") == "X"
+
+
+@given(NUMBERS, st.integers(0, 16), st.integers(1, 9))
+def test_every_substitution_fails_and_its_neighbours_hold_the_true_number(number, at, shift):
+    wrong = number[:at] + str((int(number[at]) + shift) % 10) + number[at + 1 :]
+
+    assert not read("person", wrong).valid
+    assert number in one_slip_neighbours(wrong)
+
+
+@given(NUMBERS, st.integers(0, 16))
+def test_every_swap_fails_and_its_neighbours_hold_the_true_number(number, at):
+    wrong = number[:at] + number[at + 1] + number[at] + number[at + 2 :]
+    if wrong != number and wrong[:17].isdigit():
+        assert number in one_slip_neighbours(wrong)
+
+
+@given(NUMBERS)
+def test_the_same_person_in_every_spelling(number):
+    spellings = [number, number.lower(), f" {number} ", "'" + number, "".join(chr(ord(c) + 0xFEE0) for c in number)]
+
+    assert len({read("person", s).pseudonym for s in spellings}) == 1
+
+
+@given(NUMBERS)
+def test_a_pseudonym_does_not_show_the_number_and_changes_with_the_key(number):
+    one, other = (read("person", number, Context({}, {}, "calendar", key, {})).pseudonym for key in (b"a", b"b"))
+
+    assert number not in one
+    assert one != other
+
+
+@given(NUMBERS.filter(lambda n: n[6:8] == "19"))
+def test_an_old_number_is_lifted_to_the_new_one(number):
+    old = number[:6] + number[8:17]
+
+    assert read("person", old).pseudonym == read("person", number).pseudonym
+
+
+@pytest.mark.parametrize("cell", ["1.39999E+17", 1.39999196509120e17, 139999196509120000, "139999196509120001.0"])
+def test_a_number_that_excel_has_cut_is_refused_with_the_way_out(cell):
+    with pytest.raises(Refusal) as refusal:
+        read("person", cell)
+
+    assert "export again" in refusal.value.fix
+
+
+@given(st.text(max_size=30), st.sampled_from(list(PARSERS)))
+def test_any_text_is_read_or_refused(cell, kind):
+    try:
+        PARSERS[kind](clean(cell), CONTEXT)
+    except Refusal as refusal:
+        assert refusal.expected
