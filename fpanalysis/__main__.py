@@ -135,7 +135,7 @@ def sample(words: argparse.Namespace) -> int:
 def dictionary(words: argparse.Namespace) -> int:
     """Print the data dictionary: every kind of raw file and its columns."""
     from .contracts import CONTRACTS
-    from .tables import dictionary_markdown
+    from .dictionary import dictionary_markdown
 
     print(dictionary_markdown(CONTRACTS, words.lang))
     return 0

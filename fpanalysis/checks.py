@@ -53,7 +53,7 @@ def repairs(repaired: pd.DataFrame, *, period: Period, county: str) -> pd.DataFr
     return rows(
         {
             "place": county, "period": period.key, "measure": f"repair/{row.repair}",
-            "count": row.cells, "method": "count",
+            "count": row.cells, "method": "counted",
             "note": note("repair.found", file=row.file, row=row.first_row, repair=f"repair.{row.repair}"),
         }
         for row in repaired.itertuples()
@@ -68,7 +68,7 @@ def _deadline(period: Period, day: int | None) -> dt.date | None:
 
 
 def _listed(name: str, notes: Sequence[str], period: str, county: str) -> pd.DataFrame:
-    base = {"place": county, "period": period, "measure": f"check/{name}", "method": "count"}
+    base = {"place": county, "period": period, "measure": f"check/{name}", "method": "counted"}
     if not notes:
         return rows([{**base, "count": 0}])
     return rows([{**base, "count": 1, "note": remark} for remark in notes])
@@ -77,7 +77,7 @@ def _listed(name: str, notes: Sequence[str], period: str, county: str) -> pd.Dat
 def _as_rows(name: str, cases: pd.DataFrame, period: str, county: str) -> pd.DataFrame:
     """Return one result row a place for the cases of a rule (columns place, file, row, and what its remark names)."""
     if cases.empty:
-        return rows([{"place": county, "period": period, "measure": f"check/{name}", "count": 0, "method": "count"}])
+        return rows([{"place": county, "period": period, "measure": f"check/{name}", "count": 0, "method": "counted"}])
     records = []
     for place, group in cases.groupby("place", sort=True):
         first: dict[str, Any] = {str(k): v for k, v in group.iloc[0].items() if k != "place"}
@@ -88,7 +88,7 @@ def _as_rows(name: str, cases: pd.DataFrame, period: str, county: str) -> pd.Dat
                 "period": period,
                 "measure": f"check/{name}",
                 "count": len(group),
-                "method": "count",
+                "method": "counted",
                 "note": remark,
             }
         )

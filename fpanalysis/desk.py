@@ -14,6 +14,7 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from . import releases, results, wording
@@ -52,7 +53,64 @@ class Desk:
     def names(self) -> dict[str, str]:
         """Return the words for keys that params name (places, programmes) in the desk's language."""
         programmes = {key: p.zh if self.lang == "zh" else p.en for key, p in self.params.programmes.items()}
-        return {**self.params.place_names(self.lang), **programmes}
+        return {**self.params.place_names(self.lang), **programmes, **self._peer_names()}
+
+    @property
+    def office(self) -> str:
+        """Return the name of the office that issues the report."""
+        return self.params.office.zh if self.lang == "zh" else self.params.office.en
+
+    @property
+    def other_page(self) -> str:
+        """Return the file name of the same report in the other language."""
+        return f"report.{'en' if self.lang == 'zh' else 'zh'}.html"
+
+    @property
+    def pace(self) -> float:
+        """Return the share of the year that has passed at the end of the period."""
+        return ((self.period.last_month - self.period.whole_year().first_month).n + 1) / 12
+
+    @property
+    def where(self) -> dict[str, str]:
+        """Return the period's and the county's key, as every analysis takes them."""
+        return {"period": self.period.key, "county": self.place}
+
+    @property
+    def months(self) -> pd.PeriodIndex:
+        """Return the months of the period."""
+        return self.period.months
+
+    def last_known(self, period: Period | None = None) -> pd.Period:
+        """Return the last month of registration that is known; of another period, the month that was as late for it."""
+        births = self.data["births"]
+        last = births["registered"].max() if len(births) else self.period.last_month
+        return last if period is None else period.last_month + (last - self.period.last_month).n
+
+    def history(self) -> pd.PeriodIndex:
+        """Return the months from the first to the last month of registration."""
+        births = self.data["births"]
+        first = births["registered"].min() if len(births) else self.period.first_month
+        return pd.period_range(first, self.last_known(), freq="M")
+
+    def rng(self) -> np.random.Generator:
+        """Return a new random generator from the seed in params: the same numbers in every run."""
+        return np.random.default_rng(self.params.seed)
+
+    def files(self) -> pd.DataFrame:
+        """Return the raw files as rows: kind, file, received, used, rows, sha (first 12 digits)."""
+        counted = {f: len(t) for frame in self.data.frames.values() for f, t in frame.groupby("file", observed=True)}
+        records = [(d.kind, d.name, d.received.isoformat(), d.used, counted.get(d.name), d.sha256[:12])
+                   for d in self.data.deliveries]  # fmt: skip
+        return pd.DataFrame(records, columns=["kind", "file", "received", "used", "rows", "sha"])
+
+    def prose(self, section: str) -> str:
+        """Return the analyst's words for a section, "" when there are none in this language."""
+        return self.data.prose.get((section, self.lang), "")
+
+    def _peer_names(self) -> dict[str, str]:
+        peers = self.data["peers"]
+        english = zip(peers["county"], peers["county_en"], strict=True)
+        return {zh: en for zh, en in english if en} if self.lang == "en" else {}
 
     def title(self) -> str:
         """Return place, period and its calendar in words, in the desk's language."""

@@ -41,6 +41,7 @@ def run_notebook(source: Path, target: Path, parameters: Mapping[str, str]) -> N
         if name not in known:
             raise ParamsError(f"notebook {source.name} has no parameter {name!r}{did_you_mean(name, known)}")
     import papermill
+    from traitlets.config import Config
     from nbclient.exceptions import DeadKernelError
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
@@ -55,6 +56,7 @@ def run_notebook(source: Path, target: Path, parameters: Mapping[str, str]) -> N
                 progress_bar=False,
                 cwd=str(source.parent),
                 kernel_name="python3",
+                config=Config({"KernelManager": {"transport_encryption": "auto"}}),
             )
     except papermill.PapermillExecutionError as error:
         raise NotebookError(

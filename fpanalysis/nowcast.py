@@ -117,7 +117,11 @@ def completed(
     known = _so_far(births, at)
     months = pd.PeriodIndex(sorted(known["occurred"].unique()), freq="M")
     months = months[months >= known["registered"].min()] if len(known) else months
-    cells = pd.concat([known.assign(place=county), known[known["place"] != county]]) if townships else known.assign(place=county)
+    cells = (
+        pd.concat([known.assign(place=county), known[known["place"] != county]])
+        if townships
+        else known.assign(place=county)
+    )
     counts = cells.pivot_table(index="place", columns="occurred", values="count", aggfunc="sum", fill_value=0)
     counts = counts.reindex(columns=months, fill_value=0)
     growth = _development(_triangle(births, at, max_delay))
@@ -162,9 +166,9 @@ def _so_far(births: pd.DataFrame, at: pd.Period) -> pd.DataFrame:
     return births[(births["registered"] <= at) & (births["occurred"] <= at)]
 
 
-def _delay(later: pd.Series, earlier: pd.Series) -> NDArray[np.int64]:
-    """Return the months from one column of months to another."""
-    return (later.array.asi8 - earlier.array.asi8).astype("int64")
+def _ordinals(months: pd.Series) -> NDArray[np.int64]:
+    """Return months as numbers, one apart."""
+    return months.array.asi8.astype("int64")
 
 
 def _triangle(births: pd.DataFrame, at: pd.Period, max_delay: int) -> NDArray[np.float64]:
@@ -177,8 +181,8 @@ def _triangle(births: pd.DataFrame, at: pd.Period, max_delay: int) -> NDArray[np
         return np.empty((0, max_delay + 1))
     first = known["registered"].min()
     known = known[known["occurred"] >= first]
-    rows = _delay(known["occurred"], pd.Series(pd.PeriodIndex([first] * len(known))))
-    columns = np.clip(_delay(known["registered"], known["occurred"]), 0, max_delay)
+    rows = _ordinals(known["occurred"]) - first.ordinal
+    columns = np.clip(_ordinals(known["registered"]) - _ordinals(known["occurred"]), 0, max_delay)
     cohorts = (at - first).n + 1
     counts = np.zeros((cohorts, max_delay + 1))
     np.add.at(counts, (rows, columns), known["count"].to_numpy(dtype="float64"))
@@ -264,9 +268,7 @@ def _completeness_rows(table: pd.DataFrame, county: str, method: str, known: boo
 
 def _corrected_rows(table: pd.DataFrame, county: str, method: str, known: bool) -> pd.DataFrame:
     frame = table.drop(columns=["lower", "upper", "share"])
-    frame = frame.rename(
-        columns={"so_far": "count", "whole": "value", "whole_lower": "lower", "whole_upper": "upper"}
-    )
+    frame = frame.rename(columns={"so_far": "count", "whole": "value", "whole_lower": "lower", "whole_upper": "upper"})
     return _month_rows(frame, county, "births_corrected", method, known)
 
 

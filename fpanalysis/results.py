@@ -9,7 +9,7 @@
 | value | the reported figure in the indicator's unit (a share is 0-1, a sex ratio boys per 100 girls, money yuan) |
 | lower, upper | interval of `value`, NaN where none applies; its level and kind are in `method` |
 | p | p-value where a test was made, else NaN |
-| method | how the figure was made: a key of the catalogue (`method.count`), with `-80` or `-95` for an interval's level |
+| method | how it was made: a key of the catalogue (`method.counted`), with `-80` or `-95` for an interval's level |
 | note | "" or a remark made with `note()`, rendered from the catalogue in either language |
 """
 
@@ -30,6 +30,7 @@ __all__ = [
     "Fact",
     "combine",
     "empty",
+    "fact",
     "facts",
     "note",
     "pick",
@@ -62,9 +63,18 @@ class Fact(NamedTuple):
 
 
 def facts(results: pd.DataFrame, *, place: str, period: str) -> dict[str, Fact]:
-    """Return the rows of one place and period by measure; with several methods for a measure, the first."""
-    found = pick(results, place=place, period=period).drop_duplicates("measure")
+    """Return the rows of one place and period by measure; of several intervals of a measure, the last."""
+    found = pick(results, place=place, period=period).drop_duplicates("measure", keep="last")
     return {row.measure: Fact(*row) for row in found.itertuples(index=False)}
+
+
+def fact(results: pd.DataFrame, **wanted: Any) -> Fact:
+    """Return the one row that matches (the last of several), or a Fact without value when there is none."""
+    found = pick(results, **wanted).tail(1)
+    if len(found):
+        return Fact(*found.iloc[0])
+    words = [str(wanted.get(name, "")) for name in ("place", "period", "measure")]
+    return Fact(*words, *[float("nan")] * len(NUMBERS), "", "")
 
 
 def rows(records: Iterable[Mapping[str, Any]] | pd.DataFrame) -> pd.DataFrame:

@@ -42,8 +42,8 @@ Test = tuple[str, str]
 def sex_ratio(
     births: pd.DataFrame,
     *,
-    period_months: pd.PeriodIndex,
-    period_key: str,
+    months: pd.PeriodIndex,
+    period: str,
     county: str,
     by: Sequence[str] = BREAKDOWNS,
     reference: float = 106.3,
@@ -55,20 +55,18 @@ def sex_ratio(
 ) -> pd.DataFrame:
     """Return rows `srb`, `srb_adjusted` and `srb_detectable` of the county, its birth orders and its townships.
 
-    `births`: tidy births. Births whose `basis` month ("occurred" or "registered") is in `period_months` count.
+    `births`: tidy births. Births whose `basis` month ("occurred" or "registered") is in `months` count.
     `by`: breakdowns beside the county total, "order" (orders 1-3 of the county) and "place" (its townships).
     `reference`, `band`: boys per 100 girls. `test`: a key of TESTS. In a row, count = boys, total = boys and
     girls, value = boys per 100 girls (`srb_detectable`: the smallest ratio above the reference found with 80 %).
     No births, or corrections that make a sex negative, give NaN and a note. Raises FpError for unknown names.
     """
     _check(by, test, basis)
-    counted = _counted(births[births[basis].isin(period_months)], births, county, by)
+    counted = _counted(births[births[basis].isin(months)], births, county, by)
     table = _tested(counted, reference, level, alpha, test)
-    table = table.assign(period=period_key, band=[band] * len(table))
+    table = table.assign(period=period, band=[band] * len(table))
     limits = {"reference": reference, "alpha": alpha, "tests": int(table["p"].notna().sum()), "test": test}
-    return results.combine(
-        [_ratios(table, limits, level), _adjusted(table, limits), _detectable(table, limits)]
-    )
+    return results.combine([_ratios(table, limits, level), _adjusted(table, limits), _detectable(table, limits)])
 
 
 def _check(by: Sequence[str], test: str, basis: str) -> None:

@@ -15,6 +15,8 @@ own manner: `{n:count}`, `{share:pct}`, `{n:inspection|inspections}` (English si
 | month | 2018-06 | 2018年6月 | June 2018 |
 | list | ["a", "b"] | a、b | a, b |
 | word | a key of the catalogue | its wording | its wording |
+| label | a measure | its label | its label |
+| remark | a result row's note | its wording | its wording |
 | floor | 102600 | 100,000 | 100,000 (down to one leading digit, for "over ...") |
 | one\\|many | 1 | one | one |
 
@@ -251,6 +253,8 @@ FORMATS = {
     "month": _month,
     "list": _list,
     "word": lambda value, lang: text(str(value), lang),
+    "remark": lambda value, lang: remark(value, lang),
+    "label": lambda value, lang: label(str(value), lang),
     "plain": lambda value, lang: str(value),
 }
 """How each kind of value is printed; a new kind is one entry here and one row in the module's table."""

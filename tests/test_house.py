@@ -14,7 +14,7 @@ from fpanalysis import wording
 PACKAGE = Path(__file__).resolve().parent.parent / "fpanalysis"
 FLOORS = {
     "ground": ["errors", "paths", "periods", "results", "wording", "stats", "typeface"],
-    "entry": ["contracts", "parsers", "ingest", "params", "checks"],
+    "entry": ["contracts", "parsers", "ingest", "params", "checks", "dictionary"],
     "analysis": ["nowcast", "forecast", "sex_ratio", "reconcile", "indicators", "benchmark"],
     "show": ["disclosure", "blocks", "figures", "tables", "narrative"],
     "publish": ["publish", "publish.document", "publish.html"],

@@ -1,0 +1,151 @@
+"""The county beside its peers, and whom it went to learn from.
+
+Each county's rate stands with its own interval, and never in a league table: with a few thousand cases a county
+the order of the rates is mostly chance. One question is asked of each measure: does this county differ from its
+peers taken together? Fisher's exact test (Fisher, Statistical Methods for Research Workers, 1934, section 21.02)
+where cases are a part of a total; the conditional binomial test of two Poisson rates (Przyborowski and Wilenski,
+Biometrika 31 (1940) 313) where they can exceed it, as with work done against a target. A count without a
+total has an interval and no test, because nothing makes the counties comparable.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import fisher_exact
+
+from .results import note, pick, rows
+from .stats import binomial_interval, binomial_p, poisson_interval, share_to_ratio
+
+__all__ = ["UNITS", "peers", "visits"]
+
+KINDS = ("benchmark_line", "benchmark_visit", "benchmark_report", "improvement_plan")
+
+
+def peers(
+    peers: pd.DataFrame, own_results: pd.DataFrame, *, period: str, county: str, level: float = 0.95
+) -> pd.DataFrame:
+    """Return `peer/<measure>` for the own county (place = its key) and each peer (place = its name as in the file).
+
+    count, total: as delivered, the own county's from `own_results`; value: count / total in the unit of the measure
+    (UNITS; a count alone stays one), with its interval at `level`. The own county's row comes first, with p of the test
+    against all peers together and a note that says higher, lower or no difference. A peer's note holds its names
+    in both languages. Measures that the own county has no result for have rows of the peers alone.
+    """
+    mine = peers[(peers["period"] == period) & (peers["county"] != county)]
+    records = [
+        r
+        for measure, group in mine.groupby("measure")
+        for r in _measure(str(measure), group, own_results, period, county, level)
+    ]
+    tests = sum(not np.isnan(r.get("p", np.nan)) for r in records)
+    return rows([_worded(r, tests, level) for r in records])
+
+
+def visits(activities: pd.DataFrame, *, first: dt.date, last: dt.date, period: str, county: str) -> pd.DataFrame:
+    """Return the counties visited from the day `first` to `last`: `benchmark_counties`, whose note lists them.
+
+    Below it, by step (`benchmark_counties/benchmark_visit`, .../benchmark_line, .../benchmark_report,
+    .../improvement_plan): counties with that step; the note names those visited that lack it. `activity/<step>` of
+    `indicators.activities` counts the steps themselves.
+    """
+    mine = activities[
+        activities["date"].between(pd.Timestamp(first), pd.Timestamp(last)) & (activities["subject"] != "")
+    ]
+    found = {
+        kind: list(dict.fromkeys(mine.loc[mine["activity"] == kind].sort_values(["date", "subject"])["subject"]))
+        for kind in KINDS
+    }
+    visited = found["benchmark_visit"]
+    if not any(found.values()):
+        return rows([])
+    base = {"place": county, "period": period, "method": "counted"}
+    records = [
+        {
+            **base,
+            "measure": "benchmark_counties",
+            "count": len(visited),
+            "note": note("note.benchmark.visited", counties=visited),
+        }
+    ]
+    for kind, counties in found.items():
+        lacking = [c for c in visited if c not in counties]
+        remark = note("note.benchmark.lacking", counties=lacking) if lacking else ""
+        records.append({**base, "measure": f"benchmark_counties/{kind}", "count": len(counties), "note": remark})
+    return rows(records)
+
+
+def _measure(
+    measure: str, group: pd.DataFrame, own_results: pd.DataFrame, period: str, county: str, level: float
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one measure: the own county first, then the peers by name."""
+    own = pick(own_results, place=county, period=period, measure=measure).head(1)
+    counts, totals = group["count"].astype("float64"), group["total"].astype("float64")
+    over = bool((group["count"] > group["total"]).any())
+    for row in own.itertuples():
+        over = over or row.count > row.total
+        p = _p(row.count, row.total, counts, totals, over)
+        pooled = _in_unit(measure, counts.sum() / totals.sum()) if totals.sum() else np.nan
+        found = _row(county, period, measure, row.count, row.total, level, over)
+        yield {**found, "p": p, "pooled": pooled, "peers": len(group)}
+    for row in group.sort_values("county").itertuples():
+        named = note("note.peer.county", zh=row.county, en=row.county_en or row.county)
+        yield {**_row(row.county, period, measure, row.count, row.total, level, over), "note": named}
+
+
+def _row(
+    place: str, period: str, measure: str, count: float, total: float, level: float, rated: bool
+) -> dict[str, Any]:
+    """Return value and interval of one county; `rated`: cases may exceed the total (a rate, not a share)."""
+    base = {"place": place, "period": period, "measure": f"peer/{measure}", "count": count, "total": total}
+    if np.isnan(total):
+        lower, upper = poisson_interval(count, level)
+        return {
+            **base,
+            "value": count,
+            "lower": float(lower),
+            "upper": float(upper),
+            "method": f"count_midp-{100 * level:g}",
+        }
+    if rated:
+        numbers = (count / total, *(float(b) / total for b in poisson_interval(count, level)))
+    else:
+        numbers = (count / total if total else np.nan, *(float(b) for b in binomial_interval(count, total, level)))
+    scaled = dict(zip(("value", "lower", "upper"), (_in_unit(measure, n) for n in numbers), strict=True))
+    return {**base, **scaled, "method": f"{'rate' if rated else 'share'}_midp-{100 * level:g}"}
+
+
+def _p(count: float, total: float, counts: pd.Series, totals: pd.Series, rated: bool) -> float:
+    """Return the two-sided p of the own county against the peers together; NaN where there is no total."""
+    others, base = counts.sum(), totals.sum()
+    if np.isnan(total) or totals.isna().any() or not total or not base:
+        return np.nan
+    if rated:
+        return float(binomial_p(count, count + others, total / (total + base), kind="exact"))
+    table = np.array([[count, total - count], [others, base - others]]).astype("int64")
+    return float(fisher_exact(table).pvalue)
+
+
+def _in_unit(measure: str, share: float) -> float:
+    return UNITS.get(measure.split("/")[0], float)(share)
+
+
+def _worded(record: dict[str, Any], tests: int, level: float) -> dict[str, Any]:
+    """Return a row with the note of the own county in place of what the note is made from."""
+    if "peers" not in record:
+        return record
+    pooled, others = record.pop("pooled"), record.pop("peers")
+    if np.isnan(record["p"]):
+        return {**record, "note": note("note.peer.no_test", peers=others)}
+    side = "higher" if record["value"] > pooled else "lower"
+    key = f"note.peer.{side}" if record["p"] < 1 - level else "note.peer.same"
+    kind = "ratio" if record["measure"].split("/")[1] in UNITS else "share"
+    return {**record, "note": note(f"{key}.{kind}", pooled=pooled, peers=others, p=record["p"], tests=tests)}
+
+
+UNITS: Mapping[str, Callable[[float], float]] = {"srb": lambda share: float(share_to_ratio(share))}
+"""Measures whose figure is not a share, and how it is made from one (srb: boys per 100 girls)."""

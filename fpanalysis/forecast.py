@@ -1,0 +1,566 @@
+"""Monthly births forecast with honest intervals, the expected births of a period, and a back-test of both.
+
+The model is a Gaussian process on the log of births per day, so that month length is divided out:
+
+    level (random walk + slowly damped slope) + AR(1) + zero-sum seasonal pattern that changes slowly
+    + effect of the share of weekend days + noise (Poisson, and over-dispersion on top).
+
+How wild each part is cannot be known from a few years of one county. So every series is fitted under a small
+table of settings (TABLE), and the answer is their mixture, weighted by how well each explains the series: a short
+history keeps many settings and gets wide intervals. Births still being registered enter as exposure: a month of
+which 65 % is registered counts as 65 % of a month, with the uncertainty of that share. Months that fit nothing
+(leave-one-out residual over 3.5 standard deviations) lose their weight. Forecasts are sampled paths, so half-years
+and years have right intervals, not sums of monthly ones.
+
+Sampling: each place draws from its own generator, seeded by one integer from the `rng` passed in and the CRC-32 of
+the place's name; neither the order of the places nor the presence of others changes its numbers.
+
+References: Rasmussen and Williams, Gaussian Processes for Machine Learning (MIT Press 2006), chapters 2 and 5;
+Roberts et al., Philosophical Transactions A 371 (2013) 20110550 (structured kernels for series); McCullagh and
+Nelder, Generalized Linear Models (1989), 2.5 (working response of small counts); Gardner and McKenzie, Management
+Science 31 (1985) 1237 (damped trend); Hyndman and Koehler, International Journal of Forecasting 22 (2006) 679 (MASE).
+"""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import linalg
+
+from . import results, stats
+from .errors import FpError
+from .periods import Period
+
+__all__ = ["Paths", "backtest", "expected", "forecast", "sample_paths", "totals"]
+
+Floats: TypeAlias = NDArray[np.float64]
+Window: TypeAlias = tuple[str, pd.PeriodIndex]
+
+LEVELS = (0.80, 0.95)
+DRAWS = 2000
+SHORTEST = 12
+"""Months of history below which no forecast is made."""
+SHORT = 24
+"""Months of history below which the forecast carries a warning."""
+LONGEST = 120
+"""Months of history that are used, counted back from the last."""
+OUTLIER = 3.5
+"""Leave-one-out residual, in standard deviations, from which a month loses its weight."""
+LEAST_SHARE = 0.05
+"""A month of which less than this is registered counts as not known."""
+SMALL = 25
+"""Counts below this enter through the Poisson working response instead of their logarithm."""
+DAMPING = 0.95
+"""Monthly autocorrelation of the slope."""
+WEEKEND_SD = 0.3
+"""Prior standard deviation of the log effect of the share of weekend days."""
+LEVEL_SD = 1.0
+"""Prior standard deviation of the level at the start, about the mean of the series."""
+
+TABLE = np.array(
+    [
+        (level, slope, ar, season, decay, noise)
+        for level in (0.003, 0.01, 0.025)
+        for slope in (0.0, 0.001)
+        for season, decay in ((0.04, 360.0), (0.12, 360.0), (0.08, 60.0))
+        for ar, noise in ((0.0, 0.008), (0.025, 0.008), (0.0, 0.025), (0.0, 0.07))
+    ]
+)
+"""Settings of the model, one a row: monthly sd of the level's steps and of the slope's, sd of the AR(1) part, sd of
+the seasonal pattern and the months over which it changes, and sd of the noise beyond Poisson. All on log births."""
+TYPICAL = 30
+"""Row of TABLE (wide seasons, moderate steps) that small counts and outlying months are judged by."""
+TYPICAL_NOISE = 0.04
+"""Noise beyond Poisson in that judgement; more than in the table's row, so that few months are set aside."""
+AR_MEMORY = 0.6
+SEASON_WIDTH = 0.7
+"""Length-scale of the periodic kernel: smaller lets neighbouring months differ more."""
+
+
+@dataclass(frozen=True)
+class _Series:
+    """One place's births on a gapless run of months: `use` marks the months that are known and usable."""
+
+    place: str
+    months: pd.PeriodIndex
+    births: Floats
+    share: Floats
+    share_sd: Floats
+    use: NDArray[np.bool_]
+    note: str
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Sampled births in the end, one row a draw, for the months of one series and those after it."""
+
+    series: _Series
+    months: pd.PeriodIndex
+    births: Floats
+    note: str
+
+
+def forecast(
+    monthly: pd.DataFrame,
+    *,
+    horizon: int = 18,
+    levels: Sequence[float] = LEVELS,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+) -> pd.DataFrame:
+    """Return rows `births_forecast`, one for each place, month after its last and level of interval.
+
+    `monthly`: columns place, month (period[M]), births (count so far), optionally share (of the month's births
+    that this is; default 1) and share_sd. value = median, method `gp-80`, `gp-95`. A place with fewer than 12 usable
+    months gets one row without value and a note; short or faulty histories get a note beside a wider answer.
+    Raises FpError for a missing column or a month given twice.
+    """
+    tables = []
+    for path in sample_paths(monthly, horizon=horizon, rng=rng, draws=draws):
+        ahead = path.months > path.series.months[-1]
+        windows = [(str(month), pd.PeriodIndex([month])) for month in path.months[ahead]]
+        tables += [_summary(path, windows if len(path.births) else windows[:1], "births_forecast", levels)]
+    return results.combine(tables)
+
+
+def totals(
+    monthly: pd.DataFrame,
+    *,
+    periods: Iterable[Window],
+    levels: Sequence[float] = LEVELS,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+) -> pd.DataFrame:
+    """Return rows `births_forecast` for whole periods, such as half-years and years, as in `forecast`.
+
+    `periods`: (key, months) of each. Months fully known enter as they are, months partly registered are completed,
+    and months ahead are sampled. count = births so far in the period. A period that begins before the series gets
+    a row without value and a note.
+    """
+    windows = list(periods)
+    last = _months(monthly).max() if len(monthly) else None
+    horizon = max([1, *((months[-1] - last).n for _, months in windows)]) if last is not None else 1
+    paths = sample_paths(monthly, horizon=horizon, rng=rng, draws=draws, until=last)
+    return results.combine([_summary(path, windows, "births_forecast", levels, known=True) for path in paths])
+
+
+def expected(
+    monthly: pd.DataFrame,
+    *,
+    months: pd.PeriodIndex,
+    period: str,
+    levels: Sequence[float] = LEVELS,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+) -> pd.DataFrame:
+    """Return rows `births_expected`: births of a period foretold from the months before it, beside the actual count.
+
+    One row a place and level: count = births of the period so far, total = the same completed for late registration,
+    value = median expected, p = two-sided tail of the actual count among what would be registered by now (mid-p
+    over the draws). Note: as expected, above or below, by the first two of `levels`. Late registrations of earlier
+    months count as known: the expectation is the one that today's knowledge of the time before would have given.
+    """
+    before = monthly[monthly["month"] < months[0]]
+    horizon = (months[-1] - months[0]).n + 1
+    paths = sample_paths(before, horizon=horizon, rng=rng, draws=draws, until=months[0] - 1)
+    found = {path.series.place: path for path in paths}
+    places = list(dict.fromkeys(monthly["place"]))
+    actual = {place: monthly[(monthly["place"] == place) & monthly["month"].isin(months)] for place in places}
+    base = int(rng.integers(2**63))
+    return results.combine(
+        [
+            _expected(place, found.get(place), actual[place], months, period, levels, _child(base, place))
+            for place in places
+        ]
+    )
+
+
+def backtest(
+    monthly: pd.DataFrame,
+    *,
+    length: int = 6,
+    origins: int = 5,
+    levels: Sequence[float] = LEVELS,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+) -> pd.DataFrame:
+    """Return what the forecast would have said of the last `origins` stretches of `length` months, and its score.
+
+    Rows `forecast_backtest` (one a place, stretch and level; as `births_expected`), `forecast_error` (mean absolute
+    error relative to the actual births; count = stretches) and `forecast_coverage` (value = share of intervals that
+    held, count of total, with its own exact interval). Stretches end with the last month given and do not
+    overlap; each is foretold from the months before it. Scores stand under the period of the last stretch.
+    """
+    if not len(monthly):
+        return results.empty()
+    last = _months(monthly).max()
+    base = int(rng.integers(2**63))
+    tables = []
+    for back in range(origins - 1, -1, -1):
+        window = pd.period_range(end=last - back * length, periods=length, freq="M")
+        child = np.random.default_rng([base, back])
+        tables.append(expected(monthly, months=window, period=_key(window), levels=levels, rng=child, draws=draws))
+    rows = results.combine(tables).assign(measure="forecast_backtest")
+    rows = rows[rows["value"].notna() & rows["total"].notna()]
+    return results.combine([rows, *_scores(rows, _key(window), levels)]) if len(rows) else results.empty()
+
+
+def sample_paths(
+    monthly: pd.DataFrame,
+    *,
+    horizon: int,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+    until: pd.Period | None = None,
+) -> list[Paths]:
+    """Return sampled births of every place: its own months and `horizon` months after `until`.
+
+    `until` is the last month of the place by default. Places come in the order of the frame.
+    """
+    base = int(rng.integers(2**63))
+    paths = []
+    for series in _series(monthly):
+        last = series.months[-1] if until is None else max(until, series.months[-1])
+        months = pd.period_range(series.months[0], last + horizon, freq="M")
+        paths.append(_sampled(series, months, _child(base, series.place), draws))
+    return paths
+
+
+def _child(base: int, place: str) -> np.random.Generator:
+    """Return a place's own generator."""
+    return np.random.default_rng([base, zlib.crc32(place.encode())])
+
+
+# ---- a series from the frame ------------------------------------------------------------------------------
+
+
+def _months(monthly: pd.DataFrame) -> pd.Series:
+    missing = {"place", "month", "births"} - set(monthly.columns)
+    if missing:
+        raise FpError(f"monthly births lack the column {sorted(missing)[0]!r}")
+    return monthly["month"]
+
+
+def _series(monthly: pd.DataFrame) -> list[_Series]:
+    _months(monthly)
+    twice = monthly.duplicated(["place", "month"])
+    if twice.any():
+        row = monthly[twice].iloc[0]
+        raise FpError(f"monthly births of {row['place']} hold {row['month']} twice")
+    return [_one(str(place), group) for place, group in monthly.groupby("place", sort=False)]
+
+
+def _one(place: str, group: pd.DataFrame) -> _Series:
+    group = group.set_index("month").sort_index()
+    months = pd.period_range(group.index[0], group.index[-1], freq="M")[-LONGEST:]
+    group = group.reindex(months)
+    births = group["births"].to_numpy(dtype="float64")
+    share = group["share"].to_numpy(dtype="float64") if "share" in group else np.ones(len(months))
+    sd = group["share_sd"].to_numpy(dtype="float64") if "share_sd" in group else np.zeros(len(months))
+    use = (births >= 0) & (share >= LEAST_SHARE)
+    return _Series(place, months, births, np.nan_to_num(share, nan=0.0), np.nan_to_num(sd, nan=0.0), use,
+                   _history_note(births, share, use))  # fmt: skip
+
+
+def _history_note(births: Floats, share: Floats, use: NDArray[np.bool_]) -> str:
+    months = int(use.sum())
+    if months < SHORTEST:
+        return results.note("note.forecast.too_short", months=months, needed=SHORTEST)
+    if months < SHORT:
+        return results.note("note.forecast.short", months=months)
+    missing = int((np.isnan(births) | (births < 0)).sum())
+    if missing:
+        return results.note("note.forecast.gaps", missing=missing)
+    zeros = int((births[use] == 0).sum())
+    return results.note("note.forecast.zeros", zeros=zeros) if zeros else ""
+
+
+# ---- the model --------------------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=8)
+def _kernels(length: int) -> Floats:
+    """Return the covariance of every setting but weekends and noise, on months 0 ... length - 1 (settings, n, n)."""
+    time = np.arange(length)
+    lag = np.abs(time[:, None] - time[None, :])
+    walk = np.minimum(time[:, None], time[None, :]).astype("float64")
+    summed = np.tril(np.ones((length, length)), -1)
+    slope = summed @ (DAMPING**lag / (1 - DAMPING**2)) @ summed.T
+    ar = AR_MEMORY**lag
+    season = _zero_sum_season()[lag % 12]
+    stack = np.empty((len(TABLE), length, length))
+    for row, (level, slope_sd, ar_sd, season_sd, decay, _) in enumerate(TABLE):
+        stack[row] = level**2 * walk + slope_sd**2 * slope + ar_sd**2 * ar
+        stack[row] += season_sd**2 * season * np.exp(-lag / decay) + LEVEL_SD**2
+    stack.setflags(write=False)
+    return stack
+
+
+def _zero_sum_season() -> Floats:
+    """Return the periodic covariance at lags 0 ... 11, made to sum to zero over a year, with variance 1."""
+    kernel = np.exp(-2 * np.sin(np.pi * np.arange(12) / 12) ** 2 / SEASON_WIDTH**2)
+    kernel -= kernel.mean()
+    return kernel / kernel[0]
+
+
+@functools.lru_cache(maxsize=512)
+def _calendar(first: int, length: int) -> tuple[Floats, Floats]:
+    """Return days, and the share of weekend days less 2/7, of months from ordinal `first` on."""
+    starts = np.datetime64("1970-01") + np.arange(first, first + length + 1)
+    weekdays = np.busday_count(starts[:-1], starts[1:])
+    days = np.diff(starts.astype("datetime64[D]")).astype("float64")
+    weekend = 1 - weekdays / days - 2 / 7
+    days.setflags(write=False)
+    weekend.setflags(write=False)
+    return days, weekend
+
+
+def _sampled(series: _Series, months: pd.PeriodIndex, rng: np.random.Generator, draws: int) -> Paths:
+    if series.use.sum() < SHORTEST:
+        return Paths(series, months, np.empty((0, len(months))), series.note)
+    days, weekend = _calendar(months[0].ordinal, len(months))
+    kernels = _kernels(_rounded(len(months)))[:, : len(months), : len(months)]
+    at = np.flatnonzero(series.use)
+    target, variance, centre, outliers = _observed(series, days[at], kernels[TYPICAL][np.ix_(at, at)], weekend[at])
+    logs = _draw(kernels, weekend, at, target, variance, rng, draws) + centre
+    rates = np.exp(np.minimum(logs, 25.0)) * days
+    note = series.note or (_outlier_note(series.months[outliers]) if len(outliers) else "")
+    return Paths(series, months, _counted(series, rates, rng), note)
+
+
+def _rounded(length: int) -> int:
+    """Return the length up to a multiple of 12, so that few sizes of kernel are kept."""
+    return -(-length // 12) * 12
+
+
+def _outlier_note(months: pd.PeriodIndex) -> str:
+    return results.note("note.forecast.outliers", months=[str(month) for month in months])
+
+
+def _observed(
+    series: _Series, days: Floats, kernel: Floats, weekend: Floats
+) -> tuple[Floats, Floats, float, NDArray[np.int64]]:
+    """Return log births per day less their centre, the variance of each, that centre, and the months set aside.
+
+    Counts of SMALL and more enter as their logarithm; smaller ones as the working response of a Poisson count about
+    the fit, which is renewed until it settles. Months that fit nothing get the square of their residual as variance.
+    """
+    at = np.flatnonzero(series.use)
+    births, exposure = series.births[at], series.share[at] * days
+    shared = (series.share_sd[at] / series.share[at]) ** 2
+    rate = births.sum() / exposure.sum() if births.sum() > 0 else 0.5 / exposure.sum()
+    centre = float(np.log(max(np.median(births / exposure), rate / 4)))
+    typical = kernel + WEEKEND_SD**2 * np.outer(weekend, weekend)
+    fit, extra = np.full(len(at), centre), np.zeros(len(at))
+    for _ in range(3):
+        mean = np.maximum(np.exp(fit) * exposure, 0.5)
+        small = np.maximum(births, mean) < SMALL
+        logs = np.log(np.maximum(births, 0.5) / exposure)
+        target = np.where(small, np.log(mean / exposure) + (births - mean) / mean, logs) - centre
+        variance = shared + np.where(small, 1 / mean, 1 / np.maximum(births, mean / 4))
+        extra = _inflation(typical, target, variance + TYPICAL_NOISE**2)
+        whole = typical + np.diag(variance + extra + TYPICAL_NOISE**2)
+        fit = centre + typical @ linalg.solve(whole, target, assume_a="pos")
+    return target, variance + extra, centre, at[extra > 0]
+
+
+def _inflation(kernel: Floats, target: Floats, variance: Floats) -> Floats:
+    """Return extra variance for months whose leave-one-out residual is too large, worst first (few at most)."""
+    extra = np.zeros(len(target))
+    for _ in range(max(2, len(target) // 10)):
+        inverse = np.linalg.inv(kernel + np.diag(variance + extra))
+        spread = 1 / np.diag(inverse)
+        residual = (inverse @ target) * spread
+        score = np.where(extra > 0, 0.0, np.abs(residual) / np.sqrt(spread))
+        worst = int(np.argmax(score))
+        if score[worst] <= OUTLIER:
+            break
+        extra[worst] = residual[worst] ** 2
+    return extra
+
+
+def _draw(
+    kernels: Floats, weekend: Floats, at: NDArray[np.int64], target: Floats, variance: Floats,
+    rng: np.random.Generator, draws: int,
+) -> Floats:  # fmt: skip
+    """Return sampled log rates less the centre, noise beyond Poisson included, (draws, months)."""
+    weekends = WEEKEND_SD**2 * np.outer(weekend, weekend)
+    noise = TABLE[:, -1] ** 2
+    seen = kernels[:, at[:, None], at] + weekends[at[:, None], at]
+    diagonal = np.arange(len(at))
+    seen[:, diagonal, diagonal] += variance + noise[:, None]
+    factors = np.linalg.cholesky(seen)
+    chosen = _chosen(factors, target, rng, draws)
+    months, pieces = len(weekend), []
+    for setting in np.unique(chosen):
+        across = (kernels[setting] + weekends)[:, at]
+        scaled = linalg.solve_triangular(factors[setting], np.column_stack([across.T, target]), lower=True)
+        left, right = scaled[:, :-1], scaled[:, -1]
+        covariance = kernels[setting] + weekends - left.T @ left
+        covariance[np.arange(months), np.arange(months)] += noise[setting] + 1e-10
+        root = np.linalg.cholesky(covariance)
+        normal = rng.standard_normal((int((chosen == setting).sum()), months))
+        pieces.append(left.T @ right + normal @ root.T)
+    return np.concatenate(pieces)
+
+
+def _chosen(factors: Floats, target: Floats, rng: np.random.Generator, draws: int) -> NDArray[np.int64]:
+    """Return the setting of each draw, in proportion to how well it explains the series (equal prior weights)."""
+    scaled = np.array([linalg.solve_triangular(factor, target, lower=True) for factor in factors])
+    logs = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+    likelihood = -0.5 * (scaled**2).sum(axis=1) - logs
+    weight = np.exp(likelihood - likelihood.max())
+    weight /= weight.sum()
+    steps = (np.arange(draws) + rng.random()) / draws
+    return np.minimum(np.searchsorted(np.cumsum(weight), steps), len(weight) - 1)
+
+
+def _counted(series: _Series, rates: Floats, rng: np.random.Generator) -> Floats:
+    """Return births in the end: what is known, what is still to be registered, and whole months ahead."""
+    draws, months = rates.shape
+    known = len(series.months)
+    births = rng.poisson(rates).astype("float64")
+    share = np.zeros((draws, months))
+    share[:, :known] = np.where(series.use, series.share, 0.0)
+    spread = np.concatenate([np.where(series.use, series.share_sd, 0.0), np.zeros(months - known)])
+    share = np.clip(share + spread * rng.standard_normal((draws, months)), 0.0, 1.0)
+    so_far = np.concatenate([np.where(series.use, np.nan_to_num(series.births), 0.0), np.zeros(months - known)])
+    whole = np.concatenate([series.use & (series.share >= 1) & (series.share_sd == 0), np.zeros(months - known, bool)])
+    later = rng.poisson(rates * (1 - share))
+    begun = np.concatenate([series.use, np.zeros(months - known, bool)])
+    return np.where(whole, so_far, np.where(begun, so_far + later, births))
+
+
+# ---- summaries --------------------------------------------------------------------------------------------
+
+
+def _summary(
+    path: Paths, windows: Sequence[Window], measure: str, levels: Sequence[float], *, known: bool = False
+) -> pd.DataFrame:
+    records = []
+    for key, months in windows:
+        inside = path.months.isin(months)
+        row: dict[str, Any] = {"place": path.series.place, "period": key, "measure": measure, "note": path.note}
+        if known:
+            row["count"] = float(np.nansum(path.series.births[path.series.months.isin(months)]))
+        if not len(path.births):
+            records.append({**row, "value": np.nan, "method": "gp"})
+        elif inside.sum() < len(months):
+            note = results.note("note.forecast.no_data", month=str(path.months[0]))
+            records.append({**row, "value": np.nan, "method": "gp", "note": note})
+        else:
+            records += [{**row, **cells} for cells in _intervals(path.births[:, inside].sum(axis=1), levels)]
+    return results.rows(records)
+
+
+def _intervals(draws: Floats, levels: Sequence[float]) -> list[dict[str, Any]]:
+    tails = [(1 - level) / 2 for level in levels]
+    bounds = np.quantile(draws, [0.5, *tails, *(1 - tail for tail in tails)])
+    middle, lower, upper = bounds[0], bounds[1 : len(levels) + 1], bounds[len(levels) + 1 :]
+    return [
+        {"value": middle, "lower": low, "upper": high, "method": f"gp-{100 * level:g}"}
+        for level, low, high in zip(levels, lower, upper, strict=True)
+    ]
+
+
+def _expected(
+    place: str,
+    path: Paths | None,
+    actual: pd.DataFrame,
+    months: pd.PeriodIndex,
+    period: str,
+    levels: Sequence[float],
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    row: dict[str, Any] = {"place": place, "period": period, "measure": "births_expected"}
+    actual = actual[actual["births"].notna()]
+    missing = len(months) - len(actual)
+    births, share = actual["births"].to_numpy(dtype="float64"), _column(actual, "share", 1.0)
+    row["count"] = np.nan if missing else births.sum()
+    row["total"] = np.nan if missing else _completed_total(births, share)
+    if path is None or not len(path.births):
+        note = path.note if path else results.note("note.forecast.too_short", months=0, needed=SHORTEST)
+        return results.rows([{**row, "value": np.nan, "method": "gp", "note": note}])
+    if missing:
+        row["note"] = results.note("note.forecast.months_missing", missing=missing)
+    else:
+        registered = _registered(path, actual, share, rng)
+        row["p"], row["note"] = _tail(registered, row["count"]), _expected_note(row, registered, levels)
+    draws = path.births[:, path.months.isin(months)].sum(axis=1)
+    return results.rows([{**row, **cells} for cells in _intervals(draws, levels)])
+
+
+def _column(frame: pd.DataFrame, name: str, default: float) -> Floats:
+    return frame[name].to_numpy(dtype="float64") if name in frame else np.full(len(frame), default)
+
+
+def _completed_total(births: Floats, share: Floats) -> float:
+    return float((births / share).sum()) if (share >= LEAST_SHARE).all() else np.nan
+
+
+def _registered(path: Paths, actual: pd.DataFrame, share: Floats, rng: np.random.Generator) -> Floats:
+    """Return sampled births of these months that would be registered by now (all of them where the share is 1)."""
+    births = path.births[:, path.months.get_indexer(pd.PeriodIndex(actual["month"]))]
+    spread = _column(actual, "share_sd", 0.0)
+    shares = np.clip(share + spread * rng.standard_normal(births.shape), 0.0, 1.0)
+    return rng.binomial(births.astype("int64"), shares).sum(axis=1).astype("float64")
+
+
+def _tail(draws: Floats, actual: float) -> float:
+    """Return the two-sided mid-p of an actual count among draws, never below 2 / (draws + 1)."""
+    ties = (draws == actual).sum() / 2
+    smaller = min((draws < actual).sum(), (draws > actual).sum()) + ties
+    return float(min(1.0, 2 * (smaller + 1) / (len(draws) + 1)))
+
+
+def _expected_note(row: Mapping[str, Any], registered: Floats, levels: Sequence[float]) -> str:
+    """Return as expected, above or below: by the widest level, and (80 %) whether the narrowest holds."""
+    wide, narrow = max(levels), min(levels)
+    bounds = {level: np.quantile(registered, [(1 - level) / 2, (1 + level) / 2]) for level in (wide, narrow)}
+
+    def place_of(level: float) -> str:
+        low, high = bounds[level]
+        return "below" if row["count"] < low else "above" if row["count"] > high else "as_expected"
+
+    finding, soft = place_of(wide), place_of(narrow)
+    key = f"slightly_{soft}" if finding == "as_expected" and soft != finding else finding
+    births = row["count"] if np.isnan(row["total"]) else row["total"]
+    facts = {"births": round(births), "actual": round(row["count"])}
+    return results.note(f"note.births.{key}", level=round(100 * wide, 1), narrow=round(100 * narrow, 1), **facts)
+
+
+def _key(months: pd.PeriodIndex) -> str:
+    """Return the key of the period that these months are, in either calendar; else that of their last month."""
+    last = months[-1]
+    names = ("H1", "H2", "", "Q1", "Q2", "Q3", "Q4")
+    known = [Period(last.year, part, calendar) for calendar in ("calendar", "statistical") for part in names]
+    same = (period.key for period in known if len(period.months) == len(months) and (period.months == months).all())
+    return next(same, str(last))
+
+
+def _scores(rows: pd.DataFrame, period: str, levels: Sequence[float]) -> list[pd.DataFrame]:
+    """Return forecast_error and forecast_coverage of every place."""
+    tables = []
+    for place, group in rows.groupby("place", sort=False):
+        first = group[group["method"] == f"gp-{100 * levels[0]:g}"]
+        error = (first["total"] - first["value"]).abs() / first["total"].where(first["total"] > 0)
+        head = {"place": place, "period": period}
+        tables.append(results.rows([{**head, "measure": "forecast_error", "count": len(first),
+                                     "value": error.mean(), "method": "mape"}]))  # fmt: skip
+        tables += [_coverage(group, head, level) for level in levels]
+    return tables
+
+
+def _coverage(group: pd.DataFrame, head: Mapping[str, Any], level: float) -> pd.DataFrame:
+    group = group[group["method"] == f"gp-{100 * level:g}"]
+    held = int(((group["total"] >= group["lower"]) & (group["total"] <= group["upper"])).sum())
+    low, high = stats.binomial_interval(held, len(group))
+    row = {"measure": "forecast_coverage", "count": held, "total": len(group), "value": held / len(group)}
+    return results.rows([{**head, **row, "lower": float(low), "upper": float(high), "method": f"gp-{100 * level:g}"}])

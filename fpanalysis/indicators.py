@@ -1,0 +1,279 @@
+"""What the office did and promised: registration services, check-ups, activities, the plan and its commitments.
+
+Counts are complete, not samples. The intervals of shares and of the order mix say how far such a figure moves by
+chance alone between one half-year and the next (the counts taken as binomial, mid-p): Agresti and Gottard,
+Computational Statistics & Data Analysis 51 (2007) 6447. A ratio of two counts has the interval of the first
+one's share of both, turned into odds.
+
+What happened outside the period does not count for it; it is listed beside it with its date, because a report that was
+written some weeks after the period's end easily takes it in. A commitment comes back with its outcome in the period in
+which it fell due, and a promise without a number is never called kept.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .periods import Period, parse_period
+from .results import note, rows, value
+from .stats import binomial_interval, binomial_p, share_to_ratio
+
+__all__ = ["STATES", "activities", "change", "checkups", "commitments", "plan", "registrations"]
+
+SERVICES = ("first", "second", "further")
+
+
+def registrations(
+    registrations: pd.DataFrame,
+    *,
+    months: pd.PeriodIndex,
+    period: str,
+    county: str,
+    usual_mix: tuple[float, float] = (0.3, 2.0),
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Return the registration services of the period, and of the same part of earlier years.
+
+    `registered` (all) and `registered/<service>`: county and townships. `registered_on_time`: share of the county and
+    of each township, with its interval; where a file has no on-time figure its cases are left out and a note says so.
+    `registered_mix`: second-child per first-child registration in the county, with its interval; outside `usual_mix`
+    a note says so. Earlier years that the data hold whole: rows of the county under their own period key.
+    """
+    now = _registered_in(registrations, months, period, county, level)
+    mix = [r for r in now if r["measure"] == "registered_mix"]
+    for row in mix:
+        if not usual_mix[0] <= row["value"] <= usual_mix[1] and row["total"]:
+            row["note"] = note("note.mix.unusual", lower=usual_mix[0], upper=usual_mix[1])
+    earlier = [
+        r for key, past in _earlier(registrations["month"], months, period)
+        for r in _registered_in(registrations, past, key, county, level) if r["place"] == county
+    ]  # fmt: skip
+    return rows([*now, *earlier])
+
+
+def checkups(checkups: pd.DataFrame, *, months: pd.PeriodIndex, period: str, county: str) -> pd.DataFrame:
+    """Return people examined: `checkups/<programme>` and below it by sex, for the county and each township.
+
+    `checkups_difference/<programme>`: men minus women, for a programme that examines both (0 where couples come
+    together), county and townships where it is not 0.
+    """
+    mine = checkups[checkups["month"].isin(months)]
+    records = []
+    for programme, of_programme in mine.groupby("programme"):
+        couples = of_programme.loc[of_programme["sex"] == "male", "count"].sum() > 0
+        for place, group in _areas(of_programme, county):
+            by_sex = group.groupby("sex")["count"].sum()
+            records.append((place, f"checkups/{programme}", group["count"].sum()))
+            records += [(place, f"checkups/{programme}/{sex}", n) for sex, n in by_sex.items()]
+            gap = by_sex.get("male", 0) - by_sex.get("female", 0)
+            if couples and (place == county or gap):
+                records.append((place, f"checkups_difference/{programme}", gap))
+    return rows([_counted(place, period, measure, n) for place, measure, n in records])
+
+
+def activities(
+    activities: pd.DataFrame,
+    *,
+    first: dt.date,
+    last: dt.date,
+    period: str,
+    county: str,
+    as_of: dt.date | None = None,
+) -> pd.DataFrame:
+    """Return what the office did from the day `first` to `last`, by kind of activity, for the county.
+
+    `activity/<kind>`: inside the period only. `activity_amount/<kind>`: yuan (count in fen), for kinds with money.
+    `activity_outside/<kind>`: dated after `last` (and not after `as_of`) in a file that also has rows of the
+    period, with a note naming the date. `activity_monthly/<kind>`: inside the period, a month. `activity_listed/<kind>`: both together, which is what a reader of that file
+    counts. Kinds that the delivered files never name have no row.
+    """
+    mine = activities[activities["date"] <= pd.Timestamp(as_of)] if as_of else activities
+    inside = mine["date"].between(pd.Timestamp(first), pd.Timestamp(last))
+    outside = (mine["date"] > pd.Timestamp(last)) & mine["file"].isin(mine.loc[inside, "file"])
+    records = []
+    for kind, group in mine.groupby("activity"):
+        done, late = group[inside[group.index]], group[outside[group.index]]
+        records.append({**_counted(county, period, f"activity/{kind}", done["count"].sum()), "note": _single_day(done)})
+        records.append({**_counted(county, period, f"activity_monthly/{kind}", done["count"].sum()),
+                        "value": done["count"].sum() / _months(first, last)})  # fmt: skip
+        records.append(_counted(county, period, f"activity_listed/{kind}", done["count"].sum() + late["count"].sum()))
+        if (group["amount"] != 0).any():
+            fen = int(done["amount"].sum())
+            records.append({**_counted(county, period, f"activity_amount/{kind}", fen), "value": fen / 100})
+        if len(late):
+            records.append(
+                {**_counted(county, period, f"activity_outside/{kind}", late["count"].sum()), "note": _dated(late)}
+            )
+    return rows(records)
+
+
+def change(
+    results: pd.DataFrame, measure: str, *, before: str, period: str, county: str, level: float = 0.95
+) -> pd.DataFrame:
+    """Return `<measure>_change`: a count relative to that of the period `before`, minus 1, with its interval and p.
+
+    count = now, total = before. The interval of the ratio of two Poisson counts is that of the first one's share of
+    both, turned into odds (Przyborowski and Wilenski 1940; mid-p). Without a count before there is no row.
+    """
+    now, then = (value(results, place=county, period=key, measure=measure) for key in (period, before))
+    if np.isnan(now) or np.isnan(then) or then <= 0:
+        return rows([])
+    bounds = share_to_ratio(np.array(binomial_interval(now, now + then, level))) / 100 - 1
+    p = float(binomial_p(now, now + then, 0.5))
+    return rows([{"place": county, "period": period, "measure": f"{measure}_change", "count": now, "total": then,
+                  "value": now / then - 1, "lower": bounds[0], "upper": bounds[1], "p": p,
+                  "method": f"ratio_midp-{100 * level:g}"}])  # fmt: skip
+
+
+def plan(results: pd.DataFrame, plan: pd.DataFrame, *, period: str, year_key: str, county: str) -> pd.DataFrame:
+    """Return how much of each target is done: `plan_share/<measure>` and `plan_done/<measure>`.
+
+    count: done; total: target. `results` hold the figures of the period and, under `year_key`, of the year so far: a
+    target of the year is held against the year's figure; without one against the period's, when the period is the
+    first of the year. Without any figure the value is missing and the note says so.
+    """
+    mine = plan[plan["period"].isin([period, year_key])]
+    return rows([r for target in mine.itertuples() for r in _against_plan(results, target, period, county)])
+
+
+def commitments(commitments: pd.DataFrame, results: pd.DataFrame, *, period: str, county: str) -> pd.DataFrame:
+    """Return `commitment/<id>` for every promise made by the end of the period and not due before it.
+
+    value = done, total = target; the note is one of STATES with the promise in both languages, when it was made, when
+    it is due and who answers for it. To be judged, a promise needs the figures of the period in which it is due (under
+    that period's key) in `results`. It is kept when the figure reaches the target.
+    """
+    now = parse_period(period)
+    made, due = (commitments[c].map(parse_period) for c in ("made", "due"))
+    alive = [m.end <= now.end and d.end >= now.start for m, d in zip(made, due, strict=True)]
+    mine = commitments[np.array(alive, dtype=bool)]
+    again = mine["id"].duplicated(keep=False)
+    names = mine["id"] + ("/" + mine["made"]).where(again, "")
+    outcomes = [_outcome(promise, results, now, county) for promise in mine.itertuples()]
+    base = {"place": county, "period": period, "method": "promised"}
+    return rows([{**base, "measure": f"commitment/{n}", **o} for n, o in zip(names, outcomes, strict=True)])
+
+
+def _areas(frame: pd.DataFrame, county: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the county with all rows, then each township with its own."""
+    yield county, frame
+    for place, group in frame[frame["place"] != county].groupby("place"):
+        yield str(place), group
+
+
+def _counted(place: str, period: str, measure: str, count: float) -> dict[str, Any]:
+    return {"place": place, "period": period, "measure": measure, "count": count, "method": "counted"}
+
+
+def _earlier(known: pd.Series, months: pd.PeriodIndex, period: str) -> Iterator[tuple[str, pd.PeriodIndex]]:
+    """Yield the key and months of the same part of each earlier year that the data hold from its first month."""
+    year = parse_period(period).year_ago()
+    past = months - 12
+    while len(known) and past[0] >= known.min():
+        yield year.key, past
+        year, past = year.year_ago(), past - 12
+
+
+def _registered_in(
+    registrations: pd.DataFrame, months: pd.PeriodIndex, period: str, county: str, level: float
+) -> list[dict[str, Any]]:
+    mine = registrations[registrations["month"].isin(months)]
+    records = []
+    for place, group in _areas(mine, county):
+        by_service = group.groupby("service")["count"].sum().reindex(SERVICES, fill_value=0)
+        records.append(_counted(place, period, "registered", by_service.sum()))
+        records += [_counted(place, period, f"registered/{s}", n) for s, n in by_service.items()]
+        records.append({**_counted(place, period, "registered_on_time", 0), **_on_time(group, level)})
+        if place == county:
+            records.append({**_counted(place, period, "registered_mix", 0), **_mix(by_service, level)})
+    return records
+
+
+def _on_time(group: pd.DataFrame, level: float) -> dict[str, Any]:
+    known = group[group["on_time"].notna()]
+    done, total = float(known["on_time"].sum()), float(known["count"].sum())
+    lower, upper = binomial_interval(done, total, level)
+    left_out = float(group["count"].sum() - total)
+    return {"count": done, "total": total, "value": done / total if total else np.nan, "lower": float(lower),
+            "upper": float(upper), "method": f"share_midp-{100 * level:g}",
+            "note": note("note.on_time.unknown", cases=left_out) if left_out else ""}  # fmt: skip
+
+
+def _mix(by_service: pd.Series, level: float) -> dict[str, Any]:
+    second, first = float(by_service["second"]), float(by_service["first"])
+    lower, upper = share_to_ratio(np.array(binomial_interval(second, second + first, level))) / 100
+    ratio = second / first if first else np.nan
+    return {"count": second, "total": first, "value": ratio, "lower": lower, "upper": upper,
+            "method": f"ratio_midp-{100 * level:g}"}  # fmt: skip
+
+
+def _months(first: dt.date, last: dt.date) -> int:
+    return (pd.Period(last, "M") - pd.Period(first, "M")).n + 1
+
+
+def _single_day(done: pd.DataFrame) -> str:
+    """Return a note with the day of an activity that took place on one day only."""
+    days = {day.date() for day in done["date"]}
+    return note("note.activity.on_day", day=days.pop()) if len(days) == 1 else ""
+
+
+def _dated(late: pd.DataFrame) -> str:
+    days = sorted({day.date() for day in late["date"]})
+    if len(days) == 1:
+        return note("note.activity.outside_day", day=days[0])
+    return note("note.activity.outside_days", first=days[0], last=days[-1])
+
+
+def _against_plan(results: pd.DataFrame, target: Any, period: str, county: str) -> list[dict[str, Any]]:
+    """Return the rows of one target: share done, and done (NaN without a figure) beside the target."""
+    done = value(results, place=county, period=target.period, measure=target.measure)
+    if np.isnan(done) and parse_period(target.period).start == parse_period(period).start:
+        done = value(results, place=county, period=period, measure=target.measure)
+    remark = note("note.plan.year", year=target.period) if target.period != period else ""
+    if np.isnan(done):
+        remark = note("note.plan.no_figure")
+    base = {
+        "place": county,
+        "period": period,
+        "count": done,
+        "total": target.target,
+        "method": "counted",
+        "note": remark,
+    }
+    share = done / target.target if target.target else np.nan
+    found = {f"plan_share/{target.measure}": share, f"plan_done/{target.measure}": done}
+    return [{**base, "measure": measure, "value": number} for measure, number in found.items()]
+
+
+def _outcome(promise: Any, results: pd.DataFrame, now: Period, county: str) -> dict[str, Any]:
+    """Return count, total, value, method and note of one promise."""
+    done = value(results, place=county, period=promise.due, measure=promise.measure) if promise.measure else np.nan
+    measurable = bool(promise.measure) and not np.isnan(promise.target)
+    if parse_period(promise.due).end > now.end:
+        state = "open"
+    elif not measurable or np.isnan(done):
+        state = "cannot_judge"
+    else:
+        state = "kept" if done >= promise.target else "not_kept"
+    words = {name: getattr(promise, name) for name in ("zh", "en", "made", "due", "owner", "measure")}
+    return {
+        "count": done,
+        "total": promise.target,
+        "value": done,
+        "method": "promised",
+        "note": note(STATES[state], **words),
+    }
+
+
+STATES: Mapping[str, str] = {
+    "open": "note.commitment.open",
+    "kept": "note.commitment.kept",
+    "not_kept": "note.commitment.not_kept",
+    "cannot_judge": "note.commitment.cannot_judge",
+}
+"""Every outcome of a commitment and the sentence that says it."""

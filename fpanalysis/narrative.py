@@ -1,0 +1,142 @@
+"""Findings as sentences: which sentences of the catalogue can be said with these results, and what was found wrong.
+
+A paragraph is the catalogue entries `say.<section>.<number>` in the order of the file. A sentence is said when
+every measure that it names is in the results with a value, and left out otherwise; when none can be said, the
+section says that there are no data. So a sentence is added, or reworded, in the catalogue alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from . import blocks, results, wording
+from .results import Fact
+from .tables import measure_kind
+
+__all__ = ["FINDINGS", "bullets", "findings", "headline", "named", "paragraph", "promises", "sentences"]
+
+FINDINGS = ("check/", "activity_outside/", "registered_mix", "reported_difference/", "pay_class/")
+"""Measures whose rows are findings that the report must name, in the order they are told."""
+ABOUT = ("activity_outside", "reported_difference", "registered_mix", "peer")
+"""Measures whose finding needs the name of the measure in front of the remark."""
+AGREED = ("matched", "nothing_due")
+"""Outcomes of the payments check that are in order."""
+CARDS = {"births": "births", "srb": "srb", "registered": "registered", "pay": "pay_on_time"}
+"""Headline figures: key in the catalogue (`card.<key>`) and measure."""
+
+
+def sentences(section: str, facts: Mapping[str, Fact], lang: str, **values: Any) -> list[str]:
+    """Return the sentences of a section that the facts (and further `values`) allow, worded in a language."""
+    keys = [key for key in wording.catalogue() if key.startswith(f"say.{section}.")]
+    return [said for key in keys if (said := _said(key, facts, lang, values))]
+
+
+def paragraph(section: str, facts: Mapping[str, Fact], lang: str, **values: Any) -> str:
+    """Return the sentences of a section as one paragraph, or the sentence that there are no data for it."""
+    said = sentences(section, facts, lang, **values)
+    if not said:
+        return wording.text("section.no_data", lang)
+    return functools.reduce(lambda first, second: wording.text("sentence.join", lang, first=first, second=second), said)
+
+
+def findings(
+    found: pd.DataFrame,
+    *,
+    period: str,
+    county: str,
+    lang: str,
+    names: Mapping[str, str],
+    kinds: Sequence[str] = FINDINGS,
+) -> list[str]:
+    """Return a sentence for every result row of the period that names something wrong, in the order of `kinds`.
+
+    `names` words places and programmes. Elsewhere a finding is a row with a remark; the outcomes of the payments check
+    need none, and are told for the county alone, since a township's may be a single person.
+    """
+    rows = results.pick(found, period=period)
+    picked = [rows[rows["measure"].str.startswith(kind)] for kind in kinds]
+    told = [_finding(row, county, lang, names) for table in picked for row in table.itertuples(index=False)]
+    return [said for said in told if said]
+
+
+def bullets(lines: Sequence[str]) -> str:
+    """Return lines as a Markdown list, "" for none."""
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def named(fact: Fact | None, key: str, names: Mapping[str, str]) -> list[str]:
+    """Return a list that a result row's remark carries, its members worded by `names`."""
+    if fact is None or not fact.note:
+        return []
+    return [names.get(item, item) for item in results.read_note(fact.note)[1].get(key, [])]
+
+
+def headline(facts: Mapping[str, Fact], lang: str, **values: Any) -> list[blocks.Fact]:
+    """Return the headline figures (CARDS) that the facts allow, each with its reference and change where known."""
+    cards = [_card(name, facts[measure], facts, lang, values) for name, measure in CARDS.items() if measure in facts]
+    return [card for card in cards if card.raw is not None]
+
+
+def promises(found: pd.DataFrame, *, period: str, lang: str, id: str = "commitments") -> blocks.Table:
+    """Return the commitments as a table: number, promise, target, when due, who answers for it, state."""
+    rows = results.pick(found, period=period, measure="commitment/*")
+    columns = ("id", "text", "target", "due", "owner", "state")
+    heads = {name: wording.text(f"commitment.{name}", lang) for name in columns}
+    frame = pd.DataFrame([_promise(row, lang) for row in rows.itertuples(index=False)], columns=list(columns))
+    return blocks.table(frame, columns=heads, lang=lang, caption=wording.text("table.commitments", lang), id=id)
+
+
+def _promise(row: Any, lang: str) -> dict[str, str]:
+    key, said = results.read_note(row.note)
+    return {
+        "id": row.measure.split("/")[1],
+        "text": said[lang],
+        "target": "" if math.isnan(row.total) else wording.format_value(row.total, measure_kind(said["measure"]), lang),
+        "due": wording.period_label(said["due"], lang, calendar=False),
+        "owner": said["owner"],
+        "state": wording.text(key.replace("note.commitment.", "state."), lang),
+    }
+
+
+def _card(name: str, fact: Fact, facts: Mapping[str, Fact], lang: str, values: Mapping[str, Any]) -> blocks.Fact:
+    kind = wording.indicator(fact.measure)["kind"]
+    change, reference = (_said(f"card.{name}.{part}", facts, lang, values) for part in ("change", "reference"))
+    raw = None if math.isnan(fact.value) else fact.value
+    printed = wording.format_value(fact.value, kind, lang)
+    title = wording.text(f"card.{name}", lang)
+    return blocks.fact(title, printed, change=change, reference=reference, raw=raw, key=fact.measure)
+
+
+def _said(key: str, facts: Mapping[str, Fact], lang: str, values: Mapping[str, Any]) -> str:
+    """Return a sentence if everything it names is known, else ""."""
+    known = {name for name, value in {**facts, **values}.items() if not _missing(value)}
+    return wording.text(key, lang, facts, **values) if wording.has(key) and wording.needs(key) <= known else ""
+
+
+def _missing(value: Any) -> bool:
+    number = value.value if isinstance(value, Fact) else value
+    return isinstance(number, float) and math.isnan(number)
+
+
+def _finding(row: Any, county: str, lang: str, names: Mapping[str, str]) -> str:
+    indicator, *parts = row.measure.split("/")
+    place = names.get(row.place, row.place)
+    if indicator == "pay_class":
+        wrong = len(parts) == 2 and parts[1] not in AGREED and row.place == county and row.count > 0
+        return _payment(row, place, parts, lang, names) if wrong else ""
+    if not row.note:
+        return ""
+    remark = wording.remark(row.note, lang)
+    if indicator in ABOUT:
+        return wording.text("finding.about", lang, place=place, about=wording.label(row.measure, lang, names), remark=remark)
+    return wording.text("finding", lang, place=place, remark=remark)
+
+
+def _payment(row: Any, place: str, parts: Sequence[str], lang: str, names: Mapping[str, str]) -> str:
+    programme, outcome = names.get(parts[0], parts[0]), wording.text(f"class.{parts[1]}", lang)
+    return wording.text("finding.payment", lang, place=place, programme=programme, outcome=outcome, n=row.count)

@@ -1,0 +1,359 @@
+"""A report as one web page: a single file that loads nothing, opens from a USB stick and reads without script.
+
+The page carries its font cut to its own characters, its drawings as SVG with letters as letters, and each table's
+raw values as a CSV behind a link. It is made for keyboards and screen readers (WCAG 2.2 AA): landmarks, one title,
+scoped heads, named regions that scroll, figures with words. A content security policy forbids every request.
+Equal notebooks give equal bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from bleach.sanitizer import Cleaner
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from nbconvert.exporters import Exporter
+from nbformat import NotebookNode
+from traitlets import Bool, Unicode, default
+
+from ..blocks import Cards, Figure, Heading, Table, csv_text
+from ..errors import PublishError
+from ..typeface import font_files, page_font, uncovered
+from ..wording import text
+from .document import Document, Output, Part, Passage, Tokens, plain_text, read_document
+
+__all__ = ["HtmlExporter", "render"]
+
+HTML_LANG = {"zh": "zh-CN", "en": "en"}
+FAMILY = "FPA Page"
+FITS = 8
+SAFE_ADDRESS = re.compile(r"(?:https?:|mailto:|#|[^:]*$)", re.IGNORECASE)
+WIDE_GLYPH = "[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f“”‘’—…]"
+TABLE_TAGS = {"table", "thead", "tbody", "tfoot", "tr", "th", "td", "caption", "p", "div", "b", "strong", "em", "i",
+              "br", "sub", "sup", "span", "ul", "ol", "li", "pre", "code"}  # fmt: skip
+UNSEEN = {"style", "script", "title"}
+BOLD = {"h1", "h2", "h3", "h4", "strong", "b"}
+VOID = {"meta", "br", "hr", "img", "link", "use", "wbr"}
+
+
+class HtmlExporter(Exporter):
+    """nbconvert exporter `fp-html`: an executed report notebook as one self-contained page."""
+
+    export_from_notebook = "Report (HTML)"
+    output_mimetype = "text/html"
+
+    fonts = Unicode("", help="Folder with the fonts to use; empty for the bundled FPA Sans.").tag(config=True)
+    embed_fonts = Bool(True, help="Carry the page's characters as a font inside the page.").tag(config=True)
+    lang = Unicode("", help="Language (zh, en) of a notebook without meta(...); empty to tell by its title.").tag(
+        config=True
+    )
+
+    @default("file_extension")
+    def _file_extension_default(self) -> str:
+        return ".html"
+
+    def from_notebook_node(
+        self, nb: NotebookNode, resources: Mapping[str, Any] | None = None, **kw: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """Return the page and nbconvert's resources. Raises PublishError when a gate refuses the notebook."""
+        copied, used = super().from_notebook_node(nb, resources, **kw)
+        name = f"{used.get('metadata', {}).get('name') or 'notebook'}.ipynb"
+        files = font_files(Path(self.fonts) if self.fonts else None)
+        document = read_document(copied, name=name, fonts=files, lang=self.lang)
+        return render(document, fonts=files if self.embed_fonts else {}), used
+
+
+def render(document: Document, *, fonts: Mapping[str, Path]) -> str:
+    """Return a document as one HTML page, with the given font files cut to its characters (none to embed none).
+
+    Raises PublishError when a font lacks a character of the page.
+    """
+    page = _template("report.html").render(
+        meta=document.meta,
+        html_lang=HTML_LANG[document.meta.lang],
+        other_lang=HTML_LANG["en" if document.meta.lang == "zh" else "zh"],
+        word=functools.partial(_word, document.meta.lang),
+        other_word=functools.partial(_word, "en" if document.meta.lang == "zh" else "zh"),
+        facts=_cover_facts(document),
+        contents=_contents(document),
+        parts=[_part(part, document) for part in document.parts],
+        footnotes=[_footnote(note, document) for note in document.footnotes],
+        style=Markup(_style_sheet()),
+        faces=Markup("%FACES%"),
+    )
+    page = re.sub(r"\n\s*\n+", "\n", page)
+    return page.replace("%FACES%", _faces(page, fonts), 1)
+
+
+def _word(lang: str, key: str, **values: Any) -> str:
+    return text(key, lang, **values)
+
+
+@functools.cache
+def _environment() -> Environment:
+    loader = PackageLoader(__package__ or "", "templates")
+    return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+
+
+def _template(name: str) -> Any:
+    return _environment().get_template(name)
+
+
+@functools.cache
+def _style_sheet() -> str:
+    """Return the style sheet without comments and needless white space."""
+    loader = _environment().loader
+    assert loader is not None
+    sheet = re.sub(r"/\*.*?\*/", "", loader.get_source(_environment(), "style.css")[0], flags=re.DOTALL)
+    return re.sub(r"\s*([{};,])\s*", r"\1", re.sub(r"\s+", " ", sheet)).replace(";}", "}").strip()
+
+
+def _cover_facts(document: Document) -> list[tuple[str, str]]:
+    meta, lang = document.meta, document.meta.lang
+    named = {"place": meta.place, "period": meta.period, "calendar": meta.calendar, "as_of": meta.as_of}
+    return [(text(f"page.{key}", lang), value) for key, value in named.items() if value]
+
+
+def _heading_ids(document: Document) -> list[str]:
+    """Return an id for each heading by its position in the tree: s1, s1-1, s2 ..."""
+    ids, counts = [], [0, 0, 0, 0, 0]
+    for heading in document.headings:
+        depth = heading.level - 2
+        counts = [*counts[:depth], counts[depth] + 1, *[0] * (4 - depth)]
+        ids.append("s" + "-".join(str(n) for n in counts[: depth + 1]))
+    return ids
+
+
+def _contents(document: Document) -> list[tuple[int, str, str]]:
+    """Return level, id and words of the headings that the contents list (sections and subsections)."""
+    pairs = zip(document.headings, _heading_ids(document), strict=True)
+    return [(heading.level, name, heading.text) for heading, name in pairs if heading.level <= 3]
+
+
+def _part(part: Part, document: Document) -> Markup:
+    content = part.content
+    if isinstance(content, Heading):
+        position = [p.content is content for p in document.parts if isinstance(p.content, Heading)].index(True)
+        name = _heading_ids(document)[position]
+        return Markup(f'<h{content.level} id="{name}">{escape(content.text)}</h{content.level}>')
+    if isinstance(content, Passage):
+        return Markup(_markdown(content.tokens, document))
+    if isinstance(content, Output):
+        return Markup(_output(content, document.meta.lang))
+    if isinstance(content, Cards):
+        return _macro("cards", content, document.meta.lang)
+    _, number = document.numbers[content.id]
+    return _table(content, number, document) if isinstance(content, Table) else _figure(content, number, document)
+
+
+def _macro(name: str, *given: Any) -> Markup:
+    module = _template("blocks.html").module
+    *values, lang = given
+    return Markup(getattr(module, name)(*values, functools.partial(_word, lang)))
+
+
+def _table(table: Table, number: int, document: Document) -> Markup:
+    lang = document.meta.lang
+    name = text("table.number", lang, n=number)
+    return _macro("table_block", table, name, _csv_address(table, lang), len(table.columns) <= FITS, lang)
+
+
+def _figure(figure: Figure, number: int, document: Document) -> Markup:
+    lang = document.meta.lang
+    name = text("figure.number", lang, n=number)
+    drawing = Markup(figure.svg.replace("<svg ", f'<svg role="img" aria-label="{escape(figure.alt)}" ', 1))
+    address = _csv_address(figure.data, lang) if figure.data else ""
+    return _macro("figure_block", figure, name, drawing, address, lang)
+
+
+def _csv_address(table: Table, lang: str) -> str:
+    content = ("\ufeff" + csv_text(table, lang)).encode("utf-8")
+    return f"data:text/csv;charset=utf-8;base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _output(output: Output, lang: str) -> str:
+    if output.kind == "image/svg+xml":
+        drawing = output.content[output.content.index("<svg") :]
+        address = f"data:image/svg+xml;base64,{base64.b64encode(drawing.encode()).decode('ascii')}"
+        return f'<p><img src="{address}" alt="{escape(output.alt)}"></p>'
+    if output.kind.startswith("image/"):
+        content = "".join(output.content.split())
+        return f'<p><img src="data:{output.kind};base64,{content}" alt="{escape(output.alt)}"></p>'
+    region = '<div class="scroll" role="region" tabindex="0" aria-label="{}">{}</div>'
+    if output.kind == "text/html":
+        return region.format(escape(text("page.table", lang)), _clean_html(output.content))
+    return region.format(escape(text("page.output", lang)), f"<pre>{escape(output.content)}</pre>")
+
+
+def _clean_html(content: str) -> str:
+    """Return an ordinary output's HTML with harmless tags only, its table's heads scoped and empty heads as cells."""
+    content = re.sub(r"<(style|script)\b.*?</\1>", "", content, flags=re.DOTALL | re.IGNORECASE)
+    cleaner = Cleaner(tags=TABLE_TAGS, attributes={"*": ["colspan", "rowspan"]}, strip=True)
+    content = re.sub(r"<th([^>]*)>\s*</th>", r"<td\1></td>", cleaner.clean(content))
+    head, end, body = content.rpartition("</thead>")
+    return head.replace("<th>", '<th scope="col">') + end + body.replace("<th>", '<th scope="row">')
+
+
+def _footnote(note: Mapping[str, Any], document: Document) -> Markup:
+    """Return a footnote with a way back to each place that mentions it."""
+    number = note["attrs"]["index"]
+    body = _markdown(note["children"], document)
+    mentions = _mentions([p.content for p in document.parts if isinstance(p.content, Passage)], note["attrs"]["key"])
+    lang = document.meta.lang
+    back = "".join(
+        f' <a class="back" href="#r{number}-{n}" aria-label="{escape(text("page.back", lang, n=n))}">↑</a>'
+        for n in range(1, mentions + 1)
+    )
+    at = body.rfind("</p>")
+    body = f"{body[:at]}{back}{body[at:]}" if at >= 0 else body + back
+    return Markup(f'<li id="n{number}">{body}</li>')
+
+
+def _mentions(passages: Sequence[Passage], key: str) -> int:
+    def count(tokens: Tokens) -> int:
+        own = sum(token["type"] == "footnote_ref" and token["raw"] == key for token in tokens)
+        return own + sum(count(token.get("children", ())) for token in tokens)
+
+    return sum(count(passage.tokens) for passage in passages)
+
+
+def _markdown(tokens: Tokens, document: Document) -> str:
+    """Return mistune's tokens as HTML."""
+    return "".join(_token(tokens, n, document) for n in range(len(tokens)))
+
+
+def _token(tokens: Tokens, n: int, document: Document) -> str:
+    token = tokens[n]
+    kind = token["type"]
+    if kind == "softbreak":
+        return _line_end(plain_text(tokens[:n]), plain_text(tokens[n + 1 :]))
+    if kind in INLINE_TEXT:
+        return INLINE_TEXT[kind].format(escape(token.get("raw", "")))
+    inside = _markdown(token.get("children", ()), document)
+    if kind in SIMPLE_TAGS:
+        tag = SIMPLE_TAGS[kind]
+        return f"<{tag}>{inside}</{tag}>\n" if kind in BLOCK_TOKENS else f"<{tag}>{inside}</{tag}>"
+    return SPECIAL[kind](token, inside, document) if kind in SPECIAL else inside
+
+
+def _line_end(before: str, after: str) -> str:
+    """Return the space that a line end in the source stands for: none between two Chinese characters."""
+    return "" if re.search(f"{WIDE_GLYPH}$", before) and re.match(WIDE_GLYPH, after) else " "
+
+
+def _link(token: Mapping[str, Any], inside: str, document: Document) -> str:
+    address = token["attrs"]["url"]
+    if not SAFE_ADDRESS.match(address):
+        return inside
+    if not inside and address.removeprefix("#") in document.numbers:
+        kind, number = document.numbers[address.removeprefix("#")]
+        inside = escape(text(f"{kind}.number", document.meta.lang, n=number))
+    return f'<a href="{escape(address)}">{inside or escape(address)}</a>'
+
+
+def _image(token: Mapping[str, Any], inside: str, document: Document) -> str:
+    return f'<img src="{escape(token["attrs"]["url"])}" alt="{escape(plain_text(token["children"]))}">'
+
+
+def _mention(token: Mapping[str, Any], inside: str, document: Document) -> str:
+    number = token["attrs"]["index"]
+    name = escape(text("page.footnote", document.meta.lang, n=number))
+    return f'<sup><a id="r{number}-%MENTION{number}%" href="#n{number}" aria-label="{name}">{number}</a></sup>'
+
+
+def _list(token: Mapping[str, Any], inside: str, document: Document) -> str:
+    ordered, start = token["attrs"].get("ordered"), token["attrs"].get("start", 1)
+    tag = "ol" if ordered else "ul"
+    return f"<{tag}" + (f' start="{start}"' if ordered and start != 1 else "") + f">\n{inside}</{tag}>\n"
+
+
+def _cell(token: Mapping[str, Any], inside: str, document: Document) -> str:
+    right = ' class="n"' if token["attrs"].get("align") == "right" else ""
+    if not token["attrs"]["head"]:
+        return f"<td{right}>{inside}</td>"
+    return f'<th scope="col"{right}>{inside}</th>' if inside else f"<td{right}></td>"
+
+
+def _text_table(token: Mapping[str, Any], inside: str, document: Document) -> str:
+    name = escape(text("page.table", document.meta.lang))
+    table = f"<table>{inside}</table>"
+    return f'<div class="scroll" role="region" tabindex="0" aria-label="{name}">{table}</div>\n'
+
+
+INLINE_TEXT = {
+    "text": "{}",
+    "codespan": "<code>{}</code>",
+    "block_code": "<pre>{}</pre>\n",
+    "linebreak": "<br>",
+    "inline_html": "",
+    "block_html": "",
+    "thematic_break": "<hr>\n",
+    "blank_line": "",
+}
+SIMPLE_TAGS = {"paragraph": "p", "strong": "strong", "emphasis": "em", "strikethrough": "del", "block_quote":
+               "blockquote", "list_item": "li", "table_head": "thead", "table_body": "tbody", "table_row": "tr"}  # fmt: skip
+BLOCK_TOKENS = {"paragraph", "block_quote", "list_item", "table_row"}
+SPECIAL = {
+    "link": _link,
+    "image": _image,
+    "footnote_ref": _mention,
+    "list": _list,
+    "table_cell": _cell,
+    "table": _text_table,
+}
+"""How each kind of token that is more than a tag is written."""
+
+
+class _Characters(HTMLParser):
+    """Collect the characters that a page shows, those in bold apart."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[tuple[str, bool]] = []
+        self.found: dict[str, set[str]] = {"regular": set(), "bold": set()}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in VOID:
+            return
+        given = dict(attrs)
+        heavy = tag in BOLD or "bold" in (given.get("style") or "") or "b" in (given.get("class") or "").split()
+        self.open.append((tag, heavy or bool(self.open and self.open[-1][1])))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1][0] not in UNSEEN:
+            self.found["bold" if self.open[-1][1] else "regular"] |= set(data)
+
+
+def _faces(page: str, fonts: Mapping[str, Path]) -> str:
+    """Return the font faces of a page: each weight cut to the characters that stand in it."""
+    reader = _Characters()
+    reader.feed(page)
+    shown = {weight: "".join(sorted(c for c in found if c.isprintable())) for weight, found in reader.found.items()}
+    faces = []
+    for weight, file in sorted(fonts.items()):
+        missing = uncovered(shown[weight], {weight: file})
+        if missing:
+            raise PublishError(f"{file.name} has no glyph for {', '.join(sorted(missing))}; use other fonts")
+        if shown[weight].strip():
+            content = base64.b64encode(page_font(shown[weight], file)).decode("ascii")
+            faces.append(f'@font-face{{font-family:"{FAMILY}";font-weight:{CSS_WEIGHTS[weight]};'
+                         f"src:url(data:font/woff2;base64,{content}) format('woff2')}}")  # fmt: skip
+    return "\n".join(faces)
+
+
+CSS_WEIGHTS = {"regular": "400", "bold": "700"}
