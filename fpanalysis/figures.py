@@ -169,7 +169,7 @@ def plot_sex_ratio(
 ) -> Axes:
     """Return sex ratios at birth with intervals: the county and its birth orders, below them the townships.
 
-    Reads srb rows of one period; townships are sorted by ratio. The grey stripe is `band`, the line `reference`.
+    Reads srb rows of one period; townships stand in the order of `names`, not ranked: raw ratios are mostly chance. The grey stripe is `band`, the line `reference`.
     An interval that leaves out the reference is drawn as an orange square, the others as blue dots.
     """
     top, below = _ratio_rows(results, county, names or {}, lang)
@@ -403,14 +403,19 @@ def _tidy_svg(drawn: str, id: str) -> str:
     box = re.search(r'viewBox="([^"]*)"', drawn)
     body = drawn[drawn.index(">", drawn.index("<svg")) + 1 :]
     body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
-    body = re.sub(r"-?\d+\.\d+(?:e-?\d+)?", lambda number: f"{float(number[0]) + 0.0:.1f}".removesuffix(".0"), body)
-    body = re.sub(r"(?<=[\s(\"])-0(?=[\s)\"])", "0", body)
+    body = re.sub(r"<[^>]+>", lambda tag: _short_numbers(tag[0]), body)  # in tags only: what is written stays
     body = re.sub(r'd="([^"]*)"', lambda path: f'd="{_short_path(path[1])}"', body)
     body = re.sub(r'style="([^"]*)"', lambda style: _short_style(style[1]), body)
     body = re.sub(r' transform="rotate\(0 [^"]*"|<path [^>]*style="fill:#ffffff"/>', "", body)
     body = re.sub(r"\s*\n\s*", "\n", _without_groups(_own_ids(body, id)))
     root = f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{box[1]}"'
     return f'{root} width="100%" fill="{INK}" stroke-linejoin="round" font-family="{FALLBACK}">{body}' if box else drawn
+
+
+def _short_numbers(tag: str) -> str:
+    """Return a tag with its coordinates rounded to a tenth of a point."""
+    tag = re.sub(r"-?\d+\.\d+(?:e-?\d+)?", lambda number: f"{float(number[0]) + 0.0:.1f}".removesuffix(".0"), tag)
+    return re.sub(r"(?<=[\s(\"])-0(?=[\s)\"])", "0", tag)
 
 
 def _short_path(path: str) -> str:
@@ -636,13 +641,15 @@ def _alt_forecast(results: pd.DataFrame, place: str, lang: str) -> list[str]:
 def _ratio_rows(
     results: pd.DataFrame, county: str, names: Mapping[str, str], lang: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the county's rows (all births, then by order) and the townships' sorted by ratio, each with its name."""
+    """Return the county's rows (all births, then by order) and the townships' in the order of `names`, never ranked."""
     top = pick(results, place=county, measure=ORDERS)
     top = top.assign(rank=top["measure"].map(ORDERS.index)).sort_values("rank", kind="stable")
     top = top.assign(name=[_name(county, names) if m == "srb" else text(f"part.{m.partition('/')[2]}", lang)
                            for m in top["measure"]])  # fmt: skip
     below = pick(results, measure="srb")
-    below = below[below["place"] != county].sort_values(["value", "place"], ascending=[False, True], kind="stable")
+    order = {place: rank for rank, place in enumerate(names)}
+    below = below[below["place"] != county].assign(rank=lambda f: f["place"].map(order).fillna(len(order)))
+    below = below.sort_values(["rank", "place"], kind="stable")
     below = below.assign(name=[_name(place, names) for place in below["place"]])
     for rows in (top, below):
         if rows.duplicated(["place", "measure"]).any():
@@ -710,6 +717,7 @@ def _classes(results: pd.DataFrame, place: str, programme: str) -> pd.Series:
     """Return people by class, of one programme or all."""
     rows = pick(results, place=place, measure=f"pay_class/{programme}/*" if programme else "pay_class/*")
     rows = rows[rows["measure"].str.count("/") == 2].dropna(subset=["value"])  # pay_class/<programme> is the sum
+    rows = rows[~rows["measure"].str.endswith("/nothing_due")]  # nobody to be paid
     return rows.groupby(rows["measure"].str.rpartition("/")[2], sort=False)["value"].sum()
 
 

@@ -362,18 +362,14 @@ def _meant(failing: pd.DataFrame, payments: pd.DataFrame, dues: pd.DataFrame) ->
     That is a valid one-slip neighbour to whom this programme owes something for the same month and has paid nothing,
     when there is exactly one, and no other failing identity claims the same person and month.
     """
-    claims = failing.explode("person_near").dropna(subset="person_near").reset_index()
+    claims = failing.explode("person_near").dropna(subset="person_near").astype({"person_near": "str"}).reset_index()
     owed = dues.loc[dues["entitled"] > 0, DUE]
-    owed = owed[
-        ~pd.MultiIndex.from_frame(owed).isin(pd.MultiIndex.from_frame(payments.loc[payments["status"] == "paid", DUE]))
-    ]
-    owed = owed.rename(columns={"person": "person_near"})
-    claims = claims.merge(
-        owed.assign(person_near=owed["person_near"].astype(object)), on=["programme", "person_near", "due"]
-    )
+    paid = pd.MultiIndex.from_frame(payments.loc[payments["status"] == "paid", DUE])
+    owed = owed[~pd.MultiIndex.from_frame(owed).isin(paid)].rename(columns={"person": "person_near"})
+    claims = claims.merge(owed, on=["programme", "person_near", "due"])
     near = claims.groupby(["programme", "person", "due"])["person_near"].transform("nunique")
     rivals = claims.groupby(["programme", "person_near", "due"])["person"].transform("nunique")
-    return claims[(near == 1) & (rivals == 1)].set_index("index")["person_near"].astype("str")
+    return claims[(near == 1) & (rivals == 1)].set_index("index")["person_near"]
 
 
 def _compare(

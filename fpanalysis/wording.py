@@ -163,6 +163,7 @@ def _part(part: str, lang: str, names: Mapping[str, str]) -> str:
 
 
 def checked_lang(lang: str) -> str:
+    """Return the language if there is one of that name. Raises FpError otherwise."""
     if lang not in LANGS:
         raise FpError(f"language {lang!r} does not exist{did_you_mean(lang, LANGS)}")
     return lang

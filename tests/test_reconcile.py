@@ -181,7 +181,7 @@ paid_rows = st.lists(
     ),
     max_size=12,
 )  # fmt: skip
-laws = settings(deadline=None, max_examples=60)
+laws = settings(deadline=None, max_examples=30)
 
 
 @laws

@@ -128,7 +128,7 @@ def _items(cell: NotebookNode, number: int, refuse: Refuse) -> Iterator[_Item]:
     outputs = cell.get("outputs", ())
     for output in outputs:
         _check_output(output, number, refuse)
-    if tags & SKIPPED or cell.cell_type == "code" and tags & PARAMETERS:
+    if tags & SKIPPED or (cell.cell_type == "code" and tags & PARAMETERS):
         return
     if cell.cell_type == "markdown":
         yield _Item(_with_attachments(cell, number, refuse), number)
@@ -291,7 +291,7 @@ def _check_levels(parts: Sequence[Part], refuse: Refuse) -> None:
 def _check_alternatives(parts: Sequence[Part], refuse: Refuse) -> None:
     for part in parts:
         content = part.content
-        is_picture = isinstance(content, Figure) or isinstance(content, Output) and content.kind in PICTURES
+        is_picture = isinstance(content, Figure) or (isinstance(content, Output) and content.kind in PICTURES)
         if is_picture and not content.alt.strip():  # type: ignore[union-attr]
             raise refuse(part.cell, "a figure without alt text", "show it as figure(axes, caption=..., alt=...)")
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 import base64
 import functools
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from bleach.sanitizer import Cleaner
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from nbconvert.exporters import Exporter
@@ -39,6 +39,7 @@ SAFE_ADDRESS = re.compile(r"(?:https?:|mailto:|#|[^:]*$)", re.IGNORECASE)
 WIDE_GLYPH = "[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f“”‘’—…]"
 TABLE_TAGS = {"table", "thead", "tbody", "tfoot", "tr", "th", "td", "caption", "p", "div", "b", "strong", "em", "i",
               "br", "sub", "sup", "span", "ul", "ol", "li", "pre", "code"}  # fmt: skip
+SPANS = {"colspan", "rowspan"}
 UNSEEN = {"style", "script", "title"}
 BOLD = {"h1", "h2", "h3", "h4", "strong", "b"}
 VOID = {"meta", "br", "hr", "img", "link", "use", "wbr"}
@@ -89,8 +90,19 @@ def render(document: Document, *, fonts: Mapping[str, Path]) -> str:
         style=Markup(_style_sheet()),
         faces=Markup("%FACES%"),
     )
-    page = re.sub(r"\n\s*\n+", "\n", page)
+    page = _numbered_mentions(re.sub(r"\n\s*\n+", "\n", page))
     return page.replace("%FACES%", _faces(page, fonts), 1)
+
+
+def _numbered_mentions(page: str) -> str:
+    """Return the page with the mentions of each footnote numbered in the order they stand."""
+    seen: Counter[str] = Counter()
+
+    def number(found: re.Match[str]) -> str:
+        seen[found[1]] += 1
+        return str(seen[found[1]])
+
+    return re.sub(r"%MENTION(\d+)%", number, page)
 
 
 def _word(lang: str, key: str, **values: Any) -> str:
@@ -195,11 +207,16 @@ def _output(output: Output, lang: str) -> str:
 
 def _clean_html(content: str) -> str:
     """Return an ordinary output's HTML with harmless tags only, its table's heads scoped and empty heads as cells."""
-    content = re.sub(r"<(style|script)\b.*?</\1>", "", content, flags=re.DOTALL | re.IGNORECASE)
-    cleaner = Cleaner(tags=TABLE_TAGS, attributes={"*": ["colspan", "rowspan"]}, strip=True)
-    content = re.sub(r"<th([^>]*)>\s*</th>", r"<td\1></td>", cleaner.clean(content))
-    head, end, body = content.rpartition("</thead>")
-    return head.replace("<th>", '<th scope="col">') + end + body.replace("<th>", '<th scope="row">')
+    reader = _Harmless()
+    reader.feed(content)
+    reader.close()
+    cleaned = re.sub(r"<th([^>]*)>\s*</th>", r"<td\1></td>", "".join(reader.kept))
+    head, end, body = cleaned.rpartition("</thead>")
+    return _scoped(head, "col") + end + _scoped(body, "row")
+
+
+def _scoped(content: str, scope: str) -> str:
+    return re.sub(r"<th\b", f'<th scope="{scope}"', content)
 
 
 def _footnote(note: Mapping[str, Any], document: Document) -> Markup:
@@ -298,8 +315,17 @@ INLINE_TEXT = {
     "thematic_break": "<hr>\n",
     "blank_line": "",
 }
-SIMPLE_TAGS = {"paragraph": "p", "strong": "strong", "emphasis": "em", "strikethrough": "del", "block_quote":
-               "blockquote", "list_item": "li", "table_head": "thead", "table_body": "tbody", "table_row": "tr"}  # fmt: skip
+SIMPLE_TAGS = {
+    "paragraph": "p",
+    "strong": "strong",
+    "emphasis": "em",
+    "strikethrough": "del",
+    "block_quote": "blockquote",
+    "list_item": "li",
+    "table_head": "thead",
+    "table_body": "tbody",
+    "table_row": "tr",
+}
 BLOCK_TOKENS = {"paragraph", "block_quote", "list_item", "table_row"}
 SPECIAL = {
     "link": _link,
@@ -310,6 +336,30 @@ SPECIAL = {
     "table": _text_table,
 }
 """How each kind of token that is more than a tag is written."""
+
+
+class _Harmless(HTMLParser):
+    """Copy HTML, keeping words, the tags of tables and text, and spans of cells; nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.kept: list[str] = []
+        self.hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.hidden += tag in UNSEEN
+        if tag in TABLE_TAGS:
+            spans = [f' {name}="{value}"' for name, value in attrs if name in SPANS and (value or "").isdigit()]
+            self.kept.append(f"<{tag}{''.join(spans)}>")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.hidden -= tag in UNSEEN
+        if tag in TABLE_TAGS - VOID:
+            self.kept.append(f"</{tag}>")
+
+    def handle_data(self, data: str) -> None:
+        if not self.hidden:
+            self.kept.append(escape(data))
 
 
 class _Characters(HTMLParser):
