@@ -6,6 +6,10 @@ PERIOD ?= 2018H1
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
+# Idle threads of the linear algebra libraries multiply the CPU time of small matrices four to five times.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+
 VENV := .venv
 BIN  := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # The stamps are named after what they stand for (not dated: a checkout or a restored cache keeps no dates)
@@ -52,7 +56,7 @@ lab: setup  ## Open the notebooks in JupyterLab
 
 # The generator is seeded, so this changes nothing in git unless the generator changed.
 sample: setup  ## Make the sample county's raw data anew: PLACE=renqiu
-	$(BIN)/fpanalysis sample data/raw --place $(PLACE)
+	$(BIN)/fpanalysis sample . --place $(PLACE)
 
 format: setup  ## Tidy the code and notebooks
 	$(BIN)/ruff check --fix .

@@ -111,7 +111,7 @@ def _row(
             "upper": float(upper),
             "method": f"count_midp-{100 * level:g}",
         }
-    if rated:
+    if rated and total:
         numbers = (count / total, *(float(b) / total for b in poisson_interval(count, level)))
     else:
         numbers = (count / total if total else np.nan, *(float(b) for b in binomial_interval(count, total, level)))

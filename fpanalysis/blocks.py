@@ -19,6 +19,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from html import escape
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -52,6 +53,7 @@ __all__ = [
     "heading",
     "meta",
     "prose",
+    "raw_value",
     "table",
     "to_json",
 ]
@@ -192,19 +194,22 @@ class Table(Block):
     @property
     def unit(self) -> str:
         """Return the unit that all numbers share, "" when they differ."""
-        units = {column.unit for column in self.columns if not column.is_text}
-        return units.pop() if len(units) == 1 else ""
+        return _shared({column.unit for column in self.columns if not column.is_text})
 
     @property
-    def groups(self) -> tuple[tuple[str, int], ...]:
-        """Return the headings above the headings, each with the number of neighbouring columns it spans."""
-        spans: list[tuple[str, int]] = []
-        for column in self.columns:
-            if spans and column.group and spans[-1][0] == column.group:
-                spans[-1] = (column.group, spans[-1][1] + 1)
-            else:
-                spans.append((column.group, 1))
-        return tuple(spans) if any(name for name, _ in spans) else ()
+    def groups(self) -> tuple[tuple[str, int, str], ...]:
+        """Return the headings above the headings: words, number of neighbouring columns, the unit they share.
+
+        A column without a group stands alone, with no words. Empty when no column has a group.
+        """
+        spans = [[*run] for _, run in groupby(enumerate(self.columns), lambda c: c[1].group or c[0])]
+        found = [(run[0][1].group, len(run), _shared({column.unit for _, column in run})) for run in spans]
+        return tuple(found) if any(name for name, _, _ in found) else ()
+
+    def head_unit(self, column: Column) -> str:
+        """Return the unit to state at a column's head: none where the table or its group has stated it."""
+        same = {other.unit for other in self.columns if other.group == column.group}
+        return "" if self.unit or (column.group and _shared(same)) else column.unit
 
     def _shown(self) -> dict[str, str]:
         return {"text/html": _table_html(self), "text/plain": _table_plain(self)}
@@ -258,7 +263,7 @@ def fact(
     label: str, value: str, *, change: str = "", reference: str = "", raw: float | None = None, key: str = ""
 ) -> Fact:
     """Return one headline figure for `facts`; `value` is the figure as printed, `raw` the number behind it."""
-    return Fact(label, value, change, reference, _raw(raw), key)
+    return Fact(label, value, change, reference, raw_value(raw), key)
 
 
 def facts(cards: Iterable[Fact | Mapping[str, Any]]) -> Cards:
@@ -286,7 +291,7 @@ def table(
     for column in typed:
         if column.key not in frame.columns:
             raise FpError(f"the table has no column {column.key!r}{did_you_mean(column.key, frame.columns)}")
-    values = tuple(zip(*([_raw(value) for value in frame[column.key]] for column in typed), strict=True))
+    values = tuple(zip(*([raw_value(value) for value in frame[column.key]] for column in typed), strict=True))
     texts = tuple(
         tuple(_printed(value, column, lang) for value, column in zip(row, typed, strict=True)) for row in values
     )
@@ -340,7 +345,7 @@ def from_bundle(data: Mapping[str, Any]) -> Block | None:
 
 
 def csv_text(block: Table, lang: str = "zh") -> str:
-    """Return a table's raw values as CSV (an interval as three columns).
+    """Return a table's raw values as CSV, an interval as three columns, four decimals (below 1: six digits).
 
     A text that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, CSV injection).
     """
@@ -367,16 +372,18 @@ def _kind(values: pd.Series) -> str:
     return "count" if (known == known.round()).all() else "n2"
 
 
-def _raw(value: Any) -> Any:
-    """Return a cell as JSON has it: int, float, text or None; an interval as a tuple of those."""
+def raw_value(value: Any) -> Any:
+    """Return a cell as JSON has it: int, float, text ("inf" too) or None; an interval as a tuple of those."""
     if isinstance(value, (tuple, list)):
-        return tuple(_raw(part) for part in value)
+        return tuple(raw_value(part) for part in value)
     if value is None or value is pd.NaT or value is pd.NA:
         return None
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else str(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
     return value if isinstance(value, (bool, int, float)) else str(value)
 
 
@@ -408,7 +415,17 @@ def _csv_heads(column: Column, lang: str) -> list[str]:
 
 def _csv_cells(value: Any, column: Column) -> list[Any]:
     cells = list(value) if isinstance(value, tuple) else [value, *([None, None] if column.interval else [])]
-    return ["" if c is None else f"'{c}" if isinstance(c, str) and c[:1] in "=+-@\t" else c for c in cells]
+    return [_csv_cell(cell) for cell in cells]
+
+
+def _csv_cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t") and value != "-inf" else value
+    if not isinstance(value, float):
+        return str(value)
+    return f"{round(value, 4):.15g}" if abs(value) >= 1 else f"{value:.6g}"
 
 
 def _plain(value: Any) -> Any:
@@ -433,7 +450,9 @@ def _nested(name: str, value: Any) -> Any:
 
 def _table_html(block: Table) -> str:
     aligned = ["left" if column.is_text else "right" for column in block.columns]
-    groups = "".join(f'<th colspan="{span}">{escape(name)}</th>' for name, span in block.groups)
+    groups = "".join(
+        f'<th colspan="{span}">{escape(_group(name, unit, block))}</th>' for name, span, unit in block.groups
+    )
     heads = "".join(
         f'<th style="text-align:{side}">{escape(_head(column, block))}</th>'
         for column, side in zip(block.columns, aligned, strict=True)
@@ -452,8 +471,17 @@ def _row_html(row: Sequence[str], aligned: Sequence[str]) -> str:
     return re.sub(r"^<td(.*?)</td>", r'<th scope="row"\1</th>', "".join(cells))
 
 
+def _shared(units: set[str]) -> str:
+    return next(iter(units)) if len(units) == 1 else ""
+
+
 def _head(column: Column, block: Table) -> str:
-    return column.label if block.unit or not column.unit else f"{column.label} ({column.unit})"
+    unit = block.head_unit(column)
+    return f"{column.label} ({unit})" if unit else column.label
+
+
+def _group(name: str, unit: str, block: Table) -> str:
+    return f"{name} ({unit})" if name and unit and not block.unit else name
 
 
 def _title(block: Table) -> str:

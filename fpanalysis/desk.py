@@ -11,6 +11,7 @@ fingerprint of everything that made it; when 06 finds one missing or out of date
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,23 +158,25 @@ def open_desk(place: str, period: str, lang: str = "zh", as_of: str = "", home: 
     found = Home(home) if home else find_home()
     params = load_params(place, found.params)
     when = params.period(period)
+    everything = find_deliveries(found.raw / place)
     deliveries = find_deliveries(found.raw / place, _day(as_of))
     if not deliveries:
         raise ParamsError(
             f"nothing was received by {as_of} in data/raw/{place}/" if as_of else f"data/raw/{place}/ is empty"
         )
-    data = read_data(params, deliveries)
+    awaited = {d.kind for d in everything} - {d.kind for d in deliveries}
+    data = read_data(params, deliveries, awaited)
     _check_period(when, data, place)
     return Desk(
         params, when, wording.checked_lang(lang), _day(as_of) or max(d.received for d in deliveries), data, found
     )
 
 
-def read_data(params: Params, deliveries: list[Delivery]) -> Data:
-    """Return the deliveries of a place read by its params."""
+def read_data(params: Params, deliveries: list[Delivery], awaited: Collection[str] = ()) -> Data:
+    """Return the deliveries of a place read by its params; kinds that are `awaited` may be missing."""
     return read_files(
         deliveries,
-        files=params.files,
+        files={kind: names for kind, names in params.files.items() if kind not in awaited},
         places=params.spellings,
         programmes=params.programme_spellings,
         county=params.place,

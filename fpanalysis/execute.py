@@ -56,19 +56,33 @@ def run_notebook(source: Path, target: Path, parameters: Mapping[str, str]) -> N
                 progress_bar=False,
                 cwd=str(source.parent),
                 kernel_name="python3",
+                language="python",
                 config=Config({"KernelManager": {"transport_encryption": "auto"}}),
             )
     except papermill.PapermillExecutionError as error:
-        raise NotebookError(
-            f"notebook {source.name}, cell {error.cell_index + 1}: {error.ename}: {error.evalue}"
-        ) from None
+        number = error.cell_index + 1 - bool(parameters)  # papermill puts a cell of its own before the failing one
+        raise NotebookError(f"notebook {source.name}, cell {number}: {error.ename}: {error.evalue}") from None
     except DeadKernelError:
         raise NotebookError(f"notebook {source.name}: the kernel died (killed, or out of memory)") from None
     _check_completed(done, source.name)
+    _write_without_clock(done, target)
 
 
 def _check_completed(notebook: Any, name: str) -> None:
-    """Raise NotebookError for the first code cell that never ran, and number the injected cell's id (it is random)."""
+    """Raise NotebookError for the first code cell that never ran."""
     for number, cell in enumerate(notebook.cells, start=1):
         if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
             raise NotebookError(f"notebook {name}, cell {number}: never ran; the kernel died or was stopped before it")
+
+
+def _write_without_clock(notebook: Any, target: Path) -> None:
+    """Write the executed notebook without times, paths and random ids, so that equal runs give equal bytes."""
+    import nbformat
+
+    notebook.metadata.pop("papermill", None)
+    for number, cell in enumerate(notebook.cells):
+        for clock in ("papermill", "execution"):
+            cell.metadata.pop(clock, None)
+        if "injected-parameters" in cell.metadata.get("tags", ()):
+            cell.id = f"injected-{number}"
+    nbformat.write(notebook, target)

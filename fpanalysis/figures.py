@@ -3,7 +3,7 @@
 Lines and dots are named where they stand instead of in a legend, and told apart by form as well as colour, so that
 a grey print and a colour-blind reader lose nothing (Okabe and Ito, "Color universal design", 2008). Ratios stand on
 a logarithmic scale: 80 and 125 are equally far from 100. Empty or missing rows are drawn as "no data". Drawings are
-6.4 inches wide with 11 pt letters: legible on a telephone, in a column and on A4.
+5.8 inches wide with 11 pt letters: legible on a telephone, in a column and on A4.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import io
 import math
 import re
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec
 
@@ -48,7 +49,7 @@ __all__ = [
 P = ParamSpec("P")
 
 MISSING = "–"
-WIDTH = 6.4
+WIDTH = 5.8
 ROW = 0.27
 INK, GREY, PALE, RULE = "#1c2733", "#566270", "#9aa5b1", "#dde3e9"
 BLUE, FAN, FAN_WIDE, ORANGE = "#1b4f80", "#a9c1da", "#d6e2ee", "#b34700"
@@ -125,7 +126,7 @@ def plot_births(
     _draw_fan(ax, known, corrected, ahead, lang)
     _month_axis(ax, [*known.index, *ahead["95"].index, *ahead["80"].index])
     low, high = ax.get_ylim()
-    ax.set_ylim(max(0.0, low - 0.04 * (high - low)), high + (0.26 if period else 0.08) * (high - low))
+    ax.set_ylim(max(0.0, low - 0.04 * (high - low)), high + (0.3 if period else 0.08) * (high - low))
     _y_title(ax, text("figure.births.axis", lang))
     return _finish(ax, lang)
 
@@ -169,8 +170,9 @@ def plot_sex_ratio(
 ) -> Axes:
     """Return sex ratios at birth with intervals: the county and its birth orders, below them the townships.
 
-    Reads srb rows of one period; townships stand in the order of `names`, not ranked: raw ratios are mostly chance. The grey stripe is `band`, the line `reference`.
-    An interval that leaves out the reference is drawn as an orange square, the others as blue dots.
+    Reads srb rows of one period; townships stand in the order of `names`, not ranked: raw ratios are mostly chance.
+    The grey stripe is `band`, the line `reference`. An interval that leaves out the reference is drawn as an orange
+    square, the others as blue dots.
     """
     top, below = _ratio_rows(results, county, names or {}, lang)
     rows = pd.concat([top, below]) if townships else top
@@ -179,8 +181,7 @@ def plot_sex_ratio(
         return _no_data(ax, lang)
     heights = [-float(n) - (0.6 if n >= len(top) else 0) for n in range(len(rows))]
     _ratio_scale(ax, rows, band, reference, lang)
-    for height, row in zip(heights, rows.to_dict("records"), strict=True):
-        _ratio_row(ax, height, row, reference, lang)
+    _ratio_marks(ax, rows.assign(height=heights), reference, lang)
     _ratio_text(ax, heights, rows, len(top), lang)
     ax.set_ylim(heights[-1] - 0.7, 0.8)
     return _finish(ax, lang, grid="x")
@@ -260,15 +261,16 @@ def plot_plan(
     Reads plan_share/<measure> (count = done, total = target); `pace` is the share of the year that has passed.
     """
     rows = _plan(results, place, lang)
-    ax = _axes(ax, 1.0 + 0.5 * max(1, len(rows)))
+    ax = _axes(ax, 1.0 + 0.68 * max(1, len(rows)))
     if rows.empty:
         return _no_data(ax, lang)
     heights = -np.arange(len(rows), dtype=float)
-    ax.barh(heights, 1, height=0.34, color=RULE, linewidth=0)
-    ax.barh(heights, rows["value"], height=0.34, color=BLUE, linewidth=0)
+    ax.barh(heights, 1, height=0.26, color=RULE, linewidth=0)
+    ax.barh(heights, rows["value"], height=0.26, color=BLUE, linewidth=0)
     for height, row in zip(heights, rows.to_dict("records"), strict=True):
         done = text("figure.plan.done", lang, done=row["count"], target=row["total"], share=row["value"])
-        ax.annotate(f"{row['name']}  {done}", (0, height + 0.22), (0, 1), textcoords="offset points", va="bottom")
+        ax.annotate(f"{row['name']}\n{done}", (0, height + 0.15), (0, 2), textcoords="offset points", va="bottom",
+                    fontsize=10.5, linespacing=1.45)  # fmt: skip
     _mark(ax, heights, 1.0, text("figure.plan.target", lang), "-")
     if pace is not None and abs(pace - 1) > 0.02:
         _mark(ax, heights, pace, text("figure.plan.pace", lang, share=pace), (0, (2, 1)))
@@ -277,6 +279,7 @@ def plot_plan(
     ax.set_xlim(0, max(1.05, rows["value"].max() * 1.05))
     ax.xaxis.set_major_formatter(lambda value, _: format_value(value, "pct0", lang))
     ax.set_xlabel(text("figure.plan.axis", lang))
+    ax.spines["left"].set_visible(False)
     return _finish(ax, lang, grid="")
 
 
@@ -407,8 +410,9 @@ def _tidy_svg(drawn: str, id: str) -> str:
     body = re.sub(r'd="([^"]*)"', lambda path: f'd="{_short_path(path[1])}"', body)
     body = re.sub(r'style="([^"]*)"', lambda style: _short_style(style[1]), body)
     body = re.sub(r' transform="rotate\(0 [^"]*"|<path [^>]*style="fill:#ffffff"/>', "", body)
-    body = re.sub(r"\s*\n\s*", "\n", _without_groups(_own_ids(body, id)))
-    root = f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{box[1]}"'
+    body = _with_classes(_without_groups(_own_ids(body, id)), id)
+    body = re.sub(r"\s*\n\s*", "\n", body).replace("xlink:href", "href")
+    root = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box[1]}"'
     return f'{root} width="100%" fill="{INK}" stroke-linejoin="round" font-family="{FALLBACK}">{body}' if box else drawn
 
 
@@ -419,14 +423,21 @@ def _short_numbers(tag: str) -> str:
 
 
 def _short_path(path: str) -> str:
-    """Return path data with a line command written once for a run of points (SVG 1.1, 8.3.4)."""
-    short, last = [], ""
-    for step in path.split("\n"):
-        command, _, points = step.strip().partition(" ")
-        follows = command == "L" and last in ("M", "L")
-        short.append(f" {points}" if follows else command + points)
-        last = command
-    return "".join(short)
+    """Return path data in steps from point to point, which are shorter than places (SVG 1.1, 8.3.4); curves as is."""
+    if re.search(r"[^MLz\d\s.e-]", path):
+        return re.sub(r"(?<![\d.])0(?=\.\d)", "", re.sub(r"\s*\n", "", path).replace(" -", "-"))
+    short: list[str] = []
+    x, y = start = (0.0, 0.0)
+    for command, points in re.findall(r"([MLz])([^MLz]*)", path):
+        numbers = [float(number) for number in points.split()]
+        for here in zip(numbers[::2], numbers[1::2], strict=True):
+            short.append(f"{'m' if command == 'M' else ' '}{round(here[0] - x, 1):g} {round(here[1] - y, 1):g}")
+            x, y = here
+            start = here if command == "M" else start
+        if command == "z":
+            short.append("z")
+            x, y = start
+    return re.sub(r"(?<![\d.])0(?=\.\d)", "", "".join(short).replace(" -", "-"))
 
 
 def _short_style(style: str) -> str:
@@ -437,10 +448,19 @@ def _short_style(style: str) -> str:
     return f'style="{";".join(kept)}"' if kept else ""
 
 
+def _with_classes(body: str, id: str) -> str:
+    """Return the drawing with the styles that recur named in one sheet of its own."""
+    counts = Counter(re.findall(r'style="([^"]*)"', body))
+    names = {style: f"{id}-{n}" for n, style in enumerate((s for s, c in counts.items() if c > 3), start=1)}
+    sheet = "".join(f".{name}{{{style}}}" for style, name in names.items())
+    named = re.sub(r'style="([^"]*)"', lambda m: f'class="{names[m[1]]}"' if m[1] in names else m[0], body)
+    return f"<style>{sheet}</style>{named}" if sheet else named
+
+
 def _own_ids(body: str, id: str) -> str:
     """Return the drawing with those ids that are referred to, numbered and with the figure's own in front."""
     used = dict.fromkeys(re.findall(r"url\(#([^)]*)\)|href=\"#([^\"]*)\"", body))
-    new = {a or b: f"{id}-{n}" for n, (a, b) in enumerate(used, start=1)}
+    new = {a or b: f"{id}-i{n}" for n, (a, b) in enumerate(used, start=1)}
     body = re.sub(r' id="([^"]*)"', lambda m: f' id="{new[m[1]]}"' if m[1] in new else "", body)
     return re.sub(r'(url\(#|href="#)([^)"]*)', lambda m: m[1] + new[m[2]], body)
 
@@ -547,9 +567,8 @@ def _draw_history(
     whole = known["value"].drop(list(open_months))
     ax.plot(whole.index.map(_position), whole, color=BLUE, linewidth=1.7)
     if len(whole):
-        peak = whole.head(12).idxmax()
-        ax.annotate(text("figure.births.history", lang), (_position(peak), whole[peak]), (0, 6),
-                    textcoords="offset points", ha="center", color=BLUE, weight="bold")  # fmt: skip
+        ax.annotate(text("figure.births.history", lang), (_position(whole.index[0]), whole.head(12).max()), (0, 6),
+                    textcoords="offset points", color=BLUE, weight="bold")  # fmt: skip
     if not open_months:
         return
     part = known.loc[list(open_months), "value"]
@@ -684,19 +703,19 @@ def _trim(number: float) -> str:
     return f"{number:g}"
 
 
-def _ratio_row(ax: Axes, height: float, row: Mapping[str, Any], reference: float, lang: str) -> None:
-    if not math.isfinite(row["value"]):
+def _ratio_marks(ax: Axes, rows: pd.DataFrame, reference: float, lang: str) -> None:
+    """Draw intervals and ratios, those that leave out the reference in another form and colour."""
+    for height in rows.loc[rows["value"].isna(), "height"]:
         ax.annotate(text("figure.no_data", lang), (0.02, height), xycoords=("axes fraction", "data"), va="center",
                     color=GREY, fontsize=10)  # fmt: skip
-        return
-    out = _leaves_out(row, reference)
     low, high = ax.get_xlim()
-    inside = [min(max(row[end], low), high) for end in ("lower", "upper") if math.isfinite(row[end])]
-    if len(inside) == 2:
-        ax.plot(inside, [height] * 2, color=ORANGE if out else PALE, linewidth=2.4 if out else 1.8,
-                solid_capstyle="butt")  # fmt: skip
-    if low <= row["value"] <= high:
-        ax.plot([row["value"]], [height], "s" if out else "o", color=ORANGE if out else BLUE, markersize=6)
+    out = (rows["lower"] > reference) | (rows["upper"] < reference)
+    for some, line, colour, mark, width in ((~out, PALE, BLUE, "o", 1.8), (out, ORANGE, ORANGE, "s", 2.4)):
+        drawn = rows[some & rows["value"].notna()]
+        ends = drawn[["lower", "upper"]].clip(low, high).assign(gap=np.nan).to_numpy().ravel()
+        ax.plot(ends, drawn["height"].repeat(3), color=line, linewidth=width, solid_capstyle="butt", clip_on=False)
+        seen = drawn[drawn["value"].between(low, high)]
+        ax.plot(seen["value"], seen["height"], mark, color=colour, markersize=6, clip_on=False)
 
 
 def _ratio_text(ax: Axes, heights: Sequence[float], rows: pd.DataFrame, top: int, lang: str) -> None:
@@ -718,7 +737,7 @@ def _classes(results: pd.DataFrame, place: str, programme: str) -> pd.Series:
     rows = pick(results, place=place, measure=f"pay_class/{programme}/*" if programme else "pay_class/*")
     rows = rows[rows["measure"].str.count("/") == 2].dropna(subset=["value"])  # pay_class/<programme> is the sum
     rows = rows[~rows["measure"].str.endswith("/nothing_due")]  # nobody to be paid
-    return rows.groupby(rows["measure"].str.rpartition("/")[2], sort=False)["value"].sum()
+    return rows.groupby([m.rpartition("/")[2] for m in rows["measure"]], sort=False)["value"].sum()
 
 
 def _class_name(name: str, lang: str) -> str:
@@ -732,7 +751,7 @@ def _plan(results: pd.DataFrame, place: str, lang: str) -> pd.DataFrame:
 
 def _mark(ax: Axes, heights: np.ndarray, x: float, words: str, style: Any) -> None:
     """Mark one place on every bar, named once on top."""
-    ax.vlines([x] * len(heights), heights - 0.26, heights + 0.26, color=INK, linewidth=1.3, linestyle=style)
+    ax.vlines([x] * len(heights), heights - 0.22, heights + 0.13, color=INK, linewidth=1.3, linestyle=style)
     ax.annotate(words, (x, 1), (0, 2), xycoords=("data", "axes fraction"), textcoords="offset points", ha="center",
                 va="bottom", color=GREY, fontsize=10)  # fmt: skip
 

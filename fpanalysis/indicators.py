@@ -89,8 +89,8 @@ def activities(
 
     `activity/<kind>`: inside the period only. `activity_amount/<kind>`: yuan (count in fen), for kinds with money.
     `activity_outside/<kind>`: dated after `last` (and not after `as_of`) in a file that also has rows of the
-    period, with a note naming the date. `activity_monthly/<kind>`: inside the period, a month. `activity_listed/<kind>`: both together, which is what a reader of that file
-    counts. Kinds that the delivered files never name have no row.
+    period, with a note naming the date. `activity_listed/<kind>`: both together, which is what a reader of that file
+    counts. `activity_monthly/<kind>`: inside the period, a month. Kinds that no delivered file names have no row.
     """
     mine = activities[activities["date"] <= pd.Timestamp(as_of)] if as_of else activities
     inside = mine["date"].between(pd.Timestamp(first), pd.Timestamp(last))

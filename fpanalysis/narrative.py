@@ -18,7 +18,7 @@ from . import blocks, results, wording
 from .results import Fact
 from .tables import measure_kind
 
-__all__ = ["FINDINGS", "bullets", "findings", "headline", "named", "paragraph", "promises", "sentences"]
+__all__ = ["FINDINGS", "bullets", "findings", "headline", "named", "paragraph", "promises", "refused", "sentences"]
 
 FINDINGS = ("check/", "activity_outside/", "registered_mix", "reported_difference/", "pay_class/")
 """Measures whose rows are findings that the report must name, in the order they are told."""
@@ -82,6 +82,13 @@ def headline(facts: Mapping[str, Fact], lang: str, **values: Any) -> list[blocks
     return [card for card in cards if card.raw is not None]
 
 
+def refused(fact: Fact | None, lang: str) -> str | None:
+    """Return why a figure could not be given: the remark of a result row without a value; None when there is a value."""
+    if fact is None or not fact.note or not math.isnan(fact.value):
+        return None
+    return wording.remark(fact.note, lang)
+
+
 def promises(found: pd.DataFrame, *, period: str, lang: str, id: str = "commitments") -> blocks.Table:
     """Return the commitments as a table: number, promise, target, when due, who answers for it, state."""
     rows = results.pick(found, period=period, measure="commitment/*")
@@ -120,7 +127,7 @@ def _said(key: str, facts: Mapping[str, Fact], lang: str, values: Mapping[str, A
 
 def _missing(value: Any) -> bool:
     number = value.value if isinstance(value, Fact) else value
-    return isinstance(number, float) and math.isnan(number)
+    return number is None or isinstance(number, float) and math.isnan(number)
 
 
 def _finding(row: Any, county: str, lang: str, names: Mapping[str, str]) -> str:

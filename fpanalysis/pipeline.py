@@ -22,6 +22,8 @@ from .wording import LANGS
 __all__ = ["run_report"]
 
 Progress = Callable[[str], None]
+KERNEL = {"MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""Environment of the kernels: no window, and one thread for linear algebra (idle ones multiply the CPU time)."""
 
 
 def run_report(
@@ -83,7 +85,7 @@ def _fill(
 ) -> None:
     """Run everything into the stage folder: executed notebooks, kept results, results.csv and the reports."""
     given = {"place": desk.place, "period": desk.period.key, "as_of": desk.as_of.isoformat(), **parameters}
-    with _environment(FPANALYSIS_HOME=str(desk.home.root), FPANALYSIS_WORK=str(stage / "kept"), MPLBACKEND="agg"):
+    with _environment(FPANALYSIS_HOME=str(desk.home.root), FPANALYSIS_WORK=str(stage / "kept"), **KERNEL):
         for notebook in notebooks[:-1]:
             _execute(notebook, stage / "notebooks" / notebook.name, given)
             progress(notebook.stem)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from .blocks import MISSING, Column, Fact, Table, fact
+from .blocks import MISSING, Column, Fact, Table, fact, raw_value
 from .errors import FpError, did_you_mean
 from .results import COLUMNS, NUMBERS, pick, read_note
 from .wording import format_value, has, indicator, label, period_label, remark, text
@@ -55,7 +55,7 @@ def wide(
     asked = [_split(column) for column in columns]
     cells = _cells(results, rows, {measure for measure, _ in asked})
     keys = _row_keys(dict.fromkeys(key for key, _ in cells), words, total)
-    typed = [_headed(_column(name, asked, cells, lang, intervals), heads or {}) for name in columns]
+    typed = [_headed(_column(name, asked, cells, words, lang, intervals), heads or {}) for name in columns]
     raw = [[_value(cells.get((key, m)), part, c.interval) for (m, part), c in zip(asked, typed, strict=True)]
            for key in keys]  # fmt: skip
     printed = [[_text(cells.get((key, m)), part, c, lang) for (m, part), c in zip(asked, typed, strict=True)]
@@ -108,7 +108,6 @@ def long(
         source,
         id,
     )
-
 
 
 def cross(
@@ -214,43 +213,49 @@ def _row_keys(present: Mapping[str, Any], words: Mapping[str, str], total: str) 
 
 
 def _column(
-    name: str, asked: Sequence[tuple[str, str]], cells: Mapping[Any, Mapping[str, Any]], lang: str, intervals: bool
+    name: str,
+    asked: Sequence[tuple[str, str]],
+    cells: Mapping[Any, Mapping[str, Any]],
+    words: Mapping[str, str],
+    lang: str,
+    intervals: bool,
 ) -> Column:
     measure, part = _split(name)
-    family = measure.split("/")[0]
-    beside = [m for m, _ in asked if m.split("/")[0] == family]
-    grouped = len(beside) > 1
     here = [record for (_, m), record in cells.items() if m == measure]
     kind = KINDS.get(part) or measure_kind(measure, next((r["value"] for r in here if r["value"] == r["value"]), None))
-    wide_enough = part == "value" and intervals and any(r["lower"] == r["lower"] for r in here)
-    unit = "" if part == "p" else measure_unit(measure, lang) if part == "value" else ""
-    return Column(name, _heading(measure, part, grouped, lang), kind, unit, text(family, lang) if grouped else "",
-                  wide_enough)  # fmt: skip
+    with_interval = part == "value" and intervals and any(r["lower"] == r["lower"] for r in here)
+    unit = measure_unit(measure, lang) if part == "value" else ""
+    heading, group = _heading(measure, part, asked, words, lang)
+    return Column(name, heading, kind, unit, group, with_interval)
 
 
 def _headed(column: Column, heads: Mapping[str, str]) -> Column:
     return replace(column, label=heads[column.key], group="") if column.key in heads else column
 
 
-def _heading(measure: str, part: str, grouped: bool, lang: str) -> str:
-    words = label(measure, lang)
-    if grouped:
-        _, _, breakdown = measure.partition("/")
-        words = label(measure, lang).removeprefix(text(measure.split("/")[0], lang) + text("list.comma", lang))
-        words = words if breakdown else text("table.all" if part == "value" else f"table.{part}", lang)
-        return words if part == "value" or not breakdown else f"{words}{text('list.comma', lang)}{_part(part, lang)}"
-    return words if part == "value" else f"{words}{text('list.comma', lang)}{_part(part, lang)}"
+def _heading(
+    measure: str, part: str, asked: Sequence[tuple[str, str]], words: Mapping[str, str], lang: str
+) -> tuple[str, str]:
+    """Return a column's heading and the heading of its group.
 
-
-def _part(part: str, lang: str) -> str:
-    return text(f"table.{part}", lang)
+    Columns of one indicator stand under its name; else columns of one breakdown stand under that.
+    """
+    family, _, breakdown = measure.partition("/")
+    comma = text("list.comma", lang)
+    about = label(measure, lang, words).removeprefix(text(family, lang)).removeprefix(comma)
+    number = "" if part == "value" else text(f"table.{part}", lang)
+    if sum(m.split("/")[0] == family for m, _ in asked) > 1:
+        return comma.join(filter(None, [about, number])) or text("table.all", lang), text(family, lang)
+    if breakdown and sum(m.partition("/")[2] == breakdown for m, _ in asked) > 1:
+        return comma.join(filter(None, [text(family, lang), number])), about
+    return comma.join(filter(None, [label(measure, lang, words), number])), ""
 
 
 def _value(record: Mapping[str, Any] | None, part: str, interval: bool) -> Any:
     if record is None:
         return (None, None, None) if interval else None
     values = [record[name] for name in ((part, "lower", "upper") if interval else (part,))]
-    clean = tuple(None if v != v else int(v) if v == round(v) and abs(v) < 2**53 else v for v in values)
+    clean = tuple(raw_value(value) for value in values)
     return clean if interval else clean[0]
 
 
@@ -263,7 +268,7 @@ def _text(record: Mapping[str, Any] | None, part: str, column: Column, lang: str
     if value != value:
         return MISSING
     printed = format_value(value, column.kind, lang)
-    if not column.interval or record["lower"] != record["lower"]:
+    if not column.interval or record["lower"] != record["lower"] or record["lower"] == record["upper"]:
         return printed
     ends = {end: format_value(record[end], column.kind, lang) for end in ("lower", "upper")}
     return text("table.interval", lang, value=printed, **ends)
@@ -320,7 +325,7 @@ def _words(record: Mapping[str, Any], name: str, names: Mapping[str, str], lang:
     wording = {
         "place": lambda key: names.get(key, key),
         "period": lambda key: period_label(key, lang, calendar=False),
-        "measure": lambda key: label(key, lang),
+        "measure": lambda key: label(key, lang, names),
         "note": lambda key: remark(key, lang),
     }
     return wording[name](record[name])

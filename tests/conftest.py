@@ -25,10 +25,8 @@ def desk() -> Desk:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A project of its own, with the notebooks, the params and the raw files of the sample county."""
-    for folder in ("params", "notebooks", "data/raw/renqiu"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
-    return tmp_path
+    """A project of its own, with the notebooks, and the params and raw files of the sample county."""
+    return copy_project(tmp_path, "renqiu")
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +36,22 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("needs ../shared/data (real births and messy office files), which is not here")
     return folder
+
+
+def copy_project(folder: Path, *places: str) -> Path:
+    """A project of its own with the notebooks, and params and raw files of some places."""
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    (folder / "params").mkdir()
+    for place in places:
+        shutil.copyfile(ROOT / "params" / f"{place}.yaml", folder / "params" / f"{place}.yaml")
+        shutil.copytree(ROOT / "data" / "raw" / place, folder / "data" / "raw" / place)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def edition(tmp_path_factory) -> Path:
+    """The release of the sample county's half-year report, made once from a project of its own."""
+    from fpanalysis.pipeline import run_report
+
+    release, _ = run_report("renqiu", "2018H1", home=copy_project(tmp_path_factory.mktemp("sample"), "renqiu"))
+    return release

@@ -123,9 +123,13 @@ def test_a_yearly_rate_paid_in_two_months_adds_up_to_the_year():
 
 def test_a_rate_paid_once_is_due_in_the_month_of_the_start():
     people = roll(("p", ONCE, "a", "2018-02-10", "2018-02-20", "paid_once"), ("q", ONCE, "a", "2017-12-10", None, ""))
-    found = classify(people, payments(("p", ONCE, "2018-02", 3000, "2018-02-20")), months=MONTHS, rates=rates(), as_of=AS_OF)
+    found = classify(
+        people, payments(("p", ONCE, "2018-02", 3000, "2018-02-20")), months=MONTHS, rates=rates(), as_of=AS_OF
+    )
 
-    assert [("p", 300000, "matched"), ("q", 0, "nothing_due")] == list(zip(found["person"], found["entitled"], found["class"], strict=True))
+    assert [("p", 300000, "matched"), ("q", 0, "nothing_due")] == list(
+        zip(found["person"], found["entitled"], found["class"], strict=True)
+    )
 
 
 def test_what_is_not_yet_overdue_is_not_unpaid():
@@ -170,7 +174,9 @@ day = st.dates(dt.date(2017, 6, 1), dt.date(2018, 9, 1))
 person = st.sampled_from("pqrstu")
 place = st.sampled_from("ab")
 rolls = st.lists(
-    st.tuples(person, st.sampled_from([AWARD, SUPPORT, ONCE]), place, day, st.none() | day, st.sampled_from(["died", ""])),
+    st.tuples(
+        person, st.sampled_from([AWARD, SUPPORT, ONCE]), place, day, st.none() | day, st.sampled_from(["died", ""])
+    ),
     max_size=12,
 )
 paid_rows = st.lists(
@@ -194,13 +200,24 @@ def test_every_person_has_one_class_and_every_fen_is_explained(people, paid):
 
     assert not found.duplicated(["programme", "person"]).any()
     assert set(found["class"]) <= set(CLASSES)
-    assert found.loc[found["class"] == "matched", "entitled"].tolist() == found.loc[found["class"] == "matched", "paid"].tolist()
+    assert (
+        found.loc[found["class"] == "matched", "entitled"].tolist()
+        == found.loc[found["class"] == "matched", "paid"].tolist()
+    )
     assert int(paid.loc[paid["status"] == "paid", "amount"].sum()) == int(found["paid"].sum())
     for programme in set(found["programme"]):
         for where in ("x", "a", "b"):
-            whole = results.pick(out, place=where, measure=[f"pay_class/{programme}", f"pay_class_amount/{programme}"])["count"]
-            heads, money = (results.pick(out, place=where, measure=f"{m}/{programme}/*")["count"].sum() for m in ("pay_class", "pay_class_amount"))
-            due, done = (results.value(out, "count", place=where, measure=f"{m}/{programme}") for m in ("entitled_amount", "pay_amount"))
+            whole = results.pick(out, place=where, measure=[f"pay_class/{programme}", f"pay_class_amount/{programme}"])[
+                "count"
+            ]
+            heads, money = (
+                results.pick(out, place=where, measure=f"{m}/{programme}/*")["count"].sum()
+                for m in ("pay_class", "pay_class_amount")
+            )
+            due, done = (
+                results.value(out, "count", place=where, measure=f"{m}/{programme}")
+                for m in ("entitled_amount", "pay_amount")
+            )
 
             assert whole.tolist() in ([], [heads, money])
             assert not len(whole) or due - done == money
@@ -212,7 +229,9 @@ def test_the_order_of_rows_does_not_matter_and_the_input_stays(people, paid, ran
     people, paid = roll(*people), payments(*paid)
     before = people.copy(), paid.copy()
     shuffled = [f.iloc[random.sample(range(len(f)), len(f))] for f in (people, paid)]
-    one, other = (statement(r, p, months=MONTHS, rates=rates(), as_of=AS_OF, **WHERE) for r, p in ((people, paid), shuffled))
+    one, other = (
+        statement(r, p, months=MONTHS, rates=rates(), as_of=AS_OF, **WHERE) for r, p in ((people, paid), shuffled)
+    )
 
     assert_frame_equal(one, other)
     assert_frame_equal(before[0], people)
@@ -248,10 +267,14 @@ def test_someone_on_the_roll_twice_counts_once():
 
 
 def test_exits_tell_their_reason():
-    people = roll(("p", AWARD, "a", "2012-05-01", "2018-03-01", "died"), ("q", AWARD, "a", "2012-05-01", "2018-03-01", ""))
+    people = roll(
+        ("p", AWARD, "a", "2012-05-01", "2018-03-01", "died"), ("q", AWARD, "a", "2012-05-01", "2018-03-01", "")
+    )
     out = results.pick(stock_flow(people, start=START, end=END, **WHERE), place="x", measure=f"roll_exits/{AWARD}/*")
 
-    assert {f"roll_exits/{AWARD}/died": 1, f"roll_exits/{AWARD}/reason_unknown": 1} == dict(zip(out["measure"], out["count"], strict=True))
+    assert {f"roll_exits/{AWARD}/died": 1, f"roll_exits/{AWARD}/reason_unknown": 1} == dict(
+        zip(out["measure"], out["count"], strict=True)
+    )
 
 
 # Statement
@@ -259,8 +282,12 @@ def test_exits_tell_their_reason():
 
 def test_on_time_is_people_paid_in_full_of_people_entitled():
     people = roll(*[(p, *ON[1:]) for p in "pqrs"], ("t", AWARD, "a", "2016-05-01", "2018-05-01", "died"))
-    paid = payments(("p", *PAID[1:]), ("q", AWARD, "2018-06", 960, "2018-07-16"), ("r", AWARD, "2018-06", 900, "2018-06-25"))
-    fact = results.pick(statement(people, paid, months=MONTHS, rates=rates(), as_of=AS_OF, **WHERE), place="x", measure="pay_on_time")
+    paid = payments(
+        ("p", *PAID[1:]), ("q", AWARD, "2018-06", 960, "2018-07-16"), ("r", AWARD, "2018-06", 900, "2018-06-25")
+    )
+    fact = results.pick(
+        statement(people, paid, months=MONTHS, rates=rates(), as_of=AS_OF, **WHERE), place="x", measure="pay_on_time"
+    )
 
     assert [(1.0, 4.0, 0.25)] == list(fact[["count", "total", "value"]].itertuples(index=False, name=None))
 
@@ -290,7 +317,9 @@ def test_without_townships_there_are_county_rows_alone():
 
 def test_no_result_names_a_person():
     secret = "c4f8a84917e922fe1d052a09"
-    out = statement(roll((secret, *ON[1:])), payments((secret, *PAID[1:])), months=MONTHS, rates=rates(), as_of=AS_OF, **WHERE)
+    out = statement(
+        roll((secret, *ON[1:])), payments((secret, *PAID[1:])), months=MONTHS, rates=rates(), as_of=AS_OF, **WHERE
+    )
 
     assert secret not in out.to_csv()
 
@@ -357,29 +386,27 @@ def test_a_programme_without_a_rate_is_an_error_that_names_the_nearest():
 
 def test_a_rate_that_begins_too_late_is_an_error():
     with pytest.raises(FpError, match="no rate in force on 2018-06-30; its first is from 2019-01-01"):
-        classify(roll(ON), payments(), months=MONTHS, rates=rates()[:1].assign(effective=pd.Timestamp("2019-01-01")), as_of=AS_OF)
+        classify(
+            roll(ON),
+            payments(),
+            months=MONTHS,
+            rates=rates()[:1].assign(effective=pd.Timestamp("2019-01-01")),
+            as_of=AS_OF,
+        )
 
 
 # The sample
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory):
+def sample(desk, root):
     """Results of the sample county's rolls, and the faults planted in them."""
-    from pathlib import Path
-
-    from fpanalysis.desk import open_desk
-    from fpanalysis.sample import write_sample
-
-    home = tmp_path_factory.mktemp("home")
-    write_sample(home, "renqiu", params=Path(__file__).resolve().parent.parent / "params")
-    desk = open_desk("renqiu", "2018H1", home=home)
-    where, data, terms = {"period": "2018H1", "county": "renqiu"}, desk.data, desk.params.rates()
-    money = statement(data["roll"], data["payments"], months=MONTHS, rates=terms, as_of=desk.as_of, **where)
-    flow = stock_flow(data["roll"], start=START, end=END, **where)
+    data, terms = desk.data, desk.params.rates()
+    money = statement(data["roll"], data["payments"], months=MONTHS, rates=terms, as_of=AS_OF, **desk.where)
+    flow = stock_flow(data["roll"], start=START, end=END, **desk.where)
     found = results.combine([money, flow])
-    planted = pd.read_csv(home / "data" / "raw" / "renqiu" / "planted_faults.csv", encoding="utf-8-sig")
-    return results.combine([found, levels(data["reported"], found, **where)]), planted
+    planted = pd.read_csv(root / "data" / "raw" / "renqiu" / "planted_faults.csv", encoding="utf-8-sig")
+    return results.combine([found, levels(data["reported"], found, **desk.where)]), planted
 
 
 @pytest.mark.parametrize(
@@ -398,7 +425,9 @@ def test_every_planted_fault_is_found_and_nothing_else(sample):
     mine = planted[planted["measure"].str.startswith(("pay_class/", "reported_difference/"))]
     expected = mine.groupby(["measure", "place"])["count"].sum().to_dict()
     usual = ("matched", "nothing_due")
-    named = found[(found["place"] != "renqiu") & found["measure"].str.match("(pay_class/[^/]+|reported_difference/[^/]+)/")]
+    named = found[
+        (found["place"] != "renqiu") & found["measure"].str.match("(pay_class/[^/]+|reported_difference/[^/]+)/")
+    ]
     named = named[(named["count"] != 0) & ~named["measure"].str.split("/").str[-1].isin(usual)]
 
     assert expected == named.set_index(["measure", "place"])["count"].to_dict()

@@ -7,7 +7,7 @@ Two runs give the same bytes: no clock is read, the dates in the fonts are those
 
 The characters: GB 2312, the 8,105 of the Table of General Standard Chinese Characters (通用规范汉字表,
 2013; `characters.txt` beside this file, in the table's order, after the property kTGH of Unicode's Unihan
-database), and the signs a report may need, as far as the source has them. The OFL asks for another name;
+database), every Hanzi of GBK (names of places come in traditional and rare forms too), and the signs a report may need, as far as the source has them. The OFL asks for another name;
 only the copyright notice and the licence stay in the name table. Hints and layout tables go: reports set
 plain horizontal text. Outlines are rounded to the 256 units an em of the Chinese fonts that come with
 Windows, which takes a quarter off every page and is not seen in print (at 22 pt a unit is 0.03 mm).
@@ -38,6 +38,7 @@ BLOCKS = (
     (0x2000, 0x27BF),  # punctuation, sub- and superscripts, arrows, mathematics, ①, shapes, dingbats
     (0x3000, 0x312F),  # CJK punctuation, kana, bopomofo
     (0x3200, 0x33FF),  # ㈠, ㊣, ㎡
+    (0x4E00, 0x9FA5),  # every Hanzi of GBK, traditional forms too: names of places come as they are written
     (0xFE30, 0xFE4F),  # vertical forms of punctuation
     (0xFF00, 0xFFEF),  # full-width forms
 )

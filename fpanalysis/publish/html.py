@@ -17,6 +17,8 @@ from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -35,6 +37,9 @@ __all__ = ["HtmlExporter", "render"]
 HTML_LANG = {"zh": "zh-CN", "en": "en"}
 FAMILY = "FPA Page"
 FITS = 8
+ONE_LINE = 18
+UNSAFE = re.compile(r"[\x00-\x20%#\"'&<>`]")
+OPENING = ("（", "“", "《", "【")
 SAFE_ADDRESS = re.compile(r"(?:https?:|mailto:|#|[^:]*$)", re.IGNORECASE)
 WIDE_GLYPH = "[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f“”‘’—…]"
 TABLE_TAGS = {"table", "thead", "tbody", "tfoot", "tr", "th", "td", "caption", "p", "div", "b", "strong", "em", "i",
@@ -112,7 +117,9 @@ def _word(lang: str, key: str, **values: Any) -> str:
 @functools.cache
 def _environment() -> Environment:
     loader = PackageLoader(__package__ or "", "templates")
-    return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    made = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    made.globals["stub"] = _stub
+    return made
 
 
 def _template(name: str) -> Any:
@@ -155,7 +162,8 @@ def _part(part: Part, document: Document) -> Markup:
     if isinstance(content, Heading):
         position = [p.content is content for p in document.parts if isinstance(p.content, Heading)].index(True)
         name = _heading_ids(document)[position]
-        return Markup(f'<h{content.level} id="{name}">{escape(content.text)}</h{content.level}>')
+        hung = ' class="hung"' if content.text.startswith(OPENING) else ""
+        return Markup(f'<h{content.level} id="{name}"{hung}>{escape(content.text)}</h{content.level}>')
     if isinstance(content, Passage):
         return Markup(_markdown(content.tokens, document))
     if isinstance(content, Output):
@@ -172,23 +180,42 @@ def _macro(name: str, *given: Any) -> Markup:
     return Markup(getattr(module, name)(*values, functools.partial(_word, lang)))
 
 
+def _stub(table: Table) -> str:
+    """Return the class of a table whose row names are short enough to stay on one line."""
+    widest = max((sum(1 + (east_asian_width(c) in "WF") for c in row[0]) for row in table.texts), default=0)
+    return " one-line" if widest <= ONE_LINE else ""
+
+
 def _table(table: Table, number: int, document: Document) -> Markup:
     lang = document.meta.lang
     name = text("table.number", lang, n=number)
-    return _macro("table_block", table, name, _csv_address(table, lang), len(table.columns) <= FITS, lang)
+    form = "table fits" if len(table.columns) <= FITS else "table"
+    return _short_tables(_macro("table_block", table, name, _csv_address(table, lang), form, lang))
 
 
 def _figure(figure: Figure, number: int, document: Document) -> Markup:
     lang = document.meta.lang
     name = text("figure.number", lang, n=number)
-    drawing = Markup(figure.svg.replace("<svg ", f'<svg role="img" aria-label="{escape(figure.alt)}" ', 1))
     address = _csv_address(figure.data, lang) if figure.data else ""
-    return _macro("figure_block", figure, name, drawing, address, lang)
+    return _short_tables(_macro("figure_block", figure, name, _drawing(figure), address, lang))
 
 
-def _csv_address(table: Table, lang: str) -> str:
-    content = ("\ufeff" + csv_text(table, lang)).encode("utf-8")
-    return f"data:text/csv;charset=utf-8;base64,{base64.b64encode(content).decode('ascii')}"
+def _drawing(figure: Figure) -> Markup:
+    """Return a figure's SVG as part of the page: named for screen readers, in the page's font and width."""
+    root, end, body = figure.svg.partition(">")
+    root = re.sub(r' (?:xmlns|width|font-family)="[^"]*"', "", root)
+    return Markup(f'{root} role="img" aria-label="{escape(figure.alt)}"{end}{body}')
+
+
+def _short_tables(block: Markup) -> Markup:
+    """Return HTML without the end tags that a table's rows and cells may leave out (HTML Standard, 13.1.2.4)."""
+    return Markup(re.sub(r"</t[dhr]>", "", block).replace('scope="row"', "scope=row").replace('class="w"', "class=w"))
+
+
+def _csv_address(table: Table, lang: str) -> Markup:
+    """Return a table's CSV as a data address (RFC 2397); letters beyond ASCII stand as they are (URL Standard)."""
+    content = csv_text(table, lang).replace("\r\n", "\n")
+    return Markup("data:text/csv;charset=utf-8,%EF%BB%BF" + UNSAFE.sub(lambda found: quote(found[0]), content))
 
 
 def _output(output: Output, lang: str) -> str:
@@ -293,7 +320,7 @@ def _list(token: Mapping[str, Any], inside: str, document: Document) -> str:
 
 
 def _cell(token: Mapping[str, Any], inside: str, document: Document) -> str:
-    right = ' class="n"' if token["attrs"].get("align") == "right" else ""
+    right = ' class="r"' if token["attrs"].get("align") == "right" else ""
     if not token["attrs"]["head"]:
         return f"<td{right}>{inside}</td>"
     return f'<th scope="col"{right}>{inside}</th>' if inside else f"<td{right}></td>"

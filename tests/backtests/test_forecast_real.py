@@ -15,11 +15,11 @@ needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="needs the real births
 
 @pytest.fixture(scope="module")
 def scores() -> pd.DataFrame:
-    """Scores of some 120 cases, a fixed draw of series, histories of 36, 60 and 120 months, 12 months ahead."""
+    """Scores of some 85 cases, a fixed draw of series, histories of 36, 60 and 120 months, 12 months ahead."""
     place = importlib.util.spec_from_file_location("forecast_quick", ROOT / "benchmarks" / "forecast_quick.py")
     quick = importlib.util.module_from_spec(place)
     place.loader.exec_module(quick)
-    cases = [case for panel in PANELS for case in quick.cases(REAL, panel, series=7, origins=2)]
+    cases = [case for panel in PANELS for case in quick.cases(REAL, panel, series=5, origins=2)]
     return pd.DataFrame([quick.score(history, births) for _, history, births in cases])
 
 

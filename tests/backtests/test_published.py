@@ -1,0 +1,142 @@
+"""The model case: the half-year report of 2018 as the office published it, and the faults planted in its sample data."""
+
+import csv
+import html
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from fpanalysis import results, wording
+from fpanalysis.sample import PUBLISHED
+
+LANGS = wording.LANGS
+
+
+def text_of(release: Path, lang: str, gap: str = "") -> str:
+    """The words of a report as a reader sees them, white space made single."""
+    page = (release / f"report.{lang}.html").read_text("utf-8")
+    page = re.sub(r"<(style|script)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", gap, page)))
+
+
+@pytest.fixture(scope="module")
+def found(edition) -> pd.DataFrame:
+    return results.read(edition / "results.csv")
+
+
+def planted(root: Path) -> list[tuple[str, str, int]]:
+    """What was planted: fault, measure, and how many in the county."""
+    path = root / "data/raw/renqiu/planted_faults.csv"
+    rows = pd.DataFrame(csv.DictReader(path.read_text("utf-8-sig").splitlines()))
+    rows["count"] = rows["count"].astype(int)
+    return list(rows.groupby(["fault", "measure"])["count"].sum().reset_index().itertuples(index=False, name=None))
+
+
+@pytest.mark.parametrize("measure", PUBLISHED)
+def test_every_published_figure_is_in_the_results(found, measure):
+    assert results.value(found, place="renqiu", period="2018H1", measure=measure) == PUBLISHED[measure]
+
+
+PRINTED = {
+    "zh": ["一孩登记1,559件", "二孩登记4,696件", "再生育审批14件", "按时办结率100%", "对标业务10项", "走访10次", "报告10份", "整改方案10份",
+           "赵县", "元氏县", "晋州市", "裕华区", "鹿泉区", "平泉市", "乐亭县", "黄骅市", "青县", "抽调人员13人", "联合检查3次", "查结案件7起",
+           "没收设备3台", "罚款34,500元", "健康检查2,886人", "男1,443人", "女1,443人", "每月10元", "一次性奖励3,000元", "按时足额发放率100%",
+           "新增299人", "期末3,182人", "期末225人", "家庭51户", "贫困母亲50人", "超过100,000元", "考生106人", "平均每月2.0次", "2018年3月31日",
+           "专项检查不少于2次"],
+    "en": ["1,559 first-child registrations", "4,696 second-child registrations", "14 approvals", "100% were completed on time",
+           "10 business lines", "10 visits", "10 reports", "10 improvement plans", "Zhaoxian", "Yuanshi", "Jinzhou", "Yuhua", "Luquan",
+           "Pingquan", "Laoting", "Huanghua", "Qingxian", "13 officers", "3 joint inspections", "7 cases", "3 devices", "34,500 yuan",
+           "2,886 people", "1,443 men", "1,443 women", "10 yuan a month", "3,000 yuan", "100% was paid on time", "299 new", "3,182 at the end",
+           "225 at the end", "51 families", "50 mothers", "over 100,000 yuan", "106 only-child candidates", "2.0 a month", "31 March 2018",
+           "At least 2 special inspections"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("lang", "words"), [(lang, words) for lang in LANGS for words in PRINTED[lang]])
+def test_every_published_figure_is_in_the_text(edition, lang, words):
+    assert words in text_of(edition, lang)
+
+
+def test_money_given_is_over_100_000_yuan(found):
+    assert results.value(found, place="renqiu", period="2018H1", measure="activity_amount/money_given") > 100_000
+
+
+def test_what_that_report_lacked_is_there(edition, found):
+    """Births against expectation with an interval, the sex ratio itself, the reconciliation, the data-quality note."""
+    expected = results.pick(found, place="renqiu", period="2018H1", measure=["births_expected", "srb"])
+
+    assert (expected["lower"] < expected["value"]).all() and (expected["value"] < expected["upper"]).all()
+    for words in ("预期", "性别比为", "应发减实发", "数据质量说明"):
+        assert words in text_of(edition, "zh")
+
+
+def test_opening_plus_new_minus_exits_is_closing(found):
+    value = {
+        m: results.value(found, place="renqiu", period="2018H1", measure=f"roll_{m}/rural_award")
+        for m in ("opening", "new", "exits", "closing")
+    }
+
+    assert value["opening"] + value["new"] - value["exits"] == value["closing"] == 3182
+
+
+def test_every_planted_fault_is_in_the_results(found, root):
+    for fault, measure, count in planted(root):
+        rows = results.pick(found, period="2018H1", measure=measure)
+        county = rows[rows["place"] == "renqiu"]
+        counted = county["count"].sum() if measure.startswith(("pay_class", "check", "activity")) else count
+
+        assert len(rows) and counted == count, fault
+
+
+NAMED = {
+    "zh": {"late file": "births.2018H1-于村乡.csv 于2018年7月18日收到", "unusual mix of registrations": "超出通常范围", "on the roll twice": "重复在册1人",
+           "unpaid": "未发3人", "paid twice": "重复发放2人", "wrong amount (old rate)": "金额不符2人", "late": "迟发2人",
+           "transposed identity number": "更正证号后相符1人", "returned by the bank": "银行退票1人", "paid after exit": "退出后发放2人",
+           "paid but not on the roll": "不在册而发放1人", "township total does not add up": "各乡镇上报合计3,185",
+           "inspection outside the period": "日期为2018年7月16日，在统计期之后"},
+    "en": {"late file": "births.2018H1-于村乡.csv was received on 18 July 2018", "unusual mix of registrations": "Outside the usual range",
+           "on the roll twice": "on the roll twice, 1 person", "unpaid": "unpaid, 3 people", "paid twice": "paid twice, 2 people",
+           "wrong amount (old rate)": "wrong amount, 2 people", "late": "late, 2 people",
+           "transposed identity number": "matched after correcting the identity number, 1 person",
+           "returned by the bank": "returned by the bank, 1 person", "paid after exit": "paid after leaving, 2 people",
+           "paid but not on the roll": "paid but not on the roll, 1 person", "township total does not add up": "the townships reported 3,185 together",
+           "inspection outside the period": "Dated 16 July 2018, after the period"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_every_planted_fault_is_named_in_the_report(edition, root, lang):
+    text = text_of(edition, lang)
+    for fault, _, _ in planted(root):
+        assert NAMED[lang][fault] in text, fault
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_report_says_synthetic_and_which_calendar(edition, lang):
+    text = text_of(edition, lang)
+
+    assert {"zh": "合成数据", "en": "Synthetic data"}[lang] in text
+    assert {"zh": "日历年度，2018年1月至2018年6月", "en": "calendar year, January 2018 to June 2018"}[lang] in text
+
+
+def test_both_languages_print_the_same_numbers(edition):
+    """Numbers with a thousands separator or decimals are printed alike; months and ordinals are words in one language."""
+    number = r"\d{1,3}(?:,\d{3})+|\d+\.\d+(?! [A-Z])"  # "1.1 Registration services" is a heading
+    zh, en = (set(re.findall(number, text_of(edition, lang, " "))) for lang in LANGS)
+
+    assert zh == en
+
+
+def test_no_identity_number_leaves_the_run(edition):
+    numbers = re.compile(r"(?<![0-9a-f])139999\d{11}[\dX]")
+    for path in (p for p in edition.rglob("*") if p.is_file()):
+        assert not numbers.search(path.read_text("utf-8", errors="ignore")), path.name
+
+
+def test_small_township_counts_of_people_are_not_published(found):
+    people = found[found["measure"].str.startswith(("pay_class/", "roll_", "births", "checkups/", "registered/"))]
+    counts = people[(people["place"] != "renqiu") & people["period"].isin(["2018H1"])]["count"].dropna()
+
+    assert not counts.between(1, 2).any()

@@ -1,0 +1,141 @@
+"""The county beside its peers: intervals, the one test, golden p-values, and the counties visited."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
+
+from fpanalysis import results, wording
+from fpanalysis.benchmark import peers, visits
+
+WHERE = {"period": "2018H1", "county": "x"}
+SPAN = {"first": dt.date(2018, 1, 1), "last": dt.date(2018, 6, 30)}
+
+
+def others(*records: tuple, measure: str = "registered_on_time") -> pd.DataFrame:
+    """Rows of (county, count, total)."""
+    frame = pd.DataFrame(records, columns=["county", "count", "total"])
+    return frame.assign(county_en="", period="2018H1", measure=measure, total=frame["total"].astype("float64"))
+
+
+def own(count: float, total: float, measure: str = "registered_on_time") -> pd.DataFrame:
+    return results.rows(
+        [{"place": "x", "period": "2018H1", "measure": measure, "count": count, "total": total, "value": count / total}]
+    )
+
+
+def test_the_p_value_is_that_of_fishers_tea():
+    """Fisher's lady tasting tea, 3 of 4 against 1 of 4: two-sided p = 34/70 (Fisher 1935, Design of Experiments, II)."""
+    found = peers(others(("a", 1, 4)), own(3, 4), **WHERE)
+
+    assert 34 / 70 == pytest.approx(found["p"].iloc[0])
+
+
+def test_work_beyond_the_target_is_a_rate():
+    """Twice the smaller tail of the binomial given both counts, here by the sum of its terms."""
+    from math import comb
+
+    found = peers(others(("a", 21, 15)), own(11, 10), **WHERE).iloc[0]
+    tail = sum(comb(32, k) * 0.4**k * 0.6 ** (32 - k) for k in range(12))
+    above = 1 - tail + comb(32, 11) * 0.4**11 * 0.6**21
+
+    assert min(1, 2 * min(tail, above)) == pytest.approx(found["p"])
+    assert "rate_midp-95" == found["method"]
+
+
+def test_a_count_alone_has_an_interval_and_no_test():
+    found = peers(
+        others(("a", 30, np.nan)),
+        results.rows([{"place": "x", "period": "2018H1", "measure": "registered_on_time", "count": 40}]),
+        **WHERE,
+    )
+
+    assert [40, 30] == found["value"].tolist()
+    assert found["p"].isna().all()
+    assert "No total to compare by: not tested (1 peer counties)" == wording.remark(found["note"].iloc[0], "en")
+
+
+@pytest.mark.parametrize(("count", "key"), [(60, "higher"), (50, "same"), (40, "lower")])
+def test_the_note_says_how_it_differs_from_the_peers_together(count, key):
+    fact = peers(others(("a", 500, 1000), ("b", 490, 980)), own(10 * count, 1000), **WHERE).iloc[0]
+
+    assert f"note.peer.{key}.share" == results.read_note(fact["note"])[0]
+
+
+def test_a_sex_ratio_is_boys_per_100_girls():
+    found = peers(others(("a", 515, 1000), measure="srb"), own(520, 1000, "srb"), **WHERE)
+
+    assert [100 * 520 / 480, 100 * 515 / 485] == pytest.approx(found["value"].tolist())
+    assert "note.peer.same.ratio" == results.read_note(found["note"].iloc[0])[0]
+
+
+def test_peers_stand_without_an_own_figure():
+    found = peers(others(("b", 5, 10), ("a", 6, 10)), results.empty(), **WHERE)
+
+    assert ["a", "b"] == found["place"].tolist()
+
+
+def test_no_peers_are_no_rows():
+    assert 0 == len(peers(others(), own(5, 10), **WHERE))
+
+
+table = st.lists(
+    st.tuples(st.sampled_from("abcdef"), st.integers(0, 90), st.integers(0, 90)), max_size=6, unique_by=lambda r: r[0]
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(table, st.integers(0, 50), st.integers(1, 50), st.randoms(use_true_random=False))
+def test_intervals_hold_the_value_and_the_order_of_rows_does_not_matter(rows, count, total, random):
+    frame = others(*rows)
+    before = frame.copy()
+    found = peers(frame, own(count, total), **WHERE)
+    shuffled = peers(frame.iloc[random.sample(range(len(frame)), len(frame))], own(count, total), **WHERE)
+    known = found[found["value"].notna()]
+
+    assert_frame_equal(before, frame)
+    assert_frame_equal(found, shuffled)
+    assert ((known["lower"] <= known["value"]) & (known["value"] <= known["upper"])).all()
+    assert all(wording.remark(n, lang) for n in found["note"] for lang in wording.LANGS)
+
+
+def test_each_peer_has_its_name_in_both_languages():
+    frame = others(("赵县", 5, 10)).assign(county_en="Zhaoxian")
+    note = peers(frame, results.empty(), **WHERE)["note"].iloc[0]
+
+    assert ["赵县（Zhaoxian）", "Zhaoxian (赵县)"] == [wording.remark(note, lang) for lang in wording.LANGS]
+
+
+# Visits
+
+
+def went(*records: tuple) -> pd.DataFrame:
+    frame = pd.DataFrame(records, columns=["date", "activity", "subject"])
+    return frame.assign(date=pd.to_datetime(frame["date"]), count=1)
+
+
+def test_a_county_visited_twice_is_one_and_a_missing_step_is_named():
+    frame = went(("2018-03-08", "benchmark_visit", "b"), ("2018-02-08", "benchmark_visit", "a"), ("2018-05-08", "benchmark_visit", "a"),
+                 ("2018-07-08", "benchmark_visit", "c"), ("2018-03-18", "benchmark_report", "a"))  # fmt: skip
+    found = visits(frame, **SPAN, **WHERE).set_index("measure")
+
+    assert [2, 0, 2, 1, 0] == found["count"].tolist()
+    assert ["a", "b"] == results.read_note(found.loc["benchmark_counties", "note"])[1]["counties"]
+    assert ["b"] == results.read_note(found.loc["benchmark_counties/benchmark_report", "note"])[1]["counties"]
+
+
+def test_no_benchmarking_is_no_rows():
+    assert 0 == len(visits(went(("2018-03-08", "inspection", "b")), **SPAN, **WHERE))
+
+
+def test_the_sample_visited_the_nine_counties_published(desk):
+    """DOMAIN, the half-year report: counties visited."""
+    found = visits(desk.data["activities"], **SPAN, **desk.where)
+    listed = results.read_note(found["note"].iloc[0])[1]["counties"]
+
+    assert {"赵县", "元氏县", "晋州市", "裕华区", "鹿泉区", "平泉市", "乐亭县", "黄骅市", "青县"} == set(listed)
+    assert 9 == found["value"].iloc[0]

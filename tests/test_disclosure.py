@@ -1,0 +1,149 @@
+"""Small counts are hidden, nothing gives them away again by one subtraction, and everything else stays."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
+
+from fpanalysis import results, wording
+from fpanalysis.disclosure import protect
+
+PEOPLE = ["pay_class", "pay_on_time", "roll_opening", "roll_new", "roll_exits", "roll_closing"]
+
+
+def by_township(measure: str, *counts: float, **more: list[float]) -> pd.DataFrame:
+    """A county row (x) with the sum, then townships a, b, c ..."""
+    places = ["x", *"abcdefgh"[: len(counts)]]
+    frame = pd.DataFrame(
+        {"place": places, "period": "2018H1", "measure": measure, "count": [sum(counts), *counts], **more}
+    )
+    return results.rows(frame)
+
+
+def hidden(found: pd.DataFrame, measure: str = "pay_class/p/unpaid") -> str:
+    """The places without a number."""
+    mine = results.pick(found, measure=measure)
+    return "".join(mine.loc[mine["count"].isna(), "place"])
+
+
+def hide(frame: pd.DataFrame, smallest: int = 3) -> pd.DataFrame:
+    return protect(frame, smallest=smallest, measures=PEOPLE, county="x")
+
+
+@pytest.mark.parametrize(
+    ("expected", "counts"),
+    [
+        ("", (0, 3, 9)),
+        ("ac", (1, 9, 3)),
+        ("ad", (2, 0, 9, 4)),
+        ("ab", (1, 2, 9)),
+        ("abd", (1, 1, 9, 4)),
+        ("abd", (2, 2, 9, 4)),
+        ("ab", (2, 0)),
+        ("a", (2,)),
+    ],
+)
+def test_a_small_count_goes_with_the_next_smallest(expected, counts):
+    assert expected == hidden(hide(by_township("pay_class/p/unpaid", *counts)))
+
+
+@pytest.mark.parametrize("smallest", [0, 1])
+def test_nothing_is_hidden_when_nothing_is_small(smallest):
+    frame = by_township("pay_class/p/unpaid", 1, 2, 9)
+
+    assert_frame_equal(frame, hide(frame, smallest))
+
+
+def test_hidden_rows_lose_every_number_and_say_why():
+    frame = by_township(
+        "pay_on_time/p", 1, 9, total=[22, 2, 20], value=[0.45, 0.5, 0.45], lower=[0.1] * 3, upper=[0.9] * 3
+    )
+    row = hide(frame).iloc[1]
+
+    assert np.isnan(row[list(results.NUMBERS)].astype(float)).all()
+    assert "Not shown: fewer than 3 people, or would give such a number away" == wording.remark(row["note"], "en")
+
+
+def test_a_share_that_leaves_few_out_is_hidden():
+    frame = by_township("pay_on_time/p", 19, 50, 60, total=[133, 20, 53, 60], value=[0.9] * 4)
+
+    assert "ab" == hidden(hide(frame), "pay_on_time/p")
+
+
+def test_what_is_no_count_of_people_stays():
+    frame = by_township("births/order3", 1, 2, 9)
+
+    assert_frame_equal(frame, hide(frame))
+
+
+def test_a_name_is_meant_whole():
+    frame = by_township("pay_class_amount/p/unpaid", 1, 2, 9)
+
+    assert_frame_equal(frame, hide(frame))
+
+
+def test_money_goes_with_its_people():
+    found = hide(
+        results.combine(
+            [by_township("pay_class/p/unpaid", 1, 9, 4), by_township("pay_class_amount/p/unpaid", 96000, 1, 2)]
+        )
+    )
+
+    assert "ac" == hidden(found) == hidden(found, "pay_class_amount/p/unpaid")
+
+
+def test_a_flow_gives_nothing_away():
+    """Closing - opening would tell the one new person of a, so another figure of a goes too, and so on elsewhere."""
+    tables = [by_township(f"roll_{m}/p", *n) for m, n in
+              (("opening", (10, 20, 30)), ("new", (1, 5, 6)), ("exits", (0, 4, 5)), ("closing", (11, 21, 31)))]  # fmt: skip
+    found = hide(results.combine(tables))
+    gone = {m: hidden(found, f"roll_{m}/p") for m in ("opening", "new", "exits", "closing")}
+
+    assert "a" in gone["new"]
+    assert all(len(places) != 1 for places in gone.values())
+    assert all(sum(p in places for places in gone.values()) != 1 for p in "abc")
+
+
+def test_parts_do_not_give_each_other_away():
+    tables = [
+        by_township("roll_exits/p", 9, 8),
+        by_township("roll_exits/p/died", 1, 5),
+        by_township("roll_exits/p/moved", 8, 3),
+    ]
+    found = hide(results.combine(tables))
+
+    assert all("ab" == hidden(found, f"roll_exits/p/{m}") for m in ("died", "moved"))
+
+
+counts = st.lists(st.integers(0, 8), min_size=2, max_size=6)
+
+
+@settings(deadline=None, max_examples=60)
+@given(counts, st.integers(2, 5))
+def test_no_hidden_count_is_the_county_minus_the_others(sizes, smallest):
+    """Every hidden cell is one of two or more whose sum leaves more than one possibility; no county row is hidden."""
+    frame = by_township("pay_class/p/unpaid", *sizes)
+    before = frame.copy()
+    found = hide(frame, smallest)
+    shown = found["count"].notna()
+    gone = before.loc[~shown, "count"]
+
+    assert_frame_equal(before, frame)
+    assert shown.iloc[0]
+    assert not ((found["count"] > 0) & (found["count"] < smallest)).iloc[1:].any()
+    assert len(gone) != 1
+    assert_frame_equal(frame[shown], found[shown])
+
+
+@settings(deadline=None, max_examples=30)
+@given(counts, st.randoms(use_true_random=False))
+def test_hiding_again_changes_nothing(sizes, random):
+    once = hide(by_township("pay_class/p/unpaid", *sizes))
+
+    assert_frame_equal(once, hide(once))
+
+
+def test_no_rows_are_no_rows():
+    assert 0 == len(hide(results.empty()))

@@ -1,0 +1,315 @@
+"""Laws of the counts, what lies outside the period, plans and promises, and the sample's published figures."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
+
+from fpanalysis import results, wording
+from fpanalysis.indicators import STATES, activities, checkups, commitments, plan, registrations
+
+MONTHS = pd.period_range("2018-01", "2018-06", freq="M")
+WHERE = {"period": "2018H1", "county": "x"}
+SPAN = {"first": dt.date(2018, 1, 1), "last": dt.date(2018, 6, 30)}
+
+
+def registered(*records: tuple) -> pd.DataFrame:
+    """Rows of (place, month, service, count, on time)."""
+    frame = pd.DataFrame(records, columns=["place", "month", "service", "count", "on_time"])
+    return frame.assign(month=pd.PeriodIndex(frame["month"], freq="M"), on_time=frame["on_time"].astype("float64"))
+
+
+def done(*records: tuple) -> pd.DataFrame:
+    """Rows of (date, activity, count, yuan), perhaps with a file."""
+    padded = [(*r, "f.csv")[:5] for r in records]
+    frame = pd.DataFrame(padded, columns=["date", "activity", "count", "amount", "file"])
+    return frame.assign(date=pd.to_datetime(frame["date"]), amount=frame["amount"].astype("int64") * 100, subject="")
+
+
+def figures(**counts: float) -> pd.DataFrame:
+    """County results of 2018H1 by measure ("__" for "/")."""
+    return results.rows(
+        [{"place": "x", "period": "2018H1", "measure": m.replace("__", "/"), "count": n} for m, n in counts.items()]
+    )
+
+
+def counts(found: pd.DataFrame, place: str = "x") -> dict[str, float]:
+    mine = results.pick(found, place=place, period="2018H1")
+    return dict(zip(mine["measure"], mine["value"], strict=True))
+
+
+# Registrations
+
+cells = st.lists(
+    st.tuples(st.sampled_from("ab"), st.sampled_from(["2017-03", "2018-02", "2018-06", "2018-07"]),
+              st.sampled_from(["first", "second", "further"]), st.integers(0, 500)).map(lambda c: (*c, c[3])),
+    max_size=15,
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=40)
+@given(cells)
+def test_townships_and_services_add_up_and_intervals_hold_the_value(rows):
+    frame = registered(*rows)
+    before = frame.copy()
+    found = registrations(frame, months=MONTHS, **WHERE)
+    now = results.pick(found, period="2018H1")
+    county, townships = (now[m].groupby("measure")["count"].sum() for m in (now["place"] == "x", now["place"] != "x"))
+    inside = (
+        found["lower"].isna()
+        | ((found["lower"] <= found["value"]) & (found["value"] <= found["upper"]))
+        | found["value"].isna()
+    )
+
+    assert_frame_equal(before, frame)
+    assert {m: county[m] for m in townships.index} == townships.to_dict()
+    assert county["registered"] == sum(county[f"registered/{s}"] for s in ("first", "second", "further"))
+    assert inside.all()
+
+
+def test_earlier_years_that_the_data_hold_whole_stand_beside_it():
+    frame = registered(
+        ("a", "2016-02", "first", 5, 5), ("a", "2017-03", "first", 7, 7), ("a", "2018-02", "first", 9, 9)
+    )
+    found = results.pick(registrations(frame, months=MONTHS, **WHERE), measure="registered/first", place="x")
+
+    assert {"2018H1": 9, "2017H1": 7} == dict(zip(found["period"], found["value"], strict=True))
+
+
+def test_the_statistical_year_keeps_its_own_periods():
+    months = pd.period_range("2017-10", "2018-03", freq="M")
+    frame = registered(("a", "2016-10", "first", 7, 7), ("a", "2017-10", "first", 9, 9))
+    found = results.pick(
+        registrations(frame, months=months, period="S2018H1", county="x"), measure="registered", place="x"
+    )
+
+    assert {"S2018H1": 9, "S2017H1": 7} == dict(zip(found["period"], found["value"], strict=True))
+
+
+@pytest.mark.parametrize(("second", "unusual"), [(469, True), (117, False), (20, True)])
+def test_an_unusual_mix_says_so(second, unusual):
+    frame = registered(("a", "2018-02", "first", 100, 100), ("a", "2018-02", "second", second, second))
+    fact = results.pick(registrations(frame, months=MONTHS, **WHERE), measure="registered_mix").iloc[0]
+
+    assert second / 100 == fact["value"]
+    assert unusual == fact["note"].startswith('{"key": "note.mix.unusual"')
+
+
+def test_cases_without_an_on_time_figure_are_left_out_and_named():
+    frame = registered(("a", "2018-02", "first", 100, 90), ("a", "2018-03", "first", 50, np.nan))
+    fact = results.pick(registrations(frame, months=MONTHS, **WHERE), measure="registered_on_time", place="x").iloc[0]
+
+    assert (90, 100, 0.9) == (fact["count"], fact["total"], fact["value"])
+    assert "50 without an on-time figure are left out" == wording.remark(fact["note"], "en")
+
+
+def test_no_registrations_are_zero_and_no_share():
+    found = registrations(registered(), months=MONTHS, **WHERE)
+
+    assert {"registered": 0, "registered/first": 0, "registered/second": 0, "registered/further": 0} == {
+        m: v for m, v in counts(found).items() if not np.isnan(v)
+    }
+
+
+# Check-ups
+
+
+def examined(*records: tuple) -> pd.DataFrame:
+    frame = pd.DataFrame(records, columns=["programme", "place", "month", "sex", "count"])
+    return frame.assign(month=pd.PeriodIndex(frame["month"], freq="M"))
+
+
+def test_couples_that_do_not_add_up_are_located():
+    frame = examined(
+        ("preconception", "a", "2018-02", "male", 10), ("preconception", "a", "2018-02", "female", 12),
+        ("preconception", "b", "2018-02", "male", 5), ("preconception", "b", "2018-02", "female", 5),
+        ("preconception", "b", "2018-07", "male", 99), ("reproductive", "a", "2018-02", "female", 30),
+    )  # fmt: skip
+    found = checkups(frame, months=MONTHS, **WHERE)
+    gaps = results.pick(found, measure="checkups_difference/*").set_index("place")["value"].to_dict()
+
+    assert {"x": -2, "a": -2} == gaps
+    assert [32, 15, 17, 30] == [
+        counts(found)[m]
+        for m in (
+            "checkups/preconception",
+            "checkups/preconception/male",
+            "checkups/preconception/female",
+            "checkups/reproductive",
+        )
+    ]
+
+
+# Activities
+
+
+def named(found: pd.DataFrame) -> dict[str, float]:
+    """Counts by measure, without the monthly means."""
+    return {m: v for m, v in counts(found).items() if not m.startswith("activity_monthly/")}
+
+
+def test_the_monthly_mean_is_over_the_months_of_the_period():
+    found = activities(done(*[(f"2018-0{m}-08", "study_session", 2, 0) for m in range(1, 7)]), **SPAN, **WHERE)
+
+    assert 2 == counts(found)["activity_monthly/study_session"]
+
+
+def test_what_happened_after_the_period_is_listed_with_its_date_and_not_counted():
+    frame = done(
+        ("2018-01-18", "inspection", 1, 0), ("2018-05-16", "inspection", 1, 0), ("2018-07-16", "inspection", 1, 0)
+    )
+    found = activities(frame, as_of=dt.date(2018, 7, 18), **SPAN, **WHERE)
+    outside = results.pick(found, measure="activity_outside/inspection")["note"].iloc[0]
+
+    assert {"activity/inspection": 2, "activity_outside/inspection": 1, "activity_listed/inspection": 3} == named(found)
+    assert "日期为2018年7月16日，在统计期之后，不计入本期" == wording.remark(outside, "zh")
+
+
+def test_other_periods_are_not_outside_ones():
+    """Earlier years in the file, later ones in another file, and what was not known yet."""
+    frame = done(
+        ("2017-05-16", "inspection", 1, 0), ("2018-05-16", "inspection", 1, 0),
+        ("2018-08-01", "inspection", 1, 0), ("2018-07-10", "inspection", 1, 0, "later.csv"),
+    )  # fmt: skip
+    found = activities(frame, as_of=dt.date(2018, 7, 18), **SPAN, **WHERE)
+
+    assert {"activity/inspection": 1, "activity_listed/inspection": 1} == named(found)
+
+
+def test_money_is_in_yuan_and_counted_in_fen():
+    found = activities(done(("2018-01-24", "fine", 4, 19500), ("2018-05-24", "fine", 3, 15000)), **SPAN, **WHERE)
+    fact = results.pick(found, measure="activity_amount/fine").iloc[0]
+
+    assert (34500, 3_450_000) == (fact["value"], fact["count"])
+
+
+def test_several_dates_outside_name_the_first_and_the_last():
+    frame = done(
+        ("2018-06-30", "inspection", 1, 0), ("2018-07-01", "inspection", 1, 0), ("2018-07-16", "inspection", 1, 0)
+    )
+    fact = results.pick(activities(frame, **SPAN, **WHERE), measure="activity_outside/inspection").iloc[0]
+
+    assert "Dated 1 July 2018 to 16 July 2018, after the period, and not counted in it" == wording.remark(
+        fact["note"], "en"
+    )
+
+
+# Plan
+
+
+TARGETS = pd.DataFrame({"period": ["2018"], "measure": ["activity/inspection"], "target": [4.0]})
+
+
+def test_a_target_of_the_year_is_held_against_the_year_so_far():
+    found = plan(figures(activity__inspection=3), TARGETS, year_key="2018", **WHERE)
+
+    assert {"plan_share/activity/inspection": 0.75, "plan_done/activity/inspection": 3} == counts(found)
+
+
+def test_in_the_second_half_the_half_alone_is_not_the_year():
+    half = figures(activity__inspection=3).assign(period="2018H2")
+    year = figures(activity__inspection=5).assign(period="2018")
+    alone, whole = (
+        plan(f, TARGETS, period="2018H2", year_key="2018", county="x")["value"].iloc[0]
+        for f in (half, results.combine([half, year]))
+    )
+
+    assert np.isnan(alone)
+    assert 1.25 == whole
+
+
+def test_a_target_without_a_figure_says_so():
+    fact = plan(results.empty(), TARGETS, year_key="2018", **WHERE).iloc[0]
+
+    assert np.isnan(fact["value"])
+    assert "No figure to hold against the target" == wording.remark(fact["note"], "en")
+
+
+# Commitments
+
+
+def promises(
+    due: str = "2018H1", measure: str = "activity/inspection", target: float = 2, made: str = "2017H2"
+) -> pd.DataFrame:
+    record = {
+        "id": "C1",
+        "made": made,
+        "due": due,
+        "zh": "检查",
+        "en": "Inspections",
+        "measure": measure,
+        "target": target,
+        "owner": "科",
+    }
+    return pd.DataFrame([record])
+
+
+@pytest.mark.parametrize(
+    ("state", "promise", "inspections"),
+    [
+        ("kept", promises(), 2), ("not_kept", promises(), 1), ("cannot_judge", promises(), None),
+        ("cannot_judge", promises(measure=""), 2), ("cannot_judge", promises(target=np.nan), 2), ("open", promises(due="2018H2"), 2),
+    ],
+)  # fmt: skip
+def test_a_promise_comes_back_with_its_outcome(state, promise, inspections):
+    known = figures(activity__inspection=inspections) if inspections else results.empty()
+    fact = commitments(promise, known, **WHERE).iloc[0]
+
+    assert STATES[state] == results.read_note(fact["note"])[0]
+    assert "commitment/C1" == fact["measure"]
+
+
+def test_the_annual_report_judges_what_was_due_in_its_halves():
+    known = figures(activity__inspection=2).assign(period="2018H2")
+    fact = commitments(promises(due="2018H2", made="2018H1"), known, period="2018", county="x").iloc[0]
+
+    assert ("note.commitment.kept", 2) == (results.read_note(fact["note"])[0], fact["value"])
+
+
+def test_promises_of_later_and_of_settled_periods_are_left_out():
+    listed = pd.concat([promises(due="2017H2", made="2017H1"), promises(due="2019H1", made="2018H2")])
+
+    assert 0 == len(commitments(listed, results.empty(), **WHERE))
+
+
+def test_two_promises_of_one_name_keep_apart():
+    listed = pd.concat([promises(made="2017H1"), promises(made="2017H2")])
+
+    assert ["commitment/C1/2017H1", "commitment/C1/2017H2"] == commitments(listed, results.empty(), **WHERE)[
+        "measure"
+    ].tolist()
+
+
+def test_every_note_and_state_has_its_words():
+    words = {"zh": "检查", "en": "Inspections", "made": "2017H2", "due": "2018H1", "owner": "科"}
+
+    assert all(wording.text(key, lang, **words) for key in STATES.values() for lang in wording.LANGS)
+    assert all(wording.has(f"state.{state}") for state in STATES)
+
+
+# The sample
+
+
+@pytest.mark.parametrize(
+    ("measure", "value"),
+    [("registered/first", 1559), ("registered/second", 4696), ("registered/further", 14), ("registered_on_time", 1.0),
+     ("checkups/preconception", 2886), ("checkups/preconception/male", 1443), ("checkups/preconception/female", 1443),
+     ("activity/benchmark_line", 10), ("activity/benchmark_visit", 10), ("activity/benchmark_report", 10), ("activity/improvement_plan", 10),
+     ("activity/officers_seconded", 13), ("activity_listed/inspection", 3), ("activity/inspection", 2), ("activity_outside/inspection", 1),
+     ("activity/case_closed", 7), ("activity/device_seized", 3), ("activity_amount/fine", 34500), ("activity/family_visited", 51),
+     ("activity/poor_mother_visited", 50), ("activity/exam_candidate_checked", 106), ("activity/study_session", 12),
+     ("activity/staff_meeting", 1), ("activity_amount/money_given", 102600)],
+)  # fmt: skip
+def test_the_published_figures_come_out(desk, measure, value):
+    """Published by the office for January-June 2018 (DOMAIN, the half-year report); 102,600 is "over 100,000 yuan"."""
+    data = desk.data
+    found = results.combine([
+        registrations(data["registrations"], months=MONTHS, **desk.where), checkups(data["checkups"], months=MONTHS, **desk.where),
+        activities(data["activities"], **SPAN, as_of=desk.as_of, **desk.where),
+    ])  # fmt: skip
+
+    assert value == results.value(found, place="renqiu", period="2018H1", measure=measure)

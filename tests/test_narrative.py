@@ -1,0 +1,131 @@
+import pytest
+
+from fpanalysis import narrative, results, wording
+from fpanalysis.results import Fact
+
+NAN = float("nan")
+BASE = {"place": "renqiu", "period": "2018H1", "method": "counted"}
+SERVICES = [("registered/first", 1559), ("registered/second", 4696), ("registered/further", 14)]
+
+
+def facts(*measures: tuple[str, float]) -> dict[str, Fact]:
+    table = results.rows([{**BASE, "measure": m, "count": n} for m, n in measures])
+    return results.facts(table, place="renqiu", period="2018H1")
+
+
+@pytest.mark.parametrize("lang", wording.LANGS)
+def test_numbers_in_a_sentence_come_from_the_facts(lang):
+    said = narrative.paragraph("services", facts(*SERVICES), lang, period="2018H1")
+
+    assert all(number in said for number in ("1,559", "4,696", "14"))
+
+
+def test_a_sentence_with_a_missing_number_is_left_out():
+    said = narrative.sentences("services", facts(*SERVICES, ("registered_on_time", NAN)), "en", period="x")
+
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("lang", wording.LANGS)
+def test_a_section_without_data_says_so(lang):
+    assert narrative.paragraph("services", {}, lang, period="x") == wording.text("section.no_data", lang)
+
+
+@pytest.mark.parametrize("lang", wording.LANGS)
+@pytest.mark.parametrize("size", [0, 1, 2, 1_000_000_000])
+def test_every_sentence_can_be_said_with_any_size(lang, size):
+    """With all numbers 0, 1, 2 or very large no template breaks, and English knows its singular."""
+    for key in (k for k in wording.catalogue() if k.startswith(("say.", "card."))):
+        note = results.note("note.activity.on_day", day="2018-03-31")
+        known = {
+            n: Fact("renqiu", "2018-06", n, size, size, size, size, size, 0.5, "counted", note)
+            for n in wording.needs(key)
+        }
+        words = {n: "x" for n in wording.needs(key) if n in ("period", "ahead_label", "long", "refused")} | {"visited": ["a", "b"]}
+        said = wording.text(key, lang, known, **words)
+
+        assert "nan" not in said and "{" not in said
+
+
+def test_english_says_one_registration_and_two_registrations():
+    one = narrative.sentences(
+        "services",
+        facts(("registered/first", 1), ("registered/second", 2), ("registered/further", 1)),
+        "en",
+        period="x",
+    )
+
+    assert "1 first-child registration and 2 second-child registrations" in one[0]
+    assert "1 approval for a further birth" in one[0]
+
+
+def row(measure: str, count: float, note: str = "", place: str = "renqiu") -> dict[str, object]:
+    return {**BASE, "place": place, "measure": measure, "count": count, "note": note}
+
+
+def told(*found: dict[str, object]) -> list[str]:
+    names = {"renqiu": "Renqiu", "rural_award": "Rural award"}
+    return narrative.findings(results.rows(found), period="2018H1", county="renqiu", lang="en", names=names)
+
+
+def test_a_finding_is_told_with_its_place_and_remark():
+    note = results.note("check.replaced_delivery.found", file="a.csv")
+
+    assert told(row("check/replaced_delivery", 1, note)) == ["Renqiu: a.csv was replaced by a later delivery."]
+
+
+def test_outcomes_of_payments_are_told_for_the_county_and_only_when_wrong():
+    found = told(
+        row("pay_class/rural_award/unpaid", 3),
+        row("pay_class/rural_award/unpaid", 3, place="鄚州镇"),
+        row("pay_class/rural_award/matched", 9),
+        row("pay_class/rural_award/late", 0),
+        row("pay_class/rural_award", 12, results.note("note.reconcile.people", on_roll=12, others=0)),
+    )
+
+    assert found == ["Renqiu, Rural award: unpaid, 3 people."]
+
+
+def test_no_finding_gives_no_list():
+    assert narrative.bullets(told()) == ""
+
+
+def test_headline_figures_without_data_are_left_out():
+    cards = narrative.headline(facts(("births", 5584)), "en", low=103, high=107)
+
+    assert [(c.label, c.value) for c in cards] == [("Births", "5,584")]
+
+
+def test_names_in_a_remark_are_worded():
+    fact = Fact(
+        "renqiu",
+        "2018H1",
+        "benchmark_counties",
+        1,
+        NAN,
+        1,
+        NAN,
+        NAN,
+        NAN,
+        "",
+        results.note("x", counties=["赵县", "青县"]),
+    )
+
+    assert narrative.named(fact, "counties", {"赵县": "Zhaoxian"}) == ["Zhaoxian", "青县"]
+    assert narrative.named(None, "counties", {}) == []
+
+
+def test_a_promise_is_a_row_with_its_state():
+    note = results.note(
+        "note.commitment.open",
+        zh="检查",
+        en="Inspections",
+        made="2018H1",
+        due="2018H2",
+        owner="A",
+        measure="activity/inspection",
+    )
+    table = results.rows([{**BASE, "measure": "commitment/C1", "count": NAN, "total": 2, "note": note}])
+    made = narrative.promises(table, period="2018H1", lang="en")
+
+    assert made.texts == (("C1", "Inspections", "2", "second half of 2018", "A", "not yet due"),)

@@ -1,0 +1,172 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from fpanalysis import releases
+from fpanalysis.errors import FpError, NotebookError
+from fpanalysis.pipeline import publish, run_report, steps
+
+RUN = [sys.executable, "-m", "fpanalysis"]
+
+
+def command(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a project."""
+    return subprocess.run(
+        [*RUN, *words], cwd=home, capture_output=True, text=True, env={**_environment(), "FPANALYSIS_HOME": str(home)}
+    )
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return {name: value for name, value in os.environ.items() if not name.startswith("FPANALYSIS")}
+
+
+def test_a_release_holds_both_reports_results_and_manifest(edition):
+    assert {p.name for p in edition.iterdir()} == {
+        "report.zh.html",
+        "report.en.html",
+        "results.csv",
+        "manifest.json",
+        "notebooks",
+    }
+    assert edition.parts[-4:] == ("outputs", "renqiu", "2018H1", "r1")
+
+
+def test_the_manifest_names_inputs_outputs_and_versions(edition):
+    manifest = json.loads((edition / "manifest.json").read_text("utf-8"))
+
+    assert manifest["outputs"]["report.zh.html"] == releases.file_hash(edition / "report.zh.html")
+    assert set(manifest["inputs"]["notebooks"]) >= {"02_births.ipynb", "06_report.ipynb"}
+    assert manifest["inputs"]["packages"]["pandas"]
+    assert (manifest["calendar"], manifest["as_of"], manifest["synthetic"]) == ("calendar", "2018-07-18", True)
+
+
+def test_the_pages_hold_no_code_and_load_nothing(edition):
+    for lang in ("zh", "en"):
+        page = (edition / f"report.{lang}.html").read_text("utf-8")
+
+        assert "open_desk(" not in page
+        assert 'src="http' not in page and "@import" not in page and "url(http" not in page
+
+
+def test_an_unchanged_report_is_not_made_again(edition):
+    home = edition.parents[3]
+    heard: list[str] = []
+
+    assert run_report("renqiu", "2018H1", home=home, progress=heard.append) == (edition, False)
+    assert heard == ["check"]
+
+
+def test_steps_are_those_of_a_run():
+    assert len(steps()) == len(set(steps())) == 10
+
+
+WRONG = {
+    "a place": (["run", "renqui", "2018H1"], "did you mean 'renqiu'"),
+    "a period": (["run", "renqiu", "2018H7"], "period '2018H7' is not understood"),
+    "a notebook parameter": (
+        ["run", "renqiu", "2018H1", "-p", "as_off", "x"],
+        "no notebook has a parameter 'as_off'; did you mean 'as_of'",
+    ),
+    "a date": (["run", "renqiu", "2018H1", "--as-of", "soon"], "as_of is 'soon'"),
+    "a sample place": (["sample", "x", "--place", "renqi"], "did you mean 'renqiu'"),
+    "a language": (["dictionary", "zz"], "language 'zz' does not exist"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_misspelt_word_gives_one_sentence_and_exit_code_2(home, what):
+    words, sentence = WRONG[what]
+    done = command(home, *words)
+
+    assert done.returncode == 2
+    assert sentence in done.stderr and "Traceback" not in done.stderr
+    assert not (home / "outputs").exists()
+
+
+def spoil_column(raw: Path) -> None:
+    path = raw / "2018-07-06" / "plan.csv"
+    path.write_bytes(path.read_bytes().replace("统计期".encode(), "统计季".encode()))
+
+
+def spoil_empty(raw: Path) -> None:
+    (raw / "2018-07-06" / "peers.csv").write_bytes(b"")
+
+
+def spoil_encoding(raw: Path) -> None:
+    path = raw / "2018-07-06" / "plan.csv"
+    path.write_bytes(b"\xff\xff\x81" + path.read_bytes())
+
+
+def spoil_missing(raw: Path) -> None:
+    (raw / "2018-07-06" / "roll.csv").unlink()
+
+
+def spoil_params(raw: Path) -> None:
+    path = raw.parents[2] / "params" / "renqiu.yaml"
+    path.write_text(path.read_text("utf-8").replace("smallest_count", "smalest_count"), "utf-8")
+
+
+SPOILT = {
+    spoil_column: "column 统计期: expected this column, but the file does not have it (did you mean '统计季'?)",
+    spoil_empty: "2018-07-06/peers.csv: expected a file with content, but it is empty",
+    spoil_encoding: "2018-07-06/plan.csv: expected text in UTF-8 or GB18030",
+    spoil_missing: "roll.csv: expected a file roll.csv or roll.xlsx",
+    spoil_params: "smalest_count does not exist; did you mean 'smallest_count'",
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT, ids=lambda f: f.__name__)
+def test_a_spoilt_file_gives_one_sentence_and_exit_code_2(home, spoil):
+    spoil(home / "data" / "raw" / "renqiu")
+    for act in ("run", "check"):
+        done = command(home, act, "renqiu", "2018H1")
+
+        assert done.returncode == 2
+        assert SPOILT[spoil] in done.stderr and "Traceback" not in done.stderr
+        assert not (home / "outputs").exists()
+
+
+def test_check_names_what_was_found_and_writes_nothing(home):
+    done = command(home, "check", "renqiu", "2018H1")
+
+    assert done.returncode == 0
+    assert "files read, no fault" in done.stdout
+    assert "was received on 18 July 2018, due by 10 July 2018" in done.stdout
+    assert not (home / "outputs").exists()
+
+
+def test_a_failing_notebook_is_named_and_leaves_nothing(home):
+    path = home / "notebooks" / "01_check_data.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell("1 / 0"))
+    nbformat.write(notebook, path)
+
+    with pytest.raises(NotebookError, match=f"01_check_data.ipynb, cell {len(notebook.cells)}: ZeroDivisionError"):
+        run_report("renqiu", "2018H1", home=home)
+    assert not (home / "outputs").exists()
+
+
+def test_an_unknown_format_is_refused(tmp_path):
+    with pytest.raises(FpError, match="format 'fp-htm' does not exist; did you mean 'fp-html'"):
+        publish(tmp_path / "x.ipynb", tmp_path / "report", ["fp-htm"])
+
+
+def test_the_sample_is_written_where_asked(home, tmp_path):
+    done = command(home, "sample", str(tmp_path / "new"))
+
+    assert done.returncode == 0
+    assert (tmp_path / "new" / "params" / "renqiu.yaml").is_file()
+    assert (tmp_path / "new" / "data" / "raw" / "renqiu" / "planted_faults.csv").is_file()
+
+
+def test_help_names_the_commands_with_examples(home):
+    done = command(home, "--help")
+
+    assert done.returncode == 0
+    assert all(word in done.stdout for word in ("run", "check", "sample", "dictionary", "fpanalysis run renqiu 2018H1"))
