@@ -19,7 +19,7 @@ INSTALLED := $(LOCKED)-$(shell cksum < pyproject.toml | tr ' ' '-')
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report test test-slow lab sample format lock clean
+.PHONY: help setup report test test-slow lab sample notebooks format lock clean
 
 help:  ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -57,6 +57,11 @@ lab: setup  ## Open the notebooks in JupyterLab
 # The generator is seeded, so this changes nothing in git unless the generator changed.
 sample: setup  ## Make the sample county's raw data anew: PLACE=renqiu
 	$(BIN)/fpanalysis sample . --place $(PLACE)
+
+# What is committed is what a fresh kernel gives for the sample county: look at the diff, it is what readers will see change.
+notebooks: setup  ## Run the notebooks from the top and keep their outputs
+	$(BIN)/jupyter nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False \
+		--KernelManager.transport_encryption=auto $(NOTEBOOKS)
 
 format: setup  ## Tidy the code and notebooks
 	$(BIN)/ruff check --fix .

@@ -373,7 +373,10 @@ def _kind(values: pd.Series) -> str:
 
 
 def raw_value(value: Any) -> Any:
-    """Return a cell as JSON has it: int, float, text ("inf" too) or None; an interval as a tuple of those."""
+    """Return a cell as JSON has it: int, float, text ("inf" too) or None; an interval as a tuple of those.
+
+    Floats keep twelve digits: what differs beyond them is the machine, and kept outputs must not change with it.
+    """
     if isinstance(value, (tuple, list)):
         return tuple(raw_value(part) for part in value)
     if value is None or value is pd.NaT or value is pd.NA:
@@ -384,7 +387,9 @@ def raw_value(value: Any) -> Any:
         return None if math.isnan(value) else str(value)
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
-    return value if isinstance(value, (bool, int, float)) else str(value)
+    if isinstance(value, float):
+        return float(f"{value:.12g}") if abs(value) < 1e9 else value
+    return value if isinstance(value, (bool, int)) else str(value)
 
 
 def _printed(value: Any, column: Column, lang: str) -> str:

@@ -113,13 +113,12 @@ def plot_births(
     Reads births, births_corrected, births_completeness and births_forecast (methods ending in -80, -95) by month,
     and births_expected of `period`, which is marked. At most the last `months` of history are drawn.
     """
-    known = _monthly(results, place, "births").tail(months)
-    corrected = _monthly(results, place, "births_corrected").tail(months)
-    if known.empty and len(corrected):
-        known = corrected.assign(value=corrected["count"])
-    ahead = {level: _monthly(results, place, "births_forecast", level) for level in ("80", "95")}
+    known, corrected = _history(results, place, months)
+    ahead = {
+        level: _monthly(results, place, "births_forecast", level).dropna(subset=["value"]) for level in ("80", "95")
+    }
     ax = _axes(ax, 3.3)
-    if known["value"].notna().sum() == 0 and all(rows.empty for rows in ahead.values()):
+    if known.empty and all(rows.empty for rows in ahead.values()):
         return _no_data(ax, lang)
     _mark_period(ax, results, place, period, lang)
     _draw_history(ax, known, corrected, _incomplete(results, place, known, corrected), lang)
@@ -136,10 +135,7 @@ def alt_births(
     months: int = 60,
 ) -> str:  # fmt: skip
     """Return in words what `plot_births` shows: range, incomplete months, against expectation, forecast."""
-    known = _monthly(results, place, "births").tail(months)
-    corrected = _monthly(results, place, "births_corrected").tail(months)
-    if known.empty and len(corrected):
-        known = corrected.assign(value=corrected["count"])
+    known, corrected = _history(results, place, months)
     best = known["value"].copy()
     best.update(corrected["value"])
     best = best.dropna()
@@ -537,6 +533,13 @@ def _monthly(results: pd.DataFrame, place: str, measure: str, level: str = "") -
         rows = rows[rows["method"].str.endswith(f"-{level}")]
     rows = rows.drop_duplicates("period")
     return rows.set_index(pd.PeriodIndex(rows["period"], freq="M")).sort_index()
+
+
+def _history(results: pd.DataFrame, place: str, months: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the last months of known births (else the counts of the corrected rows) and of corrected births."""
+    known, corrected = (_monthly(results, place, name).tail(months) for name in ("births", "births_corrected"))
+    known = known if len(known) else corrected.assign(value=corrected["count"])
+    return known.dropna(subset=["value"]), corrected.dropna(subset=["value"])
 
 
 def _name(place: str, names: Mapping[str, str] | None) -> str:

@@ -18,7 +18,7 @@ from . import blocks, results, wording
 from .results import Fact
 from .tables import measure_kind
 
-__all__ = ["FINDINGS", "bullets", "findings", "headline", "named", "paragraph", "promises", "refused", "sentences"]
+__all__ = ["FINDINGS", "bullets", "findings", "headline", "named", "paragraph", "promises", "refused", "section", "sentences"]
 
 FINDINGS = ("check/", "activity_outside/", "registered_mix", "reported_difference/", "pay_class/")
 """Measures whose rows are findings that the report must name, in the order they are told."""
@@ -42,6 +42,15 @@ def paragraph(section: str, facts: Mapping[str, Fact], lang: str, **values: Any)
     if not said:
         return wording.text("section.no_data", lang)
     return functools.reduce(lambda first, second: wording.text("sentence.join", lang, first=first, second=second), said)
+
+
+def section(
+    name: str, facts: Mapping[str, Fact], lang: str, *written: str, level: int = 3, **values: Any
+) -> blocks.Prose:
+    """Return a section as one text: its heading, its paragraph, then what was `written` (Markdown; "" is left out)."""
+    heading = f"{'#' * level} {wording.text(f'heading.{name}', lang)}"
+    parts = [heading, paragraph(name, facts, lang, **values), *written]
+    return blocks.prose("\n\n".join(part for part in parts if part))
 
 
 def findings(

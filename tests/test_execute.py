@@ -47,10 +47,11 @@ def test_parameters_arrive_and_the_executed_copy_is_kept(notebook, tmp_path):
 
 
 def test_two_runs_give_the_same_bytes(notebook, tmp_path):
-    for name in ("a", "b"):
-        run_notebook(notebook('place = "a"', "place"), tmp_path / name, {"place": "b"})
+    source = notebook('place = "a"', "place")
+    for name in ("a.ipynb", "b.ipynb"):
+        run_notebook(source, tmp_path / name, {"place": "b"})
 
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert (tmp_path / "a.ipynb").read_bytes() == (tmp_path / "b.ipynb").read_bytes()
 
 
 def test_a_failing_cell_is_named_with_its_cause(notebook, tmp_path):

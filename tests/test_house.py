@@ -220,7 +220,7 @@ def test_committed_outputs_have_no_personal_datum_and_no_warning(path):
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
             assert not (output.output_type == "stream" and output.name == "stderr")
-            assert not re.search(r"(?<![0-9a-f])\d{17}[\dXx](?![0-9a-f])", str(output))
+            assert not re.search(r"(?<![0-9a-f.])\d{17}[\dXx](?![0-9a-f])", str(output))
 
 
 def test_the_catalogue_reads():

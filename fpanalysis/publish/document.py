@@ -255,7 +255,7 @@ def _titled(meta: Meta | None, parts: Sequence[Part], lang: str, name: str, refu
         first = titles.pop(0)
         parts = [part for part in parts if part is not first]
         title = first.content.text  # type: ignore[union-attr]
-        meta = Meta(title, lang or ("zh" if re.search("[\u4e00-\u9fff]", title) else "en"))
+        meta = Meta(title, lang or ("zh" if re.search(r"[\u4e00-\u9fff]", title) else "en"))
     if titles:
         raise refuse(titles[0].cell, f"a second title: {titles[0].content.text}", "use '##', or tag the cell 'note'")  # type: ignore[union-attr]
     return meta, list(parts)

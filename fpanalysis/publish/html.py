@@ -41,7 +41,7 @@ ONE_LINE = 18
 UNSAFE = re.compile(r"[\x00-\x20%#\"'&<>`]")
 OPENING = ("（", "“", "《", "【")
 SAFE_ADDRESS = re.compile(r"(?:https?:|mailto:|#|[^:]*$)", re.IGNORECASE)
-WIDE_GLYPH = "[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f“”‘’—…]"
+WIDE_GLYPH = r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f“”‘’—…]"
 TABLE_TAGS = {"table", "thead", "tbody", "tfoot", "tr", "th", "td", "caption", "p", "div", "b", "strong", "em", "i",
               "br", "sub", "sup", "span", "ul", "ol", "li", "pre", "code"}  # fmt: skip
 SPANS = {"colspan", "rowspan"}
@@ -95,19 +95,19 @@ def render(document: Document, *, fonts: Mapping[str, Path]) -> str:
         style=Markup(_style_sheet()),
         faces=Markup("%FACES%"),
     )
-    page = _numbered_mentions(re.sub(r"\n\s*\n+", "\n", page))
+    page = _counted(re.sub(r"\n\s*\n+", "\n", page))
     return page.replace("%FACES%", _faces(page, fonts), 1)
 
 
-def _numbered_mentions(page: str) -> str:
-    """Return the page with the mentions of each footnote numbered in the order they stand."""
+def _counted(page: str) -> str:
+    """Return the page with the mentions of each footnote, and the ordinary outputs, numbered as they stand."""
     seen: Counter[str] = Counter()
 
     def number(found: re.Match[str]) -> str:
         seen[found[1]] += 1
         return str(seen[found[1]])
 
-    return re.sub(r"%MENTION(\d+)%", number, page)
+    return re.sub(r"%(MENTION\d+|OUTPUT)%", number, page)
 
 
 def _word(lang: str, key: str, **values: Any) -> str:
@@ -226,7 +226,7 @@ def _output(output: Output, lang: str) -> str:
     if output.kind.startswith("image/"):
         content = "".join(output.content.split())
         return f'<p><img src="data:{output.kind};base64,{content}" alt="{escape(output.alt)}"></p>'
-    region = '<div class="scroll" role="region" tabindex="0" aria-label="{}">{}</div>'
+    region = '<div class="scroll" role="region" tabindex="0" aria-label="{} %OUTPUT%">{}</div>'
     if output.kind == "text/html":
         return region.format(escape(text("page.table", lang)), _clean_html(output.content))
     return region.format(escape(text("page.output", lang)), f"<pre>{escape(output.content)}</pre>")
@@ -329,7 +329,7 @@ def _cell(token: Mapping[str, Any], inside: str, document: Document) -> str:
 def _text_table(token: Mapping[str, Any], inside: str, document: Document) -> str:
     name = escape(text("page.table", document.meta.lang))
     table = f"<table>{inside}</table>"
-    return f'<div class="scroll" role="region" tabindex="0" aria-label="{name}">{table}</div>\n'
+    return f'<div class="scroll" role="region" tabindex="0" aria-label="{name} %OUTPUT%">{table}</div>\n'
 
 
 INLINE_TEXT = {
