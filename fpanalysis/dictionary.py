@@ -13,7 +13,7 @@ HEADINGS = ("column", "meaning", "type", "required", "values")
 
 
 def dictionary_markdown(contracts: Mapping[str, Contract], lang: str) -> str:
-    """Return the data dictionary of all contracts as Markdown, in a language. Raises FpError for an unknown language."""
+    """Return the data dictionary of all contracts as Markdown. Raises FpError for an unknown language."""
     parts = [f"# {text('dictionary.title', lang)}"]
     for kind, contract in contracts.items():
         heads = [text(f"dictionary.{name}", lang) for name in HEADINGS]

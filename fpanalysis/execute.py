@@ -41,8 +41,8 @@ def run_notebook(source: Path, target: Path, parameters: Mapping[str, str]) -> N
         if name not in known:
             raise ParamsError(f"notebook {source.name} has no parameter {name!r}{did_you_mean(name, known)}")
     import papermill
-    from traitlets.config import Config
     from nbclient.exceptions import DeadKernelError
+    from traitlets.config import Config
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -493,6 +493,8 @@ def _finish(ax: Axes, lang: str, grid: str = "y") -> Axes:
     ax.set_axisbelow(True)
     if grid:
         ax.grid(axis=grid, color=RULE, linewidth=0.7)
+        for line in ax.get_xgridlines() if grid == "x" else ax.get_ygridlines():
+            line.set_clip_on(False)
         ax.spines["left"].set_visible(False)
     return ax
 
@@ -715,10 +717,12 @@ def _ratio_marks(ax: Axes, rows: pd.DataFrame, reference: float, lang: str) -> N
     out = (rows["lower"] > reference) | (rows["upper"] < reference)
     for some, line, colour, mark, width in ((~out, PALE, BLUE, "o", 1.8), (out, ORANGE, ORANGE, "s", 2.4)):
         drawn = rows[some & rows["value"].notna()]
-        ends = drawn[["lower", "upper"]].clip(low, high).assign(gap=np.nan).to_numpy().ravel()
-        ax.plot(ends, drawn["height"].repeat(3), color=line, linewidth=width, solid_capstyle="butt", clip_on=False)
         seen = drawn[drawn["value"].between(low, high)]
-        ax.plot(seen["value"], seen["height"], mark, color=colour, markersize=6, clip_on=False)
+        if len(drawn):  # an empty line would still take up room
+            ends = drawn[["lower", "upper"]].clip(low, high).assign(gap=np.nan).to_numpy().ravel()
+            ax.plot(ends, drawn["height"].repeat(3), color=line, linewidth=width, solid_capstyle="butt", clip_on=False)
+        if len(seen):
+            ax.plot(seen["value"], seen["height"], mark, color=colour, markersize=6, clip_on=False)
 
 
 def _ratio_text(ax: Axes, heights: Sequence[float], rows: pd.DataFrame, top: int, lang: str) -> None:

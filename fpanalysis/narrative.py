@@ -18,7 +18,18 @@ from . import blocks, results, wording
 from .results import Fact
 from .tables import measure_kind
 
-__all__ = ["FINDINGS", "bullets", "findings", "headline", "named", "paragraph", "promises", "refused", "section", "sentences"]
+__all__ = [
+    "FINDINGS",
+    "bullets",
+    "findings",
+    "headline",
+    "named",
+    "paragraph",
+    "promises",
+    "refused",
+    "section",
+    "sentences",
+]
 
 FINDINGS = ("check/", "activity_outside/", "registered_mix", "reported_difference/", "pay_class/")
 """Measures whose rows are findings that the report must name, in the order they are told."""
@@ -92,7 +103,7 @@ def headline(facts: Mapping[str, Fact], lang: str, **values: Any) -> list[blocks
 
 
 def refused(fact: Fact | None, lang: str) -> str | None:
-    """Return why a figure could not be given: the remark of a result row without a value; None when there is a value."""
+    """Return why a figure could not be given: the remark of a row without a value; None when there is a value."""
     if fact is None or not fact.note or not math.isnan(fact.value):
         return None
     return wording.remark(fact.note, lang)
@@ -136,7 +147,7 @@ def _said(key: str, facts: Mapping[str, Fact], lang: str, values: Mapping[str, A
 
 def _missing(value: Any) -> bool:
     number = value.value if isinstance(value, Fact) else value
-    return number is None or isinstance(number, float) and math.isnan(number)
+    return number is None or (isinstance(number, float) and math.isnan(number))
 
 
 def _finding(row: Any, county: str, lang: str, names: Mapping[str, str]) -> str:
@@ -149,7 +160,9 @@ def _finding(row: Any, county: str, lang: str, names: Mapping[str, str]) -> str:
         return ""
     remark = wording.remark(row.note, lang)
     if indicator in ABOUT:
-        return wording.text("finding.about", lang, place=place, about=wording.label(row.measure, lang, names), remark=remark)
+        return wording.text(
+            "finding.about", lang, place=place, about=wording.label(row.measure, lang, names), remark=remark
+        )
     return wording.text("finding", lang, place=place, remark=remark)
 
 

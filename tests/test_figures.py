@@ -186,6 +186,15 @@ def test_a_ratio_without_girls_is_drawn_to_the_edge():
     assert "∞" not in figures.to_svg(figures.plot_sex_ratio(rows, county="renqiu", lang="zh"), "a")
 
 
+def test_a_drawing_fills_its_paper():
+    """Neither rows that all hold the reference nor a second drawing leave an empty margin."""
+    rows = results.rows([r for r in _ratios() if r["lower"] < 106.3 < r["upper"]])
+    ax = figures.plot_sex_ratio(rows, county="renqiu", lang="zh", names=NAMES)
+    ax.figure.draw_without_rendering()
+
+    assert ax.xaxis.get_tightbbox().y0 < 8
+
+
 def test_two_ratios_for_one_place_are_refused():
     with pytest.raises(FpError, match="pick one period"):
         figures.plot_sex_ratio(results.rows(_ratios() * 2), county="renqiu", lang="zh")

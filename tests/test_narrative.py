@@ -41,7 +41,9 @@ def test_every_sentence_can_be_said_with_any_size(lang, size):
             n: Fact("renqiu", "2018-06", n, size, size, size, size, size, 0.5, "counted", note)
             for n in wording.needs(key)
         }
-        words = {n: "x" for n in wording.needs(key) if n in ("period", "ahead_label", "long", "refused")} | {"visited": ["a", "b"]}
+        words = {n: "x" for n in wording.needs(key) if n in ("period", "ahead_label", "long", "refused")} | {
+            "visited": ["a", "b"]
+        }
         said = wording.text(key, lang, known, **words)
 
         assert "nan" not in said and "{" not in said

@@ -5,12 +5,13 @@
 SOURCE_DIR holds NotoSansCJK-Regular.ttc and NotoSansCJK-Bold.ttc (version 2.004; Debian's `fonts-noto-cjk`).
 Two runs give the same bytes: no clock is read, the dates in the fonts are those of the source.
 
-The characters: GB 2312, the 8,105 of the Table of General Standard Chinese Characters (通用规范汉字表,
-2013; `characters.txt` beside this file, in the table's order, after the property kTGH of Unicode's Unihan
-database), every Hanzi of GBK (names of places come in traditional and rare forms too), and the signs a report may need, as far as the source has them. The OFL asks for another name;
-only the copyright notice and the licence stay in the name table. Hints and layout tables go: reports set
-plain horizontal text. Outlines are rounded to the 256 units an em of the Chinese fonts that come with
-Windows, which takes a quarter off every page and is not seen in print (at 22 pt a unit is 0.03 mm).
+The characters: GB 2312, the 8,105 of the Table of General Standard Chinese Characters (通用规范汉字表, 2013;
+`characters.txt` beside this file, in the table's order, after the property kTGH of Unicode's Unihan database),
+every Hanzi of GBK (names of places come in traditional and rare forms too), and the signs a report may need, as
+far as the source has them. The OFL asks for another name; only the copyright notice and the licence stay in the
+name table. Hints and layout tables go: reports set plain horizontal text. Outlines are rounded to the 256 units
+an em of the Chinese fonts that come with Windows, which takes a quarter off every page and is not seen in print
+(at 22 pt a unit is 0.03 mm).
 """
 
 from __future__ import annotations
