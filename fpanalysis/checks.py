@@ -108,11 +108,11 @@ def _births_in_future(frames: Mapping[str, pd.DataFrame], *, as_of: dt.date, **c
 def _township_without_births(
     frames: Mapping[str, pd.DataFrame], *, period: Period, townships: Sequence[str], **context: Any
 ) -> pd.DataFrame:
-    """Months of the period for which a township that delivers births has registered none at all."""
+    """Months of the period with births in the county but none registered at all in a township."""
     births = frames["births"]
     if births.empty:
         return pd.DataFrame(columns=["place", "file", "row", "month"])
-    months = [m for m in period.months if m <= births["registered"].max()]
+    months = sorted(set(births["registered"]) & set(period.months))
     have = set(zip(births["place"], births["registered"], strict=True))
     missing = [(p, "", 0, str(m)) for p in townships for m in months if (p, m) not in have]
     return pd.DataFrame(missing, columns=["place", "file", "row", "month"])

@@ -11,6 +11,7 @@ fingerprint of everything that made it; when 06 finds one missing or out of date
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,12 @@ class Desk:
     def other_page(self) -> str:
         """Return the file name of the same report in the other language."""
         return f"report.{'en' if self.lang == 'zh' else 'zh'}.html"
+
+    @property
+    def inputs(self) -> str:
+        """Return the first 12 digits of one hash over all raw files that were used."""
+        used = sorted(d.sha256 for d in self.data.deliveries if d.used)
+        return hashlib.sha256(" ".join(used).encode()).hexdigest()[:12]
 
     @property
     def pace(self) -> float:

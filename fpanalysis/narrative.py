@@ -141,13 +141,19 @@ def _card(name: str, fact: Fact, facts: Mapping[str, Fact], lang: str, values: M
 
 def _said(key: str, facts: Mapping[str, Fact], lang: str, values: Mapping[str, Any]) -> str:
     """Return a sentence if everything it names is known, else ""."""
-    known = {name for name, value in {**facts, **values}.items() if not _missing(value)}
-    return wording.text(key, lang, facts, **values) if wording.has(key) and wording.needs(key) <= known else ""
+    if not wording.has(key):
+        return ""
+    known: Mapping[str, Any] = {**facts, **values}
+    return "" if any(_missing(known, name) for name in wording.needs(key)) else wording.text(key, lang, facts, **values)
 
 
-def _missing(value: Any) -> bool:
-    number = value.value if isinstance(value, Fact) else value
-    return number is None or (isinstance(number, float) and math.isnan(number))
+def _missing(known: Mapping[str, Any], name: str) -> bool:
+    """Return whether a placeholder such as `srb` or `srb.lower` has no value (a remark: no text)."""
+    name, _, attribute = name.partition(".")
+    value = known.get(name)
+    if isinstance(value, Fact):
+        value = getattr(value, attribute or "value")
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
 
 
 def _finding(row: Any, county: str, lang: str, names: Mapping[str, str]) -> str:

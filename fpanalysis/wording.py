@@ -98,10 +98,9 @@ def text(key: str, lang: str, facts: Mapping[str, Fact] | None = None, /, **valu
 
 
 def needs(key: str) -> set[str]:
-    """Return the names of the placeholders of an entry, in either language (`{srb.lower:n1}` needs `srb`)."""
+    """Return the names of the placeholders of an entry, in either language, with attribute (`srb`, `srb.lower`)."""
     entry = _entry(key)
-    fields = [name for lang in LANGS for _, name, _, _ in string.Formatter().parse(entry[lang]) if name]
-    return {name.split(".")[0] for name in fields}
+    return {name for lang in LANGS for _, name, _, _ in string.Formatter().parse(entry[lang]) if name}
 
 
 def indicator(measure: str) -> Mapping[str, str]:

@@ -133,7 +133,7 @@ GATES = {
     "two titles": ([shown(TITLE), "# again"], "cell 2: a second title: again; use '##', or tag the cell 'note'"),
     "two covers": ([shown(TITLE), shown(TITLE)], "cell 2: a second meta(...)"),
     "glyph": ([shown(TITLE), "baby \U0001f476"], "cell 2: no glyph for \U0001f476 (U+1F476) in FPASans-Bold.otf"),
-    "glyph in a table": ([shown(TITLE), shown(blocks.Table((blocks.Column("a", "\U0001f476"),), (), ()))], "cell 2: no glyph"),
+    "glyph in a table": ([shown(TITLE), shown(blocks.Table((blocks.Column("a", "\U0001f476"),), (("x",),), (("x",),)))], "cell 2: no glyph"),
     "id": ([shown(TITLE), shown(FIGURE, FIGURE)], "cell 2: the id 'births' stands twice"),
     "fence": ([shown(TITLE), "```\nopen", shown(TABLE)], "cell 2: its markdown swallows what follows; close its code fence"),
     "note in heading": ([shown(TITLE), "## a[^1]\n\n[^1]: b"], "cell 2: a footnote in a heading"),
@@ -148,3 +148,10 @@ def test_a_gate_names_notebook_cell_and_remedy(cells, words):
         read(*cells)
 
     assert str(raised.value).startswith("notebook 06_report.ipynb")
+
+
+def test_what_has_nothing_to_show_is_left_out():
+    nothing = blocks.Table((blocks.Column("a", "地区"),), (), ())
+    document = read(shown(TITLE), shown(nothing, TABLE))
+
+    assert [part.content.values for part in document.parts if isinstance(part.content, blocks.Table)] == [TABLE.values]

@@ -37,13 +37,9 @@ def test_every_sentence_can_be_said_with_any_size(lang, size):
     """With all numbers 0, 1, 2 or very large no template breaks, and English knows its singular."""
     for key in (k for k in wording.catalogue() if k.startswith(("say.", "card."))):
         note = results.note("note.activity.on_day", day="2018-03-31")
-        known = {
-            n: Fact("renqiu", "2018-06", n, size, size, size, size, size, 0.5, "counted", note)
-            for n in wording.needs(key)
-        }
-        words = {n: "x" for n in wording.needs(key) if n in ("period", "ahead_label", "long", "refused")} | {
-            "visited": ["a", "b"]
-        }
+        names = {name.split(".")[0] for name in wording.needs(key)}
+        known = {n: Fact("renqiu", "2018-06", n, size, size, size, size, size, 0.5, "counted", note) for n in names}
+        words = {n: "x" for n in names if n in ("period", "ahead_label", "long", "refused")} | {"visited": ["a", "b"]}
         said = wording.text(key, lang, known, **words)
 
         assert "nan" not in said and "{" not in said
@@ -131,3 +127,26 @@ def test_a_promise_is_a_row_with_its_state():
     made = narrative.promises(table, period="2018H1", lang="en")
 
     assert made.texts == (("C1", "Inspections", "2", "second half of 2018", "A", "not yet due"),)
+
+
+def test_a_sentence_needs_each_attribute_that_it_names():
+    without = Fact("renqiu", "2019-12", "births_completeness", 5, 5, 1.0, NAN, NAN, NAN, "", "")
+    known = facts(("births", 5), ("births_reported", 5), ("births_carried_in", 0), ("births_unregistered", 0))
+
+    assert len(narrative.sentences("births", known, "en", period="x", completeness=without)) == 1
+
+
+def test_why_a_figure_is_missing_is_said():
+    note = results.note("note.forecast.too_short", months=3, needed=12)
+    fact = Fact("renqiu", "2018H1", "births_expected", NAN, NAN, NAN, NAN, NAN, NAN, "", note)
+
+    assert narrative.refused(fact, "en") == "Only 3 usable months of data, fewer than the 12 needed: no forecast"
+    assert narrative.refused(fact._replace(value=1.0), "en") is None
+    assert narrative.refused(None, "en") is None
+
+
+def test_a_section_is_heading_paragraph_and_what_was_written():
+    made = narrative.section("services", facts(*SERVICES), "en", "", "**Mine.**", period="x")
+
+    assert made.markdown.startswith("### 1.1 Registration services\n\nIn the x,")
+    assert made.markdown.endswith("\n\n**Mine.**")

@@ -2,7 +2,7 @@ import datetime as dt
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fpanalysis.parsers import PARSERS, Context, Refusal, check_character, clean, one_slip_neighbours
@@ -94,6 +94,7 @@ def test_check_character_of_the_standards_example():
 @given(NUMBERS, st.integers(0, 16), st.integers(1, 9))
 def test_every_substitution_fails_and_its_neighbours_hold_the_true_number(number, at, shift):
     wrong = number[:at] + str((int(number[at]) + shift) % 10) + number[at + 1 :]
+    assume(not wrong.endswith("000"))  # refused: Excel cuts numbers so
 
     assert not read("person", wrong).valid
     assert number in one_slip_neighbours(wrong)

@@ -134,8 +134,17 @@ def _items(cell: NotebookNode, number: int, refuse: Refuse) -> Iterator[_Item]:
         yield _Item(_with_attachments(cell, number, refuse), number)
     for output in outputs:
         found = _output(output, number, refuse)
-        if found is not None:
+        if found is not None and not _is_empty(found):
             yield _Item(found.markdown if isinstance(found, Prose) else found, number)
+
+
+def _is_empty(found: Block | Output) -> bool:
+    """Return whether there is nothing to show: a table without rows, a figure of such a table, no text, no cards."""
+    if isinstance(found, Figure):
+        return found.data is not None and not found.data.values
+    if isinstance(found, Cards):
+        return not found.facts
+    return isinstance(found, Table) and not found.values
 
 
 def _check_output(output: NotebookNode, number: int, refuse: Refuse) -> None:

@@ -80,7 +80,7 @@ def test_sections_without_data_say_so(new_taipei):
     page = (new_taipei[1] / "report.zh.html").read_text("utf-8")
 
     assert page.count("本节没有报送数据") >= 4
-    assert "只有1个月" in page  # no forecast from a single year's total, and it says why
+    assert "不作预测" in page  # no forecast from a single year's total, and it says why
 
 
 def test_a_county_of_months_is_forecast(shared, tmp_path):
