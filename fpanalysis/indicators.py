@@ -39,8 +39,8 @@ def registrations(
 ) -> pd.DataFrame:
     """Return the registration services of the period, and of the same part of earlier years.
 
-    `registered` (all) and `registered/<service>`: county and townships. `registered_on_time`: share of the county and
-    of each township, with its interval; where a file has no on-time figure its cases are left out and a note says so.
+    `registered` (all): county. `registered/<service>`: county and townships. `registered_on_time`: share of the county
+    and of each township, with its interval; cases without an on-time figure are left out and a note says so.
     `registered_mix`: second-child per first-child registration in the county, with its interval; outside `usual_mix`
     a note says so. Earlier years that the data hold whole: rows of the county under their own period key.
     """
@@ -182,15 +182,23 @@ def _earlier(known: pd.Series, months: pd.PeriodIndex, period: str) -> Iterator[
 def _registered_in(
     registrations: pd.DataFrame, months: pd.PeriodIndex, period: str, county: str, level: float
 ) -> list[dict[str, Any]]:
+    """Return the records of one period; none when nothing was registered in it.
+
+    A township has no total and a share without its counts: with the other services they would tell how few further
+    births were approved there.
+    """
     mine = registrations[registrations["month"].isin(months)]
     records = []
-    for place, group in _areas(mine, county):
+    for place, group in _areas(mine, county) if len(mine) else ():
         by_service = group.groupby("service")["count"].sum().reindex(SERVICES, fill_value=0)
-        records.append(_counted(place, period, "registered", by_service.sum()))
         records += [_counted(place, period, f"registered/{s}", n) for s, n in by_service.items()]
-        records.append({**_counted(place, period, "registered_on_time", 0), **_on_time(group, level)})
+        on_time = {**_counted(place, period, "registered_on_time", 0), **_on_time(group, level)}
         if place == county:
+            records.append(_counted(place, period, "registered", by_service.sum()))
             records.append({**_counted(place, period, "registered_mix", 0), **_mix(by_service, level)})
+        else:
+            on_time |= {"count": np.nan, "total": np.nan}
+        records.append(on_time)
     return records
 
 
