@@ -21,6 +21,7 @@ from nbformat import v4, write
 from fpanalysis import blocks
 from fpanalysis.errors import PublishError
 from fpanalysis.publish.html import HtmlExporter
+from fpanalysis.typeface import font_files, register_matplotlib
 
 TOWNS = pd.DataFrame({"place": ["鄚州镇", "青塔乡", "任丘市"], "a": [12, 30, 42], "b": [0.5, None, 0.6]})
 COLUMNS = [blocks.Column("place", "地区"), blocks.Column("a", "男", "count", "人", "出生"),
@@ -208,3 +209,16 @@ def test_a_pandas_table_of_a_plain_notebook_is_published():
 
     assert "鄚州镇" in page
     assert all("scope" in a for a in tags(page, "th"))
+
+
+def test_bold_words_inside_a_drawing_have_their_glyphs():
+    """A figure's repeated styles become classes; what those make bold must be in the bold font all the same."""
+    with plt.rc_context({"font.family": register_matplotlib(font_files())}):
+        _, ax = plt.subplots(figsize=(3, 2))
+        for height, word in enumerate(("峽", "鷺", "萬")):
+            ax.annotate(word, (0, height / 3), weight="bold")
+    shown = [blocks.meta("题", lang="zh"), blocks.figure(ax, caption="图", alt="字。", id="f")]
+    outputs = [v4.new_output("display_data", data=block._repr_mimebundle_()) for block in shown]
+    page, _ = HtmlExporter().from_notebook_node(v4.new_notebook(cells=[v4.new_code_cell("x", outputs=outputs)]))
+
+    assert all(ord(character) in faces(page)["700"] for character in "峽鷺萬")

@@ -390,10 +390,11 @@ class _Harmless(HTMLParser):
 
 
 class _Characters(HTMLParser):
-    """Collect the characters that a page shows, those in bold apart."""
+    """Collect the characters that a page shows, those in bold apart; `heavy`: classes that its styles make bold."""
 
-    def __init__(self) -> None:
+    def __init__(self, heavy: set[str]) -> None:
         super().__init__(convert_charrefs=True)
+        self.heavy = heavy
         self.open: list[tuple[str, bool]] = []
         self.found: dict[str, set[str]] = {"regular": set(), "bold": set()}
 
@@ -401,7 +402,10 @@ class _Characters(HTMLParser):
         if tag in VOID:
             return
         given = dict(attrs)
-        heavy = tag in BOLD or "bold" in (given.get("style") or "") or "b" in (given.get("class") or "").split()
+        bold = bool(HEAVY.search(given.get("style") or "")) or bool(
+            self.heavy & set((given.get("class") or "").split())
+        )
+        heavy = tag in BOLD or bold
         self.open.append((tag, heavy or bool(self.open and self.open[-1][1])))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -418,7 +422,7 @@ class _Characters(HTMLParser):
 
 def _faces(page: str, fonts: Mapping[str, Path]) -> str:
     """Return the font faces of a page: each weight cut to the characters that stand in it."""
-    reader = _Characters()
+    reader = _Characters({"b", *(name for name, rule in RULE.findall(page) if HEAVY.search(rule))})
     reader.feed(page)
     shown = {weight: "".join(sorted(c for c in found if c.isprintable())) for weight, found in reader.found.items()}
     faces = []
@@ -433,4 +437,6 @@ def _faces(page: str, fonts: Mapping[str, Path]) -> str:
     return "\n".join(faces)
 
 
+HEAVY = re.compile(r"font-weight:\s*(?:bold|[6-9]00)|font:\s*bold")
+RULE = re.compile(r"\.([\w-]+)\s*\{([^}]*)\}")
 CSS_WEIGHTS = {"regular": "400", "bold": "700"}
