@@ -12,8 +12,9 @@ from typing import Any
 
 import pandas as pd
 
+from .errors import ParamsError
 from .ingest import Delivery
-from .periods import Period
+from .periods import Period, parse_period
 from .results import combine, note, rows
 
 __all__ = ["RULES", "deliveries", "repairs", "run_rules"]
@@ -41,7 +42,7 @@ def deliveries(
     late = []
     for delivery in received:
         due = _deadline(period, deadlines.get(delivery.kind))
-        if due and due < delivery.received <= as_of and delivery.used:
+        if due and due < delivery.received <= as_of and delivery.used and _is_for(delivery, period):
             late.append(note("check.late_delivery.found", file=delivery.name, received=delivery.received, due=due))
     replaced = [note("check.replaced_delivery.found", file=d.name) for d in received if not d.used]
     listed = {"late_delivery": late, "replaced_delivery": replaced}
@@ -58,6 +59,14 @@ def repairs(repaired: pd.DataFrame, *, period: Period, county: str) -> pd.DataFr
         }
         for row in repaired.itertuples()
     )  # fmt: skip
+
+
+def _is_for(delivery: Delivery, period: Period) -> bool:
+    """Return whether a file is this period's: its part names no period (`births.2018H1-x.csv` does), or this one."""
+    try:
+        return parse_period(delivery.part.split("-")[0], period.calendar) == period
+    except ParamsError:
+        return True
 
 
 def _deadline(period: Period, day: int | None) -> dt.date | None:
@@ -79,7 +88,7 @@ def _as_rows(name: str, cases: pd.DataFrame, period: str, county: str) -> pd.Dat
     if cases.empty:
         return rows([{"place": county, "period": period, "measure": f"check/{name}", "count": 0, "method": "counted"}])
     records = []
-    for place, group in cases.groupby("place", sort=True):
+    for place, group in cases.assign(place=cases["place"].replace("", county)).groupby("place", sort=True):
         first: dict[str, Any] = {str(k): v for k, v in group.iloc[0].items() if k != "place"}
         remark = note(f"check.{name}.found", n=len(group), **{k: str(v) for k, v in first.items()})
         records.append(
@@ -118,6 +127,13 @@ def _township_without_births(
     return pd.DataFrame(missing, columns=["place", "file", "row", "month"])
 
 
+def _months_without_payments(frames: Mapping[str, pd.DataFrame], *, period: Period, **context: Any) -> pd.DataFrame:
+    """Months of the period that the delivered payments do not reach: nothing is said of them."""
+    due = frames["payments"]["due"]
+    missing = [m for m in period.months if len(due) and not due.min() <= m <= due.max()]
+    return pd.DataFrame([("", "", 0, str(m)) for m in missing], columns=["place", "file", "row", "month"])
+
+
 def _exit_before_start(frames: Mapping[str, pd.DataFrame], **context: Any) -> pd.DataFrame:
     roll = frames["roll"]
     return roll.loc[roll["exit"] < roll["start"], ["place", "file", "row"]]
@@ -146,6 +162,7 @@ RULES: Mapping[str, Callable[..., pd.DataFrame]] = {
     "registered_before_occurred": _registered_before_occurred,
     "births_in_future": _births_in_future,
     "township_without_births": _township_without_births,
+    "months_without_payments": _months_without_payments,
     "exit_before_start": _exit_before_start,
     "exit_without_reason": _exit_without_reason,
     "roll_check_character": _check_character("roll"),

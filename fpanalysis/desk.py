@@ -94,6 +94,11 @@ class Desk:
         last = births["registered"].max() if len(births) else self.period.last_month
         return last if period is None else period.last_month + (last - self.period.last_month).n
 
+    def paid_months(self) -> pd.PeriodIndex:
+        """Return the months of the period that the delivered payments reach; of the others nothing can be said."""
+        due = self.data["payments"]["due"]
+        return self.months[(self.months >= due.min()) & (self.months <= due.max())] if len(due) else self.months[:0]
+
     def history(self) -> pd.PeriodIndex:
         """Return the months from the first to the last month of registration."""
         births = self.data["births"]

@@ -85,8 +85,11 @@ def statement(
     For each programme: `rate`; `entitled_amount`, `pay_amount` (yuan; count in fen); `pay_on_time` = people to whom
     everything due in the period was paid in full by the end of its due month + grace_days / people to whom anything was
     due (county also over all programmes); `pay_class/<programme>` (all people) and below it each class (people);
-    `pay_class_amount` likewise (entitled minus paid, yuan; count in fen). Arguments as for `classify`.
+    `pay_class_amount` likewise (entitled minus paid, yuan; count in fen). Arguments as for `classify`;
+    no months give no rows.
     """
+    if not len(months):
+        return rows([])
     persons = classify(roll, payments, months=months, rates=rates, as_of=as_of)
     records = [*_rates(rates, months, county), _in_time(persons, "", county)]
     for programme, mine in persons.groupby("programme"):

@@ -121,12 +121,16 @@ def label(measure: str, lang: str, names: Mapping[str, str] | None = None) -> st
     return text("list.comma", lang).join([text(name, lang), *(_part(part, lang, names or {}) for part in parts)])
 
 
-def period_label(period: Period | str, lang: str, *, calendar: bool = True) -> str:
-    """Return the words for a period: its name, and with `calendar` its calendar and first and last month."""
+def period_label(period: Period | str, lang: str, *, calendar: bool = True, article: bool = False) -> str:
+    """Return the words for a period: its name, and with `calendar` its calendar and first and last month.
+
+    With `article` a half-year or quarter stands as in a sentence: "the first half of 2018".
+    """
     found = parse_period(period) if isinstance(period, str) else period
     if found.is_month:
         return format_value(found.first_month, "month", lang)
     name = text(f"period.{found.calendar}.{found.part or 'year'}", lang, year=found.year)
+    name = text("period.article", lang, name=name) if article and found.part else name
     if not calendar:
         return name
     return text(f"period.{found.calendar}.long", lang, name=name, first=found.first_month, last=found.last_month)

@@ -87,3 +87,20 @@ def test_repairs_are_listed_by_file(desk):
 
     assert "repair/totals_row" in set(found["measure"])
     assert all(wording.remark(note, lang) for note in found["note"] for lang in wording.LANGS)
+
+
+def test_months_that_no_payment_reaches_are_named(desk):
+    found = checks.run_rules(
+        desk.data.frames, period=parse_period("S2018H1"), county="renqiu", townships=[], as_of=AS_OF
+    )
+    row = results.pick(found, measure="check/months_without_payments").iloc[0]
+
+    assert (row["place"], row["count"]) == ("renqiu", 3)
+    assert "first: 2017-10" in wording.remark(row["note"], "en")
+
+
+def test_a_file_of_another_period_is_not_late_for_this_one(desk):
+    year = parse_period("2017")
+    found = checks.deliveries(desk.data.deliveries, period=year, county="renqiu", deadlines={"births": 10}, as_of=AS_OF)
+
+    assert results.value(found, measure="check/late_delivery") == 0

@@ -92,3 +92,9 @@ def test_names_are_in_the_language_asked_for(root):
 
 def test_the_day_of_the_report_is_that_of_the_last_delivery_not_of_the_clock(desk):
     assert desk.as_of == dt.date(2018, 7, 18)
+
+
+def test_only_months_that_payments_reach_are_reconciled(root, desk):
+    assert list(desk.paid_months()) == list(desk.months)
+    assert len(open_desk("renqiu", "S2018H1", home=root).paid_months()) == 3
+    assert len(open_desk("renqiu", "2017", home=root).paid_months()) == 0

@@ -148,5 +148,5 @@ def test_why_a_figure_is_missing_is_said():
 def test_a_section_is_heading_paragraph_and_what_was_written():
     made = narrative.section("services", facts(*SERVICES), "en", "", "**Mine.**", period="x")
 
-    assert made.markdown.startswith("### 1.1 Registration services\n\nIn the x,")
+    assert made.markdown.startswith("### 1.1 Registration services\n\nIn x,")
     assert made.markdown.endswith("\n\n**Mine.**")
