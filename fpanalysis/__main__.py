@@ -30,6 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FpError as error:
         print(f"fpanalysis: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("fpanalysis: stopped; nothing half-made is left", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
