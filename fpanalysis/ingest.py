@@ -411,7 +411,7 @@ class _Reader:
         scale = 100 if column.kind == "yuan" else 1
         found = self._cell(cell, name, column, self._context(name, column))
         if isinstance(found, Refusal):
-            self._fault(row, title, cell, found.expected, found.fix)
+            self._fault(row, title, _shown(cell, column), found.expected, found.fix)
         elif found.value != total:
             self._fault(
                 row, title, cell, f"the sum of the rows above, {total / scale:,g}", "a row is missing, or stands twice"
@@ -437,7 +437,9 @@ def _at(row: Sequence[str], index: int) -> str:
 
 
 def _shown(cell: str, column: Column) -> str:
-    return f"({len(cell)} characters, not shown)" if column.kind == "person" else cell
+    """Return a cell for a message; never one that is, or holds, an identity number, whatever its column."""
+    personal = column.kind == "person" or re.search(r"\d{15}", cell)
+    return f"({len(cell)} characters, not shown)" if personal else cell
 
 
 DTYPES = {

@@ -296,3 +296,10 @@ def test_messy_office_files_are_read_right(shared, name, tmp_path, monkeypatch):
 def test_files_that_have_lost_digits_are_refused_with_the_way_out(shared, name, tmp_path, monkeypatch):
     with pytest.raises(DataError, match="export again with the column as text"):
         nasty(shared, name, tmp_path, monkeypatch)
+
+
+def test_an_identity_number_in_the_wrong_column_is_not_shown_either(read):
+    with pytest.raises(DataError) as error:
+        read(births(GOOD.replace("鄚州镇", "139999196509120001", 1)))
+
+    assert "139999" not in str(error.value)
