@@ -198,7 +198,8 @@ def _registered_in(
             records.append(_counted(place, period, "registered", by_service.sum()))
             records.append({**_counted(place, period, "registered_mix", 0), **_mix(by_service, level)})
         else:
-            on_time |= {"count": np.nan, "total": np.nan}
+            blank = dict.fromkeys(("count", "total", "lower", "upper"), np.nan)  # an interval would tell the total
+            on_time |= {**blank, "value": round(on_time["value"], 3)}
         records.append(on_time)
     return records
 
