@@ -22,15 +22,14 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from nbconvert.exporters import Exporter
-from nbformat import NotebookNode
-from traitlets import Bool, Unicode, default
+from traitlets import Bool
 
 from ..blocks import Cards, Figure, Heading, Table, csv_text
 from ..errors import PublishError
-from ..typeface import font_files, page_font, uncovered
+from ..typeface import page_font, uncovered
 from ..wording import text
-from .document import Document, Output, Part, Passage, Tokens, plain_text, read_document
+from .document import Document, Output, Part, Passage, Tokens, plain_text
+from .exporter import ReportExporter
 
 __all__ = ["HtmlExporter", "render"]
 
@@ -50,31 +49,18 @@ BOLD = {"h1", "h2", "h3", "h4", "strong", "b"}
 VOID = {"meta", "br", "hr", "img", "link", "use", "wbr"}
 
 
-class HtmlExporter(Exporter):
+class HtmlExporter(ReportExporter):
     """nbconvert exporter `fp-html`: an executed report notebook as one self-contained page."""
 
     export_from_notebook = "Report (HTML)"
     output_mimetype = "text/html"
+    extension = ".html"
 
-    fonts = Unicode("", help="Folder with the fonts to use; empty for the bundled FPA Sans.").tag(config=True)
     embed_fonts = Bool(True, help="Carry the page's characters as a font inside the page.").tag(config=True)
-    lang = Unicode("", help="Language (zh, en) of a notebook without meta(...); empty to tell by its title.").tag(
-        config=True
-    )
 
-    @default("file_extension")
-    def _file_extension_default(self) -> str:
-        return ".html"
-
-    def from_notebook_node(
-        self, nb: NotebookNode, resources: Mapping[str, Any] | None = None, **kw: Any
-    ) -> tuple[str, dict[str, Any]]:
-        """Return the page and nbconvert's resources. Raises PublishError when a gate refuses the notebook."""
-        copied, used = super().from_notebook_node(nb, resources, **kw)
-        name = f"{used.get('metadata', {}).get('name') or 'notebook'}.ipynb"
-        files = font_files(Path(self.fonts) if self.fonts else None)
-        document = read_document(copied, name=name, fonts=files, lang=self.lang)
-        return render(document, fonts=files if self.embed_fonts else {}), used
+    def render(self, document: Document, files: Mapping[str, Path]) -> str:
+        """Return the page."""
+        return render(document, fonts=files if self.embed_fonts else {})
 
 
 def render(document: Document, *, fonts: Mapping[str, Path]) -> str:
