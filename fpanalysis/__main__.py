@@ -67,7 +67,7 @@ def _run_options(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar=("NAME", "VALUE"),
-        help="a parameter for the notebooks",
+        help="a further parameter that a notebook of yours declares",
     )
 
 

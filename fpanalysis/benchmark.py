@@ -11,7 +11,7 @@ total has an interval and no test, because nothing makes the counties comparable
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,16 +27,23 @@ KINDS = ("benchmark_line", "benchmark_visit", "benchmark_report", "improvement_p
 
 
 def peers(
-    peers: pd.DataFrame, own_results: pd.DataFrame, *, period: str, county: str, level: float = 0.95
+    peers: pd.DataFrame,
+    own_results: pd.DataFrame,
+    *,
+    period: str,
+    county: str,
+    own_names: Collection[str] = (),
+    level: float = 0.95,
 ) -> pd.DataFrame:
     """Return `peer/<measure>` for the own county (place = its key) and each peer (place = its name as in the file).
 
     count, total: as delivered, the own county's from `own_results`; value: count / total in the unit of the measure
     (UNITS; a count alone stays one), with its interval at `level`. The own county's row comes first, with p of the test
     against all peers together and a note that says higher, lower or no difference. A peer's note holds its names
-    in both languages. Measures that the own county has no result for have rows of the peers alone.
+    in both languages. Measures that the own county has no result for have rows of the peers alone. `own_names`: how
+    files call the own county; a row under its own name is no peer and is left out.
     """
-    mine = peers[(peers["period"] == period) & (peers["county"] != county)]
+    mine = peers[(peers["period"] == period) & ~peers["county"].isin([county, *own_names])]
     records = [
         r
         for measure, group in mine.groupby("measure")

@@ -127,28 +127,38 @@ def _township_without_births(
     return pd.DataFrame(missing, columns=["place", "file", "row", "month"])
 
 
-def _months_without_payments(frames: Mapping[str, pd.DataFrame], *, period: Period, **context: Any) -> pd.DataFrame:
-    """Months of the period that the delivered payments do not reach: nothing is said of them."""
-    due = frames["payments"]["due"]
-    missing = [m for m in period.months if len(due) and not due.min() <= m <= due.max()]
-    return pd.DataFrame([("", "", 0, str(m)) for m in missing], columns=["place", "file", "row", "month"])
+def _not_reached(kind: str, column: str) -> Callable[..., pd.DataFrame]:
+    """Months of the period that the rows of a kind do not reach: of them nothing is known, which is not zero."""
+
+    def missing(frames: Mapping[str, pd.DataFrame], *, period: Period, as_of: dt.date, **context: Any) -> pd.DataFrame:
+        known = frames[kind][column]
+        known = known[known <= pd.Period(as_of, "M")] if column != "due" else known
+        months = [m for m in period.months if len(known) and not known.min() <= m <= known.max()]
+        return pd.DataFrame([("", "", 0, str(m)) for m in months], columns=["place", "file", "row", "month"])
+
+    return missing
+
+
+def _of_county(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return cases about persons for the county as a whole: a township's may be a single person."""
+    return rows[["file", "row"]].assign(place="")
 
 
 def _exit_before_start(frames: Mapping[str, pd.DataFrame], **context: Any) -> pd.DataFrame:
     roll = frames["roll"]
-    return roll.loc[roll["exit"] < roll["start"], ["place", "file", "row"]]
+    return _of_county(roll[roll["exit"] < roll["start"]])
 
 
 def _exit_without_reason(frames: Mapping[str, pd.DataFrame], *, period: Period, **context: Any) -> pd.DataFrame:
     roll = frames["roll"]
     inside = roll["exit"].between(pd.Timestamp(period.start), pd.Timestamp(period.end))
-    return roll.loc[inside & (roll["reason"] == ""), ["place", "file", "row"]]
+    return _of_county(roll[inside & (roll["reason"] == "")])
 
 
 def _check_character(kind: str) -> Callable[..., pd.DataFrame]:
     def failing(frames: Mapping[str, pd.DataFrame], **context: Any) -> pd.DataFrame:
         frame = frames[kind]
-        return frame.loc[~frame["person_valid"].astype(bool), ["place", "file", "row"]]
+        return _of_county(frame[~frame["person_valid"].astype(bool)])
 
     return failing
 
@@ -162,7 +172,10 @@ RULES: Mapping[str, Callable[..., pd.DataFrame]] = {
     "registered_before_occurred": _registered_before_occurred,
     "births_in_future": _births_in_future,
     "township_without_births": _township_without_births,
-    "months_without_payments": _months_without_payments,
+    "births_not_reached": _not_reached("births", "registered"),
+    "registrations_not_reached": _not_reached("registrations", "month"),
+    "checkups_not_reached": _not_reached("checkups", "month"),
+    "months_without_payments": _not_reached("payments", "due"),
     "exit_before_start": _exit_before_start,
     "exit_without_reason": _exit_without_reason,
     "roll_check_character": _check_character("roll"),

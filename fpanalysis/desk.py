@@ -25,7 +25,7 @@ from .execute import run_notebook
 from .ingest import Data, Delivery, find_deliveries, read_files
 from .params import Params, load_params
 from .paths import Home, find_home
-from .periods import Period
+from .periods import Period, parse_period
 
 __all__ = ["KEEPERS", "REPORT", "Desk", "open_desk", "read_data"]
 
@@ -88,20 +88,55 @@ class Desk:
         """Return the months of the period."""
         return self.period.months
 
+    @property
+    def births(self) -> pd.DataFrame:
+        """Return the births without those dated after the day of the report, which cannot be (`check` names them)."""
+        births, last = self.data["births"], pd.Period(self.as_of, "M")
+        return births[(births["registered"] <= last) & (births["occurred"] <= last)]
+
     def last_known(self, period: Period | None = None) -> pd.Period:
         """Return the last month of registration that is known; of another period, the month that was as late for it."""
-        births = self.data["births"]
+        births = self.births
         last = births["registered"].max() if len(births) else self.period.last_month
         return last if period is None else period.last_month + (last - self.period.last_month).n
 
-    def paid_months(self) -> pd.PeriodIndex:
+    @property
+    def reached(self) -> pd.Period | None:
+        """Return the last month of the period that the data reach, None when they reach its end."""
+        last = min(self.last_known(), pd.Period(self.as_of, "M"))
+        return None if last >= self.period.last_month and self.as_of > self.period.end else last
+
+    def coming(self, number: int = 2) -> list[Period]:
+        """Return the next periods of this kind that are not known to their end (the report's own, if it is not)."""
+        found = [self.period]
+        while found[-1].last_month <= self.last_known():
+            found = [found[-1].next()]
+        while len(found) < number:
+            found.append(found[-1].next())
+        return found
+
+    def past(self, number: int = 5) -> list[Period]:
+        """Return the last periods of this kind that are known to their end, oldest first, at most the report's own."""
+        found = [self.period]
+        while found[0].last_month > self.last_known():
+            found = [found[0].previous()]
+        while len(found) < number:
+            found.insert(0, found[0].previous())
+        return found
+
+    def answered(self) -> list[Period]:
+        """Return the periods within this one in which promises fall due (a year answers for its half-years)."""
+        due = {parse_period(key) for key in self.data["commitments"]["due"]} - {self.period}
+        return sorted(p for p in due if self.period.start <= p.start and p.end <= self.period.end)
+
+    def paid_months(self, period: Period | None = None) -> pd.PeriodIndex:
         """Return the months of the period that the delivered payments reach; of the others nothing can be said."""
-        due = self.data["payments"]["due"]
-        return self.months[(self.months >= due.min()) & (self.months <= due.max())] if len(due) else self.months[:0]
+        due, months = self.data["payments"]["due"], (period or self.period).months
+        return months[(months >= due.min()) & (months <= due.max())] if len(due) else months[:0]
 
     def history(self) -> pd.PeriodIndex:
         """Return the months from the first to the last month of registration."""
-        births = self.data["births"]
+        births = self.births
         first = births["registered"].min() if len(births) else self.period.first_month
         return pd.period_range(first, self.last_known(), freq="M")
 
@@ -137,13 +172,17 @@ class Desk:
         results.write(found, folder / f"{name}.csv")
         (folder / f"{name}.made_from").write_text(self._made_from(name), "utf-8", newline="\n")
 
-    def kept(self) -> pd.DataFrame:
-        """Return all kept results of this period as one table; runs the notebooks whose results are missing or old."""
-        for name in KEEPERS:
+    def kept(self, *names: str) -> pd.DataFrame:
+        """Return the kept results of this period (of the notebooks named, else of all) as one table.
+
+        A notebook whose results are missing or out of date is run first.
+        """
+        wanted = names or KEEPERS
+        for name in wanted:
             if not self._is_fresh(name):
                 self._run(name)
         folder = self.home.work(self.place, self.period.key)
-        return results.combine([results.read(folder / f"{name}.csv") for name in KEEPERS])
+        return results.combine([results.read(folder / f"{name}.csv") for name in wanted])
 
     def _is_fresh(self, name: str) -> bool:
         made_from = self.home.work(self.place, self.period.key) / f"{name}.made_from"
@@ -178,10 +217,9 @@ def open_desk(place: str, period: str, lang: str = "zh", as_of: str = "", home: 
         )
     awaited = {d.kind for d in everything} - {d.kind for d in deliveries}
     data = read_data(params, deliveries, awaited)
-    _check_period(when, data, place)
-    return Desk(
-        params, when, wording.checked_lang(lang), _day(as_of) or max(d.received for d in deliveries), data, found
-    )
+    day = _day(as_of) or max(d.received for d in deliveries)
+    _check_period(when, data, place, pd.Period(day, "M"))
+    return Desk(params, when, wording.checked_lang(lang), day, data, found)
 
 
 def read_data(params: Params, deliveries: list[Delivery], awaited: Collection[str] = ()) -> Data:
@@ -203,10 +241,11 @@ def _day(text: str) -> dt.date | None:
         raise ParamsError(f"as_of is {text!r}, expected a date such as 2018-07-20") from None
 
 
-def _check_period(period: Period, data: Data, place: str) -> None:
-    """Refuse a period that the data do not reach, with the months they cover."""
+def _check_period(period: Period, data: Data, place: str, last: pd.Period) -> None:
+    """Refuse a period that the data (up to the month `last`) do not reach, with the months they cover."""
     births = data["births"]
     months = births["registered"] if len(births) else data["registrations"]["month"]
+    months = months[months <= last]
     if (len(months) and not months.min() <= period.last_month) or (len(months) and period.first_month > months.max()):
         raise ParamsError(
             f"period {period.key} of {place} ({period.first_month} to {period.last_month}) lies outside the data, "

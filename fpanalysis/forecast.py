@@ -36,7 +36,6 @@ from scipy import linalg
 
 from . import results, stats
 from .errors import FpError
-from .periods import Period
 
 __all__ = ["Paths", "backtest", "expected", "forecast", "sample_paths", "totals"]
 
@@ -185,31 +184,30 @@ def expected(
 def backtest(
     monthly: pd.DataFrame,
     *,
-    length: int = 6,
-    origins: int = 5,
+    periods: Iterable[Window],
     levels: Sequence[float] = LEVELS,
     rng: np.random.Generator,
     draws: int = DRAWS,
 ) -> pd.DataFrame:
-    """Return what the forecast would have said of the last `origins` stretches of `length` months, and its score.
+    """Return what the forecast would have said of past periods, and its score.
 
-    Rows `forecast_backtest` (one a place, stretch and level; as `births_expected`), `forecast_error` (mean absolute
-    error relative to the actual births; count = stretches) and `forecast_coverage` (value = share of intervals that
-    held, count of total, with its own exact interval). Stretches end with the last month given and do not
-    overlap; each is foretold from the months before it. Scores stand under the period of the last stretch.
+    `periods`: (key, months) of each, in order. Rows `forecast_backtest` (one a place, period and level; as
+    `births_expected`), `forecast_error` (mean absolute error relative to the actual births; count = periods) and
+    `forecast_coverage` (value = share of intervals that held, count of total, with its own exact interval). Each period
+    is foretold from the months before it; one that the data do not hold whole, or with too little before it, is left
+    out. Scores stand under the last period.
     """
-    if not len(monthly):
+    windows = list(periods)
+    if not len(monthly) or not windows:
         return results.empty()
-    last = _months(monthly).max()
     base = int(rng.integers(2**63))
     tables = []
-    for back in range(origins - 1, -1, -1):
-        window = pd.period_range(end=last - back * length, periods=length, freq="M")
+    for back, (key, months) in enumerate(reversed(windows)):
         child = np.random.default_rng([base, back])
-        tables.append(expected(monthly, months=window, period=_key(window), levels=levels, rng=child, draws=draws))
+        tables.insert(0, expected(monthly, months=months, period=key, levels=levels, rng=child, draws=draws))
     rows = results.combine(tables).assign(measure="forecast_backtest")
     rows = rows[rows["value"].notna() & rows["total"].notna()]
-    return results.combine([rows, *_scores(rows, _key(window), levels)]) if len(rows) else results.empty()
+    return results.combine([rows, *_scores(rows, windows[-1][0], levels)]) if len(rows) else results.empty()
 
 
 def sample_paths(
@@ -534,15 +532,6 @@ def _expected_note(row: Mapping[str, Any], registered: Floats, levels: Sequence[
     births = row["count"] if np.isnan(row["total"]) else row["total"]
     facts = {"births": round(births), "actual": round(row["count"])}
     return results.note(f"note.births.{key}", level=round(100 * wide, 1), narrow=round(100 * narrow, 1), **facts)
-
-
-def _key(months: pd.PeriodIndex) -> str:
-    """Return the key of the period that these months are, in either calendar; else that of their last month."""
-    last = months[-1]
-    names = ("H1", "H2", "", "Q1", "Q2", "Q3", "Q4")
-    known = [Period(last.year, part, calendar) for calendar in ("calendar", "statistical") for part in names]
-    same = (period.key for period in known if len(period.months) == len(months) and (period.months == months).all())
-    return next(same, str(last))
 
 
 def _scores(rows: pd.DataFrame, period: str, levels: Sequence[float]) -> list[pd.DataFrame]:

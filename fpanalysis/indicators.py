@@ -39,8 +39,10 @@ def registrations(
 ) -> pd.DataFrame:
     """Return the registration services of the period, and of the same part of earlier years.
 
-    `registered` (all): county. `registered/<service>`: county and townships. `registered_on_time`: share of the county
-    and of each township, with its interval; cases without an on-time figure are left out and a note says so.
+    `registered` (all) and `registered/further`: county; of the few approvals for a further birth no township figure is
+    made. `registered/first`, `registered/second`: county and townships. `registered_on_time`: share of the county's
+    cases and of each township's registrations (its note says so), with interval; cases without an on-time figure are
+    left out and a note says so.
     `registered_mix`: second-child per first-child registration in the county, with its interval; outside `usual_mix`
     a note says so. Earlier years that the data hold whole: rows of the county under their own period key.
     """
@@ -183,24 +185,20 @@ def _earlier(known: pd.Series, months: pd.PeriodIndex, period: str) -> Iterator[
 def _registered_in(
     registrations: pd.DataFrame, months: pd.PeriodIndex, period: str, county: str, level: float
 ) -> list[dict[str, Any]]:
-    """Return the records of one period; none when nothing was registered in it.
-
-    A township has no total and a share without its counts: with the other services they would tell how few further
-    births were approved there.
-    """
+    """Return the records of one period; none when nothing was registered in it."""
     mine = registrations[registrations["month"].isin(months)]
     records = []
     for place, group in _areas(mine, county) if len(mine) else ():
-        by_service = group.groupby("service")["count"].sum().reindex(SERVICES, fill_value=0)
-        records += [_counted(place, period, f"registered/{s}", n) for s, n in by_service.items()]
-        on_time = {**_counted(place, period, "registered_on_time", 0), **_on_time(group, level)}
+        here = group if place == county else group[group["service"] != "further"]
+        by_service = here.groupby("service")["count"].sum().reindex(SERVICES, fill_value=0)
+        shown = SERVICES if place == county else SERVICES[:2]
+        records += [_counted(place, period, f"registered/{s}", by_service[s]) for s in shown]
+        records.append({**_counted(place, period, "registered_on_time", 0), **_on_time(here, level)})
         if place == county:
             records.append(_counted(place, period, "registered", by_service.sum()))
             records.append({**_counted(place, period, "registered_mix", 0), **_mix(by_service, level)})
-        else:
-            blank = dict.fromkeys(("count", "total", "lower", "upper"), np.nan)  # an interval would tell the total
-            on_time |= {**blank, "value": round(on_time["value"], 3)}
-        records.append(on_time)
+        elif not records[-1]["note"]:
+            records[-1]["note"] = note("note.on_time.registrations")
     return records
 
 

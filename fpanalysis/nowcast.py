@@ -55,8 +55,11 @@ def bases(
     `births_carried_in` (registered in `months`, occurred outside them) and `births_unregistered` (occurred in
     `months`, registered outside them), each also as /orderN, /male, /orderN/male ... Exactly:
     reported = births + carried in - unregistered. `known_until`: last month of registration that is known, by
-    default the last in the frame. Orders and sexes are those of the whole frame, so that every row has its peers.
+    default the last in the frame. Orders and sexes are those of the whole frame, so that every row has its peers; where
+    no birth's order (or sex) was ever given there are no rows by order (or sex), and without births there are none.
     """
+    if births.empty:
+        return results.empty()
     known = births if known_until is None else births[births["registered"] <= known_until]
     occurred, registered = known["occurred"].isin(months), known["registered"].isin(months)
     cells = known[["place", "order", "sex"]].assign(
@@ -68,7 +71,9 @@ def bases(
     cells = pd.concat([cells.assign(place=county), cells[cells["place"] != county]])
     grid = _grid(births, county)
     last = known["registered"].max() if known_until is None and len(known) else known_until
-    tables = [_base(_summed(cells, part, grid), part, period, last) for part in PARTS]
+    given = {"order": (births["order"] != 0).any(), "sex": (births["sex"] != "unknown").any()}
+    parts = [part for part in PARTS if all(given[name] for name in part.split("/") if name)]
+    tables = [_base(_summed(cells, part, grid), part, period, last) for part in parts]
     return results.combine(tables)
 
 

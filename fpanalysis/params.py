@@ -95,7 +95,7 @@ class Params(_Frozen):
     townships: tuple[Township, ...] = ()
     files: Mapping[str, FileNames]
     programmes: Mapping[str, Programme] = {}
-    deadlines: Mapping[str, int] = {}
+    deadlines: Mapping[str, Annotated[int, Field(ge=1, le=31)]] = {}
     sex_ratio: SexRatio = SexRatio()
     forecast_months: int = Field(default=18, ge=1, le=24)
     smallest_count: int = Field(default=3, ge=0)

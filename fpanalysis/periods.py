@@ -76,6 +76,11 @@ class Period:
         """Return whether this is a single civil month."""
         return self.part.startswith("-")
 
+    @property
+    def kind(self) -> str:
+        """Return "year", "half", "quarter" or "month"."""
+        return {"": "year", "H": "half", "Q": "quarter", "-": "month"}[self.part[:1]]
+
     def contains(self, day: dt.date) -> bool:
         """Return whether a day lies within the period."""
         return self.start <= day <= self.end

@@ -22,6 +22,13 @@ from .wording import LANGS
 __all__ = ["run_report"]
 
 Progress = Callable[[str], None]
+GIVEN = {
+    "place": "it is the first word of the command",
+    "period": "it is the second word of the command",
+    "as_of": "use --as-of DATE",
+    "lang": "every run publishes both languages",
+}
+"""Parameters of the notebooks that the run itself sets, and what to do instead of setting them."""
 KERNEL = {"MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """Environment of the kernels: no window, and one thread for linear algebra (idle ones multiply the CPU time)."""
 
@@ -76,6 +83,8 @@ def steps() -> list[str]:
 def _check_parameters(parameters: Mapping[str, str], notebooks: Sequence[Path]) -> None:
     known = {name for notebook in notebooks for name in declared_parameters(notebook)}
     for name in parameters:
+        if name in GIVEN:
+            raise ParamsError(f"{name!r} is not a parameter to set with -p: {GIVEN[name]}")
         if name not in known:
             raise ParamsError(f"no notebook has a parameter {name!r}{did_you_mean(name, known)}")
 

@@ -124,17 +124,20 @@ def levels(reported: pd.DataFrame, computed: pd.DataFrame, *, period: str, count
     `computed`: results of `stock_flow` and `statement`. `reported_difference/<programme>/<item>` has value = reported
     minus computed and a note with both; a county row stands also when only the townships' sum differs from it.
     A township whose own opening + new - exits is not its closing is named on its closing. `reported_compared` counts
-    the totals held against rows, its note how many differ and how many are missing.
+    the totals held against rows, its note how many differ, how many are missing, and how many have no rows at all to
+    be held against (a programme without a roll, or without payments) and so are not compared.
     """
-    cells = _reported_cells(reported[reported["period"] == period], county)
+    told = _reported_cells(reported[reported["period"] == period], county)
     known = pick(computed, period=period).drop_duplicates(["place", "measure"])
     known = known.set_index(["place", "measure"])["value"]
+    cells = told[told["measure"].isin(known.index.get_level_values("measure"))].reset_index(drop=True)
     at = pd.MultiIndex.from_frame(cells[["place", "measure"]])
     cells["computed"] = known.reindex(at).fillna(0).to_numpy()
     differing = [r for _, of_item in cells.groupby("measure") for r in _differences(of_item, cells, county)]
     asked = known[known.index.get_level_values("measure").isin(cells["measure"])]
     missing = len(asked.index.difference(at))
-    remark = note("note.reported.compared", different=len(differing), missing=missing)
+    counted = {"different": len(differing), "missing": missing, "alone": len(told) - len(cells)}
+    remark = note("note.reported.compared", **counted)
     summary = {"place": county, "measure": "reported_compared", "count": len(cells), "method": "levels", "note": remark}
     return rows([{**r, "period": period} for r in [*differing, summary]])
 
@@ -243,7 +246,7 @@ def _located(cell: Any, cells: pd.DataFrame, both: Mapping[str, float]) -> str:
     adds_up = flow["opening"] + flow["new"] - flow["exits"] == flow["closing"]
     if flow.isna().any() or adds_up or cell.item == "amount":
         return note("note.reported.differs", **both)
-    return note("note.reported.not_adding_up", **both, **flow.to_dict())
+    return note("note.reported.not_adding_up", **both)
 
 
 def _check_programmes(frames: Iterable[pd.DataFrame], rates: pd.DataFrame) -> None:

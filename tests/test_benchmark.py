@@ -22,6 +22,13 @@ def others(*records: tuple, measure: str = "registered_on_time") -> pd.DataFrame
     return frame.assign(county_en="", period="2018H1", measure=measure, total=frame["total"].astype("float64"))
 
 
+def test_the_own_county_is_no_peer_of_its_own():
+    frame = others(("X City", 999, 1000), ("z", 90, 100))
+    found = peers(frame, own(95, 100), **WHERE, own_names=["X City"])
+
+    assert ["x", "z"] == found["place"].tolist()
+
+
 def own(count: float, total: float, measure: str = "registered_on_time") -> pd.DataFrame:
     return results.rows(
         [{"place": "x", "period": "2018H1", "measure": measure, "count": count, "total": total, "value": count / total}]

@@ -11,6 +11,39 @@ PERIOD = parse_period("2018H1")
 AS_OF = dt.date(2018, 7, 20)
 
 
+MONTHLY = {"births": "registered", "registrations": "month", "checkups": "month"}
+
+
+@pytest.mark.parametrize("kind", MONTHLY)
+def test_months_that_the_data_do_not_reach_are_named_not_counted_as_zero(desk, kind):
+    frame = desk.data[kind]
+    short = {**desk.data.frames, kind: frame[frame[MONTHLY[kind]] <= pd.Period("2018-04", "M")]}
+    row = results.pick(run(short), measure=f"check/{kind}_not_reached").iloc[0]
+
+    assert 2 == row["count"]
+    assert "do not reach 2 months of the period (first: 2018-05)" in wording.remark(row["note"], "en")
+    assert 0 == results.value(run(desk.data.frames), "count", measure=f"check/{kind}_not_reached")
+
+
+def test_a_birth_dated_in_the_future_does_not_make_the_months_reached(desk):
+    births = desk.data["births"]
+    short = births[births["registered"] <= pd.Period("2018-04", "M")].copy()
+    short.loc[short.index[0], "registered"] = pd.Period("2081-06", "M")
+    row = results.pick(run({**desk.data.frames, "births": short}), measure="check/births_not_reached").iloc[0]
+
+    assert 2 == row["count"]
+
+
+@pytest.mark.parametrize("rule", ["exit_before_start", "exit_without_reason", "roll_check_character"])
+def test_a_finding_about_persons_names_no_township(desk, rule):
+    values = {"exit_before_start": {"exit": pd.Timestamp("1999-01-01")}, "roll_check_character": {"person_valid": False},
+              "exit_without_reason": {"exit": pd.Timestamp("2018-05-01"), "reason": ""}}[rule]  # fmt: skip
+    found = results.pick(run(planted(desk, "roll", **values)), measure=f"check/{rule}")
+
+    assert ["renqiu"] == found["place"].tolist()
+    assert found["count"].iloc[0] >= 1
+
+
 def run(frames, townships=("鄚州镇",)):
     return checks.run_rules(frames, period=PERIOD, county="renqiu", townships=townships, as_of=AS_OF)
 

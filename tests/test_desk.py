@@ -1,4 +1,5 @@
 import datetime as dt
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -52,6 +53,53 @@ def test_as_of_leaves_out_the_late_file(root):
 def test_the_year_before_is_taken_at_the_same_maturity(desk):
     assert desk.last_known() == pd.Period("2018-06", "M")
     assert desk.last_known(desk.period.year_ago()) == pd.Period("2017-06", "M")
+
+
+def test_a_birth_dated_in_the_future_moves_no_month(desk):
+    births = desk.data["births"].copy()
+    births.loc[births.index[0], ["occurred", "registered"]] = pd.Period("2081-06", "M")
+    spoilt = replace(desk, data=replace(desk.data, frames={**desk.data.frames, "births": births}))
+
+    assert spoilt.last_known() == desk.last_known()
+    assert len(spoilt.births) == len(desk.births) - 1
+    assert list(spoilt.history()) == list(desk.history())
+
+
+@pytest.mark.parametrize(
+    ("period", "coming", "past"),
+    [
+        ("2018H1", ["2018H2", "2019H1"], ["2016H1", "2016H2", "2017H1", "2017H2", "2018H1"]),
+        ("2017H1", ["2018H2", "2019H1"], ["2015H1", "2015H2", "2016H1", "2016H2", "2017H1"]),
+        ("2018", ["2018", "2019"], ["2013", "2014", "2015", "2016", "2017"]),
+        ("2018Q1", ["2018Q3", "2018Q4"], ["2017Q1", "2017Q2", "2017Q3", "2017Q4", "2018Q1"]),
+        ("S2018H1", ["S2018H2", "S2019H1"], ["S2016H1", "S2016H2", "S2017H1", "S2017H2", "S2018H1"]),
+    ],
+)
+def test_what_is_known_is_not_to_come_and_what_is_to_come_is_not_past(root, period, coming, past):
+    desk = open_desk("renqiu", period, home=root)
+
+    assert coming == [p.key for p in desk.coming()]
+    assert past == [p.key for p in desk.past()]
+
+
+@pytest.mark.parametrize(
+    ("period", "as_of", "reached"),
+    [("2018H1", "", None), ("2018", "", "2018-06"), ("2018H1", "2018-07-06", None), ("2017", "", None),
+     ("2018H1", "2018-04-01", "2017-12"), ("S2018H2", "", "2018-06")],
+)  # fmt: skip
+def test_a_period_that_is_not_over_says_how_far_the_data_reach(root, period, as_of, reached):
+    if period == "2018H1" and as_of == "2018-04-01":
+        with pytest.raises(ParamsError, match="lies outside the data"):
+            open_desk("renqiu", period, as_of=as_of, home=root)
+    else:
+        found = open_desk("renqiu", period, as_of=as_of, home=root).reached
+
+        assert reached == (str(found) if found else None)
+
+
+def test_a_year_answers_for_the_promises_due_within_it(root):
+    assert ["2018H2"] == [p.key for p in open_desk("renqiu", "2018", home=root).answered()]
+    assert [] == open_desk("renqiu", "2018H1", home=root).answered()
 
 
 def test_files_are_listed_with_their_rows(desk):

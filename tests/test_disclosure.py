@@ -117,6 +117,57 @@ def test_parts_do_not_give_each_other_away():
     assert all("ab" == hidden(found, f"roll_exits/p/{m}") for m in ("died", "moved"))
 
 
+def test_the_two_bases_give_nothing_away():
+    """Reported - births - carried in would tell the one birth of a that is not registered yet, and so on elsewhere."""
+    tables = [by_township(m, *n) for m, n in
+              (("births", (100, 90, 80)), ("births_carried_in", (6, 7, 8)), ("births_unregistered", (1, 9, 9)),
+               ("births_reported", (105, 88, 79)))]  # fmt: skip
+    found = protect(results.combine(tables), smallest=3, county="x",
+                    measures=["births", "births_reported", "births_carried_in", "births_unregistered"])  # fmt: skip
+    gone = {m: hidden(found, m) for m in ("births", "births_carried_in", "births_unregistered", "births_reported")}
+
+    assert "a" in gone["births_unregistered"]
+    assert len("".join(gone.values())) >= 4
+    assert all(sum(p in places for places in gone.values()) != 1 for p in "abc")
+
+
+def test_orders_and_sexes_are_kinds_of_parts_of_their_own():
+    """Births 20 = 1 + 19 by order = 10 + 10 by sex: hiding a sex beside the order would not help."""
+    tables = [by_township(m, *n) for m, n in
+              (("births", (20, 20)), ("births/order1", (1, 12)), ("births/order2", (19, 8)),
+               ("births/male", (10, 11)), ("births/female", (10, 9)))]  # fmt: skip
+    found = protect(results.combine(tables), smallest=3, county="x", measures=["births"])
+
+    assert "ab" == hidden(found, "births/order1") == hidden(found, "births/order2")
+    assert "" == hidden(found, "births/male")
+
+
+def test_men_less_women_does_not_tell_the_men():
+    tables = [by_township(m, *n) for m, n in
+              (("checkups/p", (3, 40)), ("checkups/p/male", (1, 20)), ("checkups/p/female", (2, 20)),
+               ("checkups_difference/p", (-1, 0)))]  # fmt: skip
+    found = protect(results.combine(tables), smallest=3, county="x", measures=["checkups", "checkups_difference"])
+
+    assert "a" in hidden(found, "checkups_difference/p")
+
+
+def test_only_what_is_allowed_is_shown_of_townships():
+    table = results.combine([by_township("births", 9, 8), by_township("births/male", 4, 4)])
+    found = protect(table, smallest=3, measures=["births"], county="x", townships=["births*"])
+
+    assert ["x", "a", "b", "x"] == found["place"].tolist()
+
+
+def test_money_is_not_the_county_less_the_other_townships():
+    tables = [
+        by_township("pay_on_time/p", 9, 22, 30, total=[63, 10, 22, 31]),
+        by_township("pay_amount/p", 90, 220, 310),
+    ]
+    found = hide(results.combine(tables))
+
+    assert len(hidden(found, "pay_amount/p")) >= 2
+
+
 counts = st.lists(st.integers(0, 8), min_size=2, max_size=6)
 
 

@@ -29,6 +29,10 @@ def monthly_of(length=60, mean=1000.0, place="renqiu", seed=1, trend=0.0) -> pd.
     return pd.DataFrame({"place": place, "month": months, "births": births})
 
 
+HALVES = [(f"{year}H{half}", pd.period_range(f"{year}-{6 * half - 5:02d}", periods=6, freq="M"))
+          for year in range(2016, 2019) for half in (1, 2)][:5]  # fmt: skip
+
+
 def generator(seed: int = 7) -> np.random.Generator:
     return np.random.default_rng(seed)
 
@@ -85,8 +89,8 @@ def test_the_input_is_unchanged():
     monthly = monthly_of(30)
     before = monthly.copy()
     window = months_of("2015-07", "2015-12")
-    for call in (forecast, backtest):
-        call(monthly, rng=generator(), draws=50)
+    forecast(monthly, rng=generator(), draws=50)
+    backtest(monthly, periods=HALVES, rng=generator(), draws=50)
     totals(monthly, periods=[("2016H1", months_of("2016-01", "2016-06"))], rng=generator(), draws=50)
     expected(monthly, months=window, period="2015H2", rng=generator(), draws=50)
 
@@ -190,7 +194,7 @@ def test_expected_births_stand_beside_a_period_with_missing_months_without_a_tes
 
 
 def test_backtest_scores_are_those_of_its_rows():
-    table = backtest(monthly_of(), rng=generator())
+    table = backtest(monthly_of(), periods=HALVES, rng=generator())
     rows = results.pick(table, measure="forecast_backtest", method="gp-95")
     held = ((rows["total"] >= rows["lower"]) & (rows["total"] <= rows["upper"])).sum()
     error = ((rows["total"] - rows["value"]).abs() / rows["total"]).mean()
@@ -201,10 +205,14 @@ def test_backtest_scores_are_those_of_its_rows():
     assert {"2018H1"} == set(results.pick(table, measure=["forecast_error", "forecast_coverage"])["period"])
 
 
-def test_half_years_of_the_statistical_year_are_named_so():
-    table = backtest(monthly_of(57), rng=generator(), draws=50)
+def test_only_whole_periods_with_a_history_are_tested():
+    """The first half of 2018 is known to March only; of 2013 there is nothing before."""
+    early = ("2013H2", pd.period_range("2013-07", periods=6, freq="M"))
+    table = backtest(monthly_of(57), periods=[early, *HALVES], rng=generator(), draws=50)
 
-    assert "S2018H1" == results.pick(table, measure="forecast_error")["period"].iloc[0]
+    assert ["2016H1", "2016H2", "2017H1", "2017H2"] == list(
+        results.pick(table, method="gp-80", measure="forecast_backtest")["period"]
+    )
 
 
 @pytest.mark.parametrize("length", [0, 1, 11])
@@ -213,7 +221,7 @@ def test_too_short_a_history_gets_a_note_and_no_figure(length):
 
     assert np.isnan(table["value"]).all()
     assert ["note.forecast.too_short"] * min(length, 1) == [key_of(note) for note in table["note"]]
-    assert 0 == len(backtest(monthly_of(length), rng=generator()))
+    assert 0 == len(backtest(monthly_of(length), periods=HALVES, rng=generator()))
 
 
 def faulty(fault: str) -> pd.DataFrame:
@@ -283,7 +291,10 @@ def test_faulty_frames_are_refused():
 def test_every_method_and_note_has_words(lang):
     window = months_of("2018-01", "2018-06")
     tables = [forecast(faulty(fault), horizon=1, rng=generator(), draws=50) for fault in ("gaps", "short", "outliers")]
-    tables += [forecast(monthly_of(5), rng=generator()), backtest(monthly_of(), rng=generator(), draws=50)]
+    tables += [
+        forecast(monthly_of(5), rng=generator()),
+        backtest(monthly_of(), periods=HALVES, rng=generator(), draws=50),
+    ]
     tables += [expected(monthly_of(), months=window, period="2018H1", rng=generator(), draws=50)]
     table = results.combine(tables)
 

@@ -112,13 +112,16 @@ def test_a_period_without_registrations_has_no_rows():
     assert registrations(registered(), months=MONTHS, **WHERE).empty
 
 
-def test_a_township_shows_no_total_that_would_tell_its_few_approvals():
-    frame = registered(("a", "2018-02", "first", 50, 50), ("a", "2018-02", "further", 1, 1))
-    found = results.pick(registrations(frame, months=MONTHS, **WHERE), place="a")
+def test_a_township_shows_nothing_that_would_tell_its_few_approvals():
+    frame = registered(("a", "2018-02", "first", 50, 49), ("a", "2018-02", "further", 1, 1))
+    table = registrations(frame, months=MONTHS, **WHERE)
+    found = results.pick(table, place="a")
     share = results.pick(found, measure="registered_on_time").iloc[0]
 
-    assert "registered" not in set(found["measure"])
-    assert (share["value"], np.isnan(share["count"]), np.isnan(share["total"])) == (1, True, True)
+    assert {"registered/first", "registered/second", "registered_on_time"} == set(found["measure"])
+    assert (49, 50) == (share["count"], share["total"])
+    assert "Registrations of first and second children only" == wording.remark(share["note"], "en")
+    assert (50, 51) == tuple(results.pick(table, place="x", measure="registered_on_time").iloc[0][["count", "total"]])
 
 
 # Check-ups

@@ -73,6 +73,14 @@ WRONG = {
         ["run", "renqiu", "2018H1", "-p", "as_off", "x"],
         "no notebook has a parameter 'as_off'; did you mean 'as_of'",
     ),
+    "the place as a parameter": (
+        ["run", "renqiu", "2018H1", "-p", "place", "demo"],
+        "'place' is not a parameter to set with -p: it is the first word of the command",
+    ),
+    "the day as a parameter": (
+        ["run", "renqiu", "2018H1", "-p", "as_of", "2018-07-10"],
+        "'as_of' is not a parameter to set with -p: use --as-of DATE",
+    ),
     "a date": (["run", "renqiu", "2018H1", "--as-of", "soon"], "as_of is 'soon'"),
     "a sample place": (["sample", "x", "--place", "renqi"], "did you mean 'renqiu'"),
     "a language": (["dictionary", "zz"], "language 'zz' does not exist"),

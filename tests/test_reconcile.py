@@ -350,7 +350,9 @@ def test_true_totals_differ_nowhere_and_missing_ones_are_counted():
 
     assert ["reported_compared"] == out["measure"].tolist()
     assert [5] == out["count"].tolist()
-    assert "0 of them differ; 3 were not reported" == wording.remark(out["note"].iloc[0], "en")
+    assert "0 of them differ; 3 were not reported; 0 have no roll or payments to be held against" == wording.remark(
+        out["note"].iloc[0], "en"
+    )
 
 
 def test_a_total_that_does_not_add_up_is_located():
@@ -358,7 +360,7 @@ def test_a_total_that_does_not_add_up_is_located():
     words = {r.place: wording.remark(r.note, "en") for r in out.itertuples() if r.measure != "reported_compared"}
 
     assert {
-        "a": "Reported 9, computed from the roll 6; the reported opening 5 + new 2 − exits 1 is not the closing 9",
+        "a": "Reported 9, computed from the roll 6; the reported opening + new − exits is not the closing",
         "x": "The county reported 6, the rows give 6, the townships reported 9 together",
     } == words
 
@@ -368,6 +370,16 @@ def test_a_difference_names_both_values():
 
     assert "Reported 7, computed from the rows 6" == wording.remark(out["note"].iloc[0], "en")
     assert [1, 1] == out["value"].tolist()
+
+
+def test_a_total_without_a_roll_is_not_held_against_nothing():
+    only = results.pick(COMPUTED, measure="roll_closing/*")
+    out = levels(reported(*TRUE), only, **WHERE)
+    told = wording.remark(out["note"].iloc[-1], "en")
+
+    assert ["reported_compared"] == out["measure"].tolist()
+    assert told.endswith(f"{5 - int(out['count'].iloc[-1])} have no roll or payments to be held against")
+    assert out["count"].iloc[-1] < 5
 
 
 def test_nothing_reported_is_nothing_compared():

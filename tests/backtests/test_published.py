@@ -5,10 +5,13 @@ import html
 import re
 from pathlib import Path
 
+import nbformat
+import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import linprog
 
-from fpanalysis import results, wording
+from fpanalysis import indicators, nowcast, reconcile, results, wording
 from fpanalysis.sample import PUBLISHED
 
 LANGS = wording.LANGS
@@ -134,6 +137,99 @@ def test_no_identity_number_leaves_the_run(edition):
     numbers = re.compile(r"(?<![0-9a-f])139999\d{11}[\dX]")
     for path in (p for p in edition.rglob("*") if p.is_file()):
         assert not numbers.search(path.read_text("utf-8", errors="ignore")), path.name
+
+
+IDENTITIES = (
+    ({"births": 1, "births_carried_in": 1, "births_unregistered": -1, "births_reported": -1}, ("", "/order1", "/order2", "/order3")),
+    ({"roll_opening": 1, "roll_new": 1, "roll_exits": -1, "roll_closing": -1},
+     ("/only_child_award", "/retirement_award", "/rural_award", "/special_support")),
+    ({"births": -1, "births/order1": 1, "births/order2": 1, "births/order3": 1}, ("",)),
+    ({"checkups/preconception": -1, "checkups/preconception/male": 1, "checkups/preconception/female": 1}, ("",)),
+)  # fmt: skip
+"""What a reader knows to add up to zero in every place, written down apart from the program."""
+
+
+def equations(found: pd.DataFrame) -> tuple[list[tuple[str, str]], list[dict[tuple[str, str], float]]]:
+    """The cells (place, measure) that are hidden, and every equation over cells that a reader can write down."""
+    named = {(row.place, row.measure) for row in found.itertuples()}
+    lines = []
+    for place in found["place"].unique():
+        for terms, tails in IDENTITIES:
+            for tail in tails:
+                line = {(place, m + tail): sign for m, sign in terms.items()}
+                lines += [line] if all(cell in named for cell in line) else []
+    for measure, rows in found.groupby("measure"):
+        places = [p for p in rows["place"] if p != "renqiu"]
+        if "renqiu" in set(rows["place"]) and places:
+            lines.append({("renqiu", measure): -1.0, **{(p, measure): 1.0 for p in places}})
+    hidden = [(row.place, row.measure) for row in found.itertuples() if "suppressed" in row.note]
+    return hidden, lines
+
+
+def test_no_small_number_can_be_worked_out_from_what_is_published(found, desk):
+    """An attack by linear programming: with all that is shown, each hidden small count could still be 3 or more."""
+    heads = ("births", "roll_", "registered/", "checkups")
+    mine = found[(found["period"] == "2018H1") & found["measure"].str.startswith(heads)]
+    mine = mine[~mine["measure"].str.startswith(("births_expected", "births_change", "births_c", "roll_balance"))
+                | mine["measure"].str.startswith("births_carried_in")]  # fmt: skip
+    shown = {(row.place, row.measure): row.count_ for row in mine.rename(columns={"count": "count_"}).itertuples()}
+    hidden, lines = equations(mine)
+    truth = _true_counts(desk)
+    secret = [cell for cell in hidden if 0 < truth[cell] < 3]
+    at = {cell: n for n, cell in enumerate(hidden)}
+    matrix = np.array([[line.get(cell, 0.0) for cell in hidden] for line in lines])
+    known = np.array([-sum(sign * shown[c] for c, sign in line.items() if c not in at) for line in lines])
+
+    assert secret, "the sample has small numbers to hide"
+    for cell in secret:
+        goal = np.zeros(len(hidden))
+        goal[at[cell]] = -1
+        best = linprog(goal, A_eq=matrix, b_eq=known, bounds=(0, None))
+
+        assert best.status in (0, 3), cell
+        assert best.status == 3 or -best.fun >= 3 - 1e-6, cell
+
+
+def _true_counts(desk) -> dict[tuple[str, str], float]:
+    """What nobody outside the office may know: the counts before anything was hidden."""
+    flow = reconcile.stock_flow(desk.data["roll"], start=desk.period.start, end=desk.period.end, **desk.where)
+    births = nowcast.bases(desk.births, months=desk.months, **desk.where, known_until=desk.last_known())
+    seen = indicators.checkups(desk.data["checkups"], months=desk.months, **desk.where)
+    done = indicators.registrations(desk.data["registrations"], months=desk.months, **desk.where)
+    table = results.combine([flow, births, seen, done])
+    return {(row.place, row.measure): row.value for row in results.pick(table, period="2018H1").itertuples()}
+
+
+def test_executed_notebooks_show_no_small_township_count(edition, desk):
+    """Tables that a notebook shows carry raw values: none stands in a township's row of a person count below 3."""
+    townships = {t.name for t in desk.params.townships}
+    for path in sorted((edition / "notebooks").glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            for output in cell.get("outputs", ()):
+                carried = output.get("data", {}).get("application/vnd.fpanalysis.block+json", {})
+                for table in filter(None, (carried, carried.get("data"))):
+                    _check_rows(table, townships, path.name)
+
+
+PERSON_COUNTS = ("roll_", "pay_class", "births", "checkups", "registered/")
+
+
+def _check_rows(table: dict, townships: set[str], name: str) -> None:
+    keys = [column["key"] for column in table.get("columns", ())]
+    for row in table.get("values", ()):
+        if row and row[0] in townships:
+            people = [v for key, v in zip(keys, row, strict=True) if key.startswith(PERSON_COUNTS)]
+            about = str(row[1]) if keys[:2] == ["place", "measure"] else ""
+
+            assert not [v for v in people if isinstance(v, (int, float)) and 0 < v < 3], (name, row)
+            assert "pay_class" not in about, (name, row)
+
+
+def test_findings_about_persons_are_told_for_the_county_alone(found):
+    told = found[found["measure"].str.match("check/(roll|payment|exit)") & (found["count"] > 0)]
+
+    assert set(told["place"]) <= {"renqiu"}
+    assert not found["measure"].str.match("pay_class(_amount)?/[^/]+/")[found["place"] != "renqiu"].any()
 
 
 def test_small_township_counts_of_people_are_not_published(found):
