@@ -63,6 +63,12 @@ class Desk:
         return self.params.office.zh if self.lang == "zh" else self.params.office.en
 
     @property
+    def reference_source(self) -> str:
+        """Return where the reference of the sex ratio comes from."""
+        source = self.params.sex_ratio.source
+        return source.zh if self.lang == "zh" else source.en
+
+    @property
     def other_page(self) -> str:
         """Return the file name of the same report in the other language."""
         return f"report.{'en' if self.lang == 'zh' else 'zh'}.html"

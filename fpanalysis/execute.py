@@ -17,6 +17,12 @@ from .errors import NotebookError, ParamsError, did_you_mean
 
 __all__ = ["declared_parameters", "run_notebook"]
 
+KERNEL = {
+    "KernelManager": {"transport_encryption": "auto"},
+    "NotebookClient": {"extra_arguments": ["--IPKernelApp.log_level=50"]},
+}
+"""How kernels are started: encrypted, and silent about being stopped (run from a notebook, that would stand in it)."""
+
 
 def declared_parameters(notebook: Path) -> tuple[str, ...]:
     """Return the names assigned in the cell tagged `parameters`. Raises ParamsError when there is no such cell."""
@@ -57,7 +63,7 @@ def run_notebook(source: Path, target: Path, parameters: Mapping[str, str]) -> N
                 cwd=str(source.parent),
                 kernel_name="python3",
                 language="python",
-                config=Config({"KernelManager": {"transport_encryption": "auto"}}),
+                config=Config(KERNEL),
             )
     except papermill.PapermillExecutionError as error:
         number = error.cell_index + 1 - bool(parameters)  # papermill puts a cell of its own before the failing one

@@ -23,6 +23,8 @@ __all__ = [
     "bullets",
     "findings",
     "headline",
+    "incomplete",
+    "meanings",
     "named",
     "paragraph",
     "promises",
@@ -35,6 +37,8 @@ FINDINGS = ("check/", "activity_outside/", "registered_mix", "reported_differenc
 """Measures whose rows are findings that the report must name, in the order they are told."""
 ABOUT = ("activity_outside", "reported_difference", "registered_mix", "peer")
 """Measures whose finding needs the name of the measure in front of the remark."""
+WHOLE = 0.995
+"""Share of a month's births from which on it counts as registered."""
 AGREED = ("matched", "nothing_due")
 """Outcomes of the payments check that are in order."""
 CARDS = {"births": "births", "srb": "srb", "registered": "registered", "pay": "pay_on_time"}
@@ -47,11 +51,11 @@ def sentences(section: str, facts: Mapping[str, Fact], lang: str, **values: Any)
     return [said for key in keys if (said := _said(key, facts, lang, values))]
 
 
-def paragraph(section: str, facts: Mapping[str, Fact], lang: str, **values: Any) -> str:
-    """Return the sentences of a section as one paragraph, or the sentence that there are no data for it."""
+def paragraph(section: str, facts: Mapping[str, Fact], lang: str, *, silent: bool = False, **values: Any) -> str:
+    """Return the sentences of a section as one paragraph, or the sentence that there are no data for it (`silent`: "")."""
     said = sentences(section, facts, lang, **values)
     if not said:
-        return wording.text("section.no_data", lang)
+        return "" if silent else wording.text("section.no_data", lang)
     return functools.reduce(lambda first, second: wording.text("sentence.join", lang, first=first, second=second), said)
 
 
@@ -100,6 +104,21 @@ def headline(facts: Mapping[str, Fact], lang: str, **values: Any) -> list[blocks
     """Return the headline figures (CARDS) that the facts allow, each with its reference and change where known."""
     cards = [_card(name, facts[measure], facts, lang, values) for name, measure in CARDS.items() if measure in facts]
     return [card for card in cards if card.raw is not None]
+
+
+def meanings(classes: pd.DataFrame, lang: str) -> list[str]:
+    """Return what each class of the payments check that has people means, in the order of the table."""
+    found = dict.fromkeys(
+        measure.split("/")[-1] for measure, n in zip(classes["measure"], classes["count"], strict=True) if n > 0
+    )
+    named = [name for name in found if wording.has(f"meaning.{name}")]
+    return [wording.text("class.said", lang, name=wording.text(f"class.{name}", lang),
+                         meaning=wording.text(f"meaning.{name}", lang)) for name in named]  # fmt: skip
+
+
+def incomplete(fact: Fact) -> Fact | None:
+    """Return a share of births registered, None when it is whole but for a half per cent (then nothing need be said)."""
+    return None if fact.value >= WHOLE else fact
 
 
 def refused(fact: Fact | None, lang: str) -> str | None:

@@ -150,3 +150,23 @@ def test_a_section_is_heading_paragraph_and_what_was_written():
 
     assert made.markdown.startswith("### 1.1 Registration services\n\nIn x,")
     assert made.markdown.endswith("\n\n**Mine.**")
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.65, True), (0.994, True), (0.995, False), (1.0, False), (NAN, True)])
+def test_a_month_that_is_whole_is_not_called_incomplete(share, said):
+    table = results.rows([{**BASE, "measure": "births_completeness", "value": share}])
+    fact = results.fact(table, measure="births_completeness")
+
+    assert said == (narrative.incomplete(fact) is not None)
+
+
+def test_a_section_may_be_left_out_in_silence():
+    assert "" == narrative.paragraph("inspections", {}, "en", silent=True)
+    assert "No data" in narrative.paragraph("inspections", {}, "en")
+
+
+def test_the_classes_that_occur_are_explained():
+    classes = results.rows([row("pay_class/rural_award/unpaid", 3), row("pay_class/rural_award/late", 0),
+                            row("pay_class/rural_award", 3)])  # fmt: skip
+
+    assert ["unpaid: due, and no payment was made."] == narrative.meanings(classes, "en")

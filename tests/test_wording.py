@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from fpanalysis import results, wording
@@ -83,6 +86,20 @@ def test_a_missing_placeholder_is_an_error_that_names_it():
 def test_an_unknown_key_offers_the_nearest():
     with pytest.raises(FpError, match="'no_dtaa' does not exist; did you mean 'no_data'"):
         wording.text("no_dtaa", "zh")
+
+
+def test_every_entry_of_the_catalogue_is_used():
+    """By its key, or by a key that code or the catalogue puts together from its beginning."""
+    package = Path(wording.__file__).parent
+    texts = [p.read_text("utf-8") for p in package.rglob("*") if p.suffix in (".py", ".html", ".typ")]
+    texts += [p.read_text("utf-8") for p in (package.parent / "notebooks").glob("*.ipynb")]
+    code = "".join(texts)
+    made = set(re.findall(r"f[\"']([\w.]+\.)\{", code)) | {"state.", "note.peer."}
+    entries = wording.catalogue()
+    unused = [key for key, entry in entries.items()
+              if key not in code and not key.startswith(tuple(made)) and entry["file"] != "indicators.csv"]  # fmt: skip
+
+    assert not unused
 
 
 def test_an_unknown_language_is_refused():
