@@ -52,7 +52,7 @@ def sentences(section: str, facts: Mapping[str, Fact], lang: str, **values: Any)
 
 
 def paragraph(section: str, facts: Mapping[str, Fact], lang: str, *, silent: bool = False, **values: Any) -> str:
-    """Return the sentences of a section as one paragraph, or the sentence that there are no data for it (`silent`: "")."""
+    """Return the sentences of a section as one paragraph, or (unless `silent`) that there are no data for it."""
     said = sentences(section, facts, lang, **values)
     if not said:
         return "" if silent else wording.text("section.no_data", lang)
@@ -117,7 +117,7 @@ def meanings(classes: pd.DataFrame, lang: str) -> list[str]:
 
 
 def incomplete(fact: Fact) -> Fact | None:
-    """Return a share of births registered, None when it is whole but for a half per cent (then nothing need be said)."""
+    """Return a share of births registered, None when all but half a per cent are (and nothing need be said)."""
     return None if fact.value >= WHOLE else fact
 
 
