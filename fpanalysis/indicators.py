@@ -92,8 +92,8 @@ def activities(
     `activity/<kind>`: inside the period only. `activity_amount/<kind>`: yuan (count in fen), for kinds with money.
     `activity_outside/<kind>`: dated after `last` (and not after `as_of`) in a file of this period (`_is_for`) that
     also has rows of it, with a note naming the date. `activity_listed/<kind>`: both together, which is what a reader
-    of that file counts. `activity_monthly/<kind>`: inside the period, a month. Kinds that no delivered file names
-    have no row, and a period without any activity has none at all.
+    of that file counts. `activity_monthly/<kind>`: inside the period, a month (of the months until `as_of`). Kinds that
+    no delivered file names have no row, and a period without any activity has none at all.
     """
     mine = activities[activities["date"] <= pd.Timestamp(as_of)] if as_of else activities
     inside = mine["date"].between(pd.Timestamp(first), pd.Timestamp(last))
@@ -103,7 +103,7 @@ def activities(
         done, late = group[inside[group.index]], group[outside[group.index]]
         records.append({**_counted(county, period, f"activity/{kind}", done["count"].sum()), "note": _single_day(done)})
         records.append({**_counted(county, period, f"activity_monthly/{kind}", done["count"].sum()),
-                        "value": done["count"].sum() / _months(first, last)})  # fmt: skip
+                        "value": done["count"].sum() / _months(first, min(last, as_of or last))})  # fmt: skip
         records.append(_counted(county, period, f"activity_listed/{kind}", done["count"].sum() + late["count"].sum()))
         if (group["amount"] != 0).any():
             fen = int(done["amount"].sum())

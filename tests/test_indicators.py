@@ -167,6 +167,12 @@ def test_the_monthly_mean_is_over_the_months_of_the_period():
     assert 2 == counts(found)["activity_monthly/study_session"]
 
 
+def test_months_that_have_not_come_do_not_lower_the_monthly_mean():
+    found = activities(done(("2018-01-08", "study_session", 6, 0)), as_of=dt.date(2018, 3, 31), **SPAN, **WHERE)
+
+    assert 2 == results.value(found, measure="activity_monthly/study_session")
+
+
 def test_what_happened_after_the_period_is_listed_with_its_date_and_not_counted():
     frame = done(
         ("2018-01-18", "inspection", 1, 0), ("2018-05-16", "inspection", 1, 0), ("2018-07-16", "inspection", 1, 0)
