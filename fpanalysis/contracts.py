@@ -3,7 +3,7 @@
 A raw file is `data/raw/<place>/<received-date>/<kind>[.<part>].csv|xlsx` (prose: `.md`). Re-delivering the
 same kind and part later replaces the earlier one; different parts (months, townships) are put together.
 Headings are the office's own: `params/<place>.yaml` maps them to the names here. `ingest` returns a tidy frame
-with exactly these columns, plus `file` and `row` (as Excel shows it) so that any figure can be traced.
+with exactly these columns, plus `file`, `file_period` and `row` (as Excel shows it) so that any figure can be traced.
 The words of the dictionary are in the catalogue: `kind.<kind>`, `column.<kind>.<name>`.
 """
 
@@ -33,10 +33,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """One kind of raw file: its columns in order, and the columns that together may stand only once."""
+    """One kind of raw file: its columns in order, and the columns that together may stand only once.
+
+    `adds_up`: rows of townships add up to the county's, so that a row of the county among them is their total.
+    """
 
     columns: Mapping[str, Column]
     unique: tuple[str, ...] = ()
+    adds_up: bool = False
 
 
 ORDERS = {
@@ -78,6 +82,7 @@ CONTRACTS = {
             "count": Column("int"),
         },
         unique=("place", "occurred", "registered", "order", "sex"),
+        adds_up=True,
     ),
     "registrations": Contract(
         {
@@ -95,6 +100,7 @@ CONTRACTS = {
             "on_time": Column("count", required=False),
         },
         unique=("place", "month", "service"),
+        adds_up=True,
     ),
     "roll": Contract(
         {
@@ -171,6 +177,7 @@ CONTRACTS = {
             "count": Column("count"),
         },
         unique=("programme", "place", "month", "sex"),
+        adds_up=True,
     ),
     "activities": Contract(
         {
