@@ -137,13 +137,16 @@ def _books(raw: bytes, name: str) -> tuple[Any, Any]:
 
 
 def _sheet(sheet: Any, formulas: Any) -> Grid:
-    """Return the rows of a sheet that hold anything (formats often reach down to the last row of all)."""
-    numbered = enumerate(sheet.iter_rows(values_only=True), start=1)
-    rows = {number: list(cells) for number, cells in numbered if any(c is not None for c in cells)}
-    for cell in (c for row in formulas.iter_rows() for c in row if c.data_type == "f") if formulas else ():
-        row = rows.setdefault(cell.row, [None] * formulas.max_column)
-        if row[cell.column - 1] is None:
-            row[cell.column - 1] = UNCOMPUTED
+    """Return the rows of a sheet that hold anything.
+
+    The sheet's own cells are read, not `iter_rows`: formats often reach down to the last row of all, a million below.
+    """
+    held = {at: cell.value for at, cell in sheet._cells.items() if cell.value is not None}
+    formula = {at: UNCOMPUTED for at, cell in formulas._cells.items() if cell.data_type == "f"} if formulas else {}
+    width = max((column for _, column in [*held, *formula]), default=0)
+    rows: dict[int, list[Any]] = {}
+    for (number, column), value in {**formula, **held}.items():
+        rows.setdefault(number, [None] * width)[column - 1] = value
     merged = [(m.min_row, m.max_row, m.min_col - 1) for m in sheet.merged_cells.ranges if m.max_row > m.min_row]
     hidden = sum(1 for d in sheet.row_dimensions.values() if d.hidden)
     return Grid(sheet.title, sorted(rows.items()), sorted(merged), {"hidden_row": hidden} if hidden else {})

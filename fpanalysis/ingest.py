@@ -41,8 +41,11 @@ KINDS = (*CONTRACTS, "prose")
 """Every kind of raw file."""
 
 HEADER_ROWS = 20
-GRAND_TOTALS = ("合计", "总计", "共计", "全市合计", "全县合计", "全区合计", "total", "grandtotal")
-SUBTOTAL = re.compile(r"(.*小计|本页合计|subtotal)")
+TOTALS = re.compile(r"(?P<of>.*?)(?P<word>合计|总计|共计|小计)|(?P<english>(?:grand|sub)?total)")
+DASHES = ("-", "--", "—", "——", "/", "\\", "无")
+"""What offices write into a cell to say that there is nothing."""
+SYSTEM_FILES = ("thumbs.db", "desktop.ini")
+UNIT = re.compile(r"单位:?\(?(?:[人户个件次][、,/]?)?(百元|千元|万元|亿元|元(?!氏))")
 NUMERIC = ("int", "count", "yuan", "number")
 NUMBERLIKE = re.compile(r"(?=.*\d)[-+\d.,:/%¥()eExX 年月日号人元万]+")
 NOTE_WORDS = re.compile(
@@ -132,11 +135,14 @@ def find_deliveries(folder: Path, as_of: dt.date | None = None, calendar: str = 
     faults += _same_part(found)
     if faults:
         raise DataError(faults)
-    return _newest([d for d in found if as_of is None or d.received <= as_of])
+    received = _newest([d for d in found if as_of is None or d.received <= as_of])
+    if copies := _copies(received):
+        raise DataError(copies)
+    return received
 
 
 def _is_hidden(path: Path) -> bool:
-    return path.name.startswith((".", "~$"))
+    return path.name.startswith((".", "~$")) or path.name.lower() in SYSTEM_FILES
 
 
 def _unseen(path: Path) -> Fault:
@@ -153,6 +159,20 @@ def _same_part(found: Sequence[Delivery]) -> list[Fault]:
             fix = "keep the right one, or give the files different parts"
             expected = f"one file of a kind, part and day, but {other.name} is another"
             faults.append(Fault(delivery.name, 0, "", "", expected, fix))
+    return faults
+
+
+def _copies(received: Sequence[Delivery]) -> list[Fault]:
+    """Return a fault for each used file that is a copy of another one: its rows would count twice.
+
+    Only of kinds whose rows may be alike (payments, rolls, activities); in the others each row is named.
+    """
+    faults, first = [], {}
+    for delivery in (d for d in received if d.used and d.kind in CONTRACTS and not CONTRACTS[d.kind].unique):
+        other = first.setdefault((delivery.kind, delivery.sha256), delivery)
+        if other is not delivery:
+            expected = f"rows of its own, but it is a copy of {other.name}"
+            faults.append(Fault(delivery.name, 0, "", "", expected, "delete one, or give both the same name"))
     return faults
 
 
@@ -263,7 +283,7 @@ def _read_tables(
     tables = _with_table(grids, contract, names)
     repairs: list[Repair] = [(delivery.name, delivery.kind, repair, n, 0) for repair, n in found.items()]
     repairs += [(f"{delivery.name}[{g.sheet}]", delivery.kind, "other_sheet", 1, 0) for g in grids if g not in tables]
-    frames, faults = [], []
+    frames, faults = [], _same_rows(delivery.name, tables)
     for grid in tables:
         name = f"{delivery.name}[{grid.sheet}]" if len(tables) > 1 else delivery.name
         reader = _Reader(name, contract, names, base, county)
@@ -277,17 +297,25 @@ def _read_tables(
     return pd.concat(frames, ignore_index=True).assign(file_period=delivery.period), repairs
 
 
+def _same_rows(name: str, tables: Sequence[Grid]) -> list[Fault]:
+    """Return a fault for each sheet with the very rows of another one."""
+    pairs = [(a, b) for i, b in enumerate(tables) for a in tables[:i] if a.rows == b.rows]
+    return [Fault(f"{name}[{b.sheet}]", 0, "", "", f"rows of its own, but sheet {a.sheet} has the same",
+                  "hide or delete one of the sheets") for a, b in pairs]  # fmt: skip
+
+
 def _with_table(grids: Sequence[Grid], contract: Contract, names: FileMap) -> list[Grid]:
-    """Return the sheets with at least half of the table's headings and a row below them; the first when none has."""
+    """Return the sheets with at least half of the table's headings and a row below them; when none, the likeliest."""
     wanted = _wanted(contract, names)
     mapped = len(names.columns) or len(wanted)
-    found = []
+    likely = []
     for grid in grids if len(grids) > 1 else ():
         cells = [row for row in _cleaned(grid.rows[: HEADER_ROWS + 2]) if any(row[1])]
         heading = _find_heading(cells, wanted)
-        if len(heading.at) >= max(mapped / 2, 1) and heading.index + heading.height < len(cells):
-            found.append(grid)
-    return found or list(grids[:1])
+        likely.append((len(heading.at), heading.index + heading.height < len(cells)))
+    found = [g for g, (n, rows) in zip(grids, likely, strict=True) if rows and 2 * n >= mapped] if likely else []
+    best = likely.index(max(likely)) if likely else 0
+    return found or [grids[best]]
 
 
 def _levels(
@@ -364,6 +392,7 @@ class _Reader:
         self.titles = {c: names.columns.get(c, c) for c in contract.columns}
         self.contexts = {c: self._context(c, column) for c, column in contract.columns.items()}
         self.persons = any(column.kind == "person" for column in contract.columns.values())
+        self.refused: set[str] = set()
         self.faults: list[Fault] = []
         self.repairs: Counter[tuple[str, str]] = Counter()
         self.first_row: dict[tuple[str, str], int] = {}
@@ -383,8 +412,7 @@ class _Reader:
         if not len(raw) and not self.faults:
             self._fault(0, "", "", "rows below the heading, but there are none", "export it again")
         columns = {name: self._column(name, column, raw) for name, column in self.contract.columns.items()}
-        if not self.faults:
-            self._check_totals(columns, totals, heading)
+        self._check_totals(columns, totals, {n: i for n, i in heading.items() if n not in self.refused})
         if self.faults:
             raise DataError(self.faults)
         return _assemble(columns, pd.DataFrame({"file": self.name, "row": raw["#"].to_numpy(dtype="int64")}))
@@ -417,11 +445,10 @@ class _Reader:
             self.repairs["", "rows_above_heading"] = len(above)
 
     def _check_unit(self, above: Sequence[tuple[int, list[str]]]) -> None:
-        """Refuse a unit of money above the heading that differs from that of params."""
-        money = [name for name, column in self.contract.columns.items() if column.kind == "yuan"]
-        for number, row in above if money else ():
-            said = re.search(r"单位:?(百元|千元|万元|亿元|元)", "".join(row).replace(" ", ""))
-            for name in money if said else ():
+        """Refuse a unit of money above the heading, or in it, that differs from that of params."""
+        for name in (name for name, column in self.contract.columns.items() if column.kind == "yuan"):
+            own = re.search(r"(百元|千元|万元|亿元)", self.titles[name])
+            for number, said in [(0, own), *((n, UNIT.search("".join(row).replace(" ", ""))) for n, row in above)]:
                 unit = self.names.units.get(name, "元")
                 if said and said[1] != unit:
                     known = said[1] in ("元", "万元")
@@ -461,16 +488,18 @@ class _Reader:
         records: list[list[Any]] = []
         totals: list[_Total] = []
         titles = [clean(self.titles[name]).replace(" ", "") for name in heading]
-        last = max((number for number, row in cells if self._sums(row, heading)), default=math.inf)
+        marked = [(number, row, self._sums(row, heading)) for number, row in cells if any(row)]
+        last = max((number for number, _, sums in marked if sums), default=math.inf)
         block = 0
-        for number, row in (numbered for numbered in cells if any(numbered[1])):
-            sums = self._sums(row, heading)
+        for number, row, sums in marked:
             if [_at(row, i).replace(" ", "") for i in heading.values()] == titles:
                 self._repaired("", "repeated_heading", number)
             elif sums:
                 span = (block, len(records)) if sums == "block" else (0, None)
                 totals.append(_Total(number, row, *span, above=len(records)))
                 block = len(records)
+            elif self._is_numbered_only(row, heading):
+                self._repaired("", "numbered_row", number)
             elif number > last and self._is_note(row, heading):
                 self._repaired("", "rows_below_totals", number)
             else:
@@ -484,14 +513,33 @@ class _Reader:
         townships. Without any it is the total.
         """
         place = _at(row, heading["place"]) if "place" in heading else ""
-        words = [_word(cell) for cell in (next((c for c in row if c), ""), place)]
-        if any(SUBTOTAL.fullmatch(word) for word in words):
-            return "block"
-        names_county = self.contract.adds_up and words[1] != "" and self._reads("place", place) == self.county
+        sums = self._total_word(next(cell for cell in row if cell)) or self._total_word(place)
+        if sums == "block" or not self.contract.adds_up:
+            return sums
         keys = [heading[name] for name in self.contract.unique if name != "place" and name in heading]
+        names_county = place and (self._total_word(place) or self.base.places.get(place) == self.county)
         if names_county:
             return "" if any(_at(row, i) for i in keys) else "all"
-        return "all" if any(word in GRAND_TOTALS for word in words) else ""
+        return sums
+
+    def _total_word(self, cell: str) -> str:
+        """Return what the word of a total adds up: "block" (小计, a township's 合计), "all" (合计), "" for another."""
+        found = TOTALS.fullmatch(cell.replace(" ", "").lower().rstrip(":"))
+        if not found:
+            return ""
+        if found["english"]:
+            return "block" if found["english"] == "subtotal" else "all"
+        of = found["of"]
+        whole = of in ("", "全市", "全县", "全区", "本表") or self.base.places.get(of) == self.county
+        if found["word"] == "小计" or of == "本页" or (not whole and of in self.base.places):
+            return "block"
+        return "all" if whole else ""
+
+    def _is_numbered_only(self, row: Sequence[str], heading: Mapping[str, int]) -> bool:
+        """Return whether nothing but a running number stands in a row, outside the columns of the contract."""
+        filled = [cell for cell in row if cell]
+        own = any(_at(row, i) for i in heading.values())
+        return not own and len(filled) == 1 and re.fullmatch(r"\d{1,6}", filled[0]) is not None
 
     def _is_note(self, row: Sequence[str], heading: Mapping[str, int]) -> bool:
         """Return whether a row below the last totals row is a signature or a remark.
@@ -526,6 +574,7 @@ class _Reader:
         parsed = [self._cell(cell, name, column) for cell in uniques]
         for code, (cell, found) in enumerate(zip(uniques, parsed, strict=True)):
             if isinstance(found, Refusal):
+                self.refused.add(name)
                 shown = self._shown(cell, column, found)
                 for row in raw["#"][codes == code]:
                     self._fault(int(row), self.titles[name], shown, found.expected, found.fix)
@@ -555,7 +604,9 @@ class _Reader:
             if column.required:
                 return Refusal("a value, but the cell is empty")
             return Parsed(self._default(name, column))
-        if column.kind == "place" and self.contract.adds_up and _word(cell) in GRAND_TOTALS:
+        if not column.required and column.kind in ("date", "choice") and cell in DASHES:
+            return Parsed(self._default(name, column), "dash")
+        if column.kind == "place" and self.contract.adds_up and self._total_word(cell) == "all":
             return Parsed(self.county)
         try:
             found = PARSERS[column.kind](cell, self.contexts[name])
@@ -579,15 +630,16 @@ class _Reader:
     def _check_totals(
         self, columns: Mapping[str, pd.Series], totals: Sequence[_Total], heading: Mapping[str, int]
     ) -> None:
-        """Hold each totals row against the rows it adds up, the county's own left aside where townships stand."""
-        own = (
-            columns["place"] == self.county
-            if self.contract.adds_up
-            else pd.Series(False, index=columns[next(iter(columns))].index)
-        )
-        aside = own & (not own.all())
+        """Hold each totals row against the rows it adds up, the county's own left aside where townships stand.
+
+        `heading`: the columns without a refused cell.
+        """
+        if self.contract.adds_up and "place" in self.refused:
+            return
+        own = [place == self.county for place in columns["place"]] if self.contract.adds_up else []
+        aside = own if own and not all(own) else [False] * len(next(iter(columns.values())))
         counted = {
-            name: [0 if value is None else value for value in columns[name].where(~aside, 0)]
+            name: [0 if value is None or left else value for value, left in zip(columns[name], aside, strict=True)]
             for name, column in self.contract.columns.items() if column.kind in NUMERIC and name in heading
         }  # fmt: skip
         for total in totals:
@@ -606,10 +658,6 @@ class _Reader:
             rows = "all rows" if total.first + len(values) > total.above else "the rows above"
             self._fault(total.row, self.titles[name], cell, f"the sum of {rows}, {sum(values) / scale:,g}",
                         "a row is missing, or stands twice")  # fmt: skip
-
-
-def _word(cell: str) -> str:
-    return cell.replace(" ", "").lower().rstrip(":")
 
 
 def _choice_key(column: Column, key: Any) -> Any:

@@ -75,7 +75,11 @@ def clean(cell: object) -> str:
         return _plain_number(cell)
     if isinstance(cell, dt.datetime):
         return cell.date().isoformat() if cell.time() == dt.time() else cell.isoformat(" ")
-    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", str(cell)).replace("\u3000", " ")).strip()
+    return re.sub(r"\s+", " ", _INVISIBLE.sub("", unicodedata.normalize("NFKC", str(cell)))).strip()
+
+
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+"""Characters without width, which web pages and bank files leave in cells."""
 
 
 def _plain_number(number: float) -> str:
@@ -89,12 +93,19 @@ def _text(cell: str, context: Context) -> Parsed:
     return Parsed(cell)
 
 
+LARGEST = 10**15
+"""Excel keeps 15 digits of a number."""
+
+
 def _number(cell: str, context: Context) -> Parsed:
     signed = re.sub(r"^- ", "-", cell.replace("−", "-"))
     grouped = re.fullmatch(r"-?\d{1,3}(?:([, ])\d{3}(?:\1\d{3})*)(\.\d+)?", signed)
     if not grouped and not re.fullmatch(r"-?\d+(\.\d*)?|-?\.\d+", signed):
         raise Refusal("a number such as 1234 or 1,234.50", "remove words and units from the cell")
-    return Parsed(Decimal(re.sub("[, ]", "", signed)), "thousands" if grouped else "")
+    found = Decimal(re.sub("[, ]", "", signed))
+    if abs(found) >= LARGEST:
+        raise Refusal("a number of at most 15 digits", "is it in the right column?")
+    return Parsed(found, "thousands" if grouped else "")
 
 
 def _float(cell: str, context: Context) -> Parsed:
@@ -122,13 +133,13 @@ def _yuan(cell: str, context: Context) -> Parsed:
     bare = cell.replace("人民币", "").replace("万元", "").replace("元", "").replace("¥", "").strip()
     found = _number(bare, context)
     fen = found.value * unit * 100
-    if fen != fen.to_integral_value():
+    if fen != fen.to_integral_value() or abs(fen) >= LARGEST:
         raise Refusal("an amount in yuan with at most two decimals")
     return Parsed(int(fen), found.repair or ("ten_thousand_yuan" if unit > 1 else ""))
 
 
 _DATES = (
-    r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?: \d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?",
+    r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?",
     r"(?P<y>\d{4})年(?P<m>\d{1,2})月(?P<d>\d{1,2})日",
     r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})",
 )

@@ -661,3 +661,106 @@ def test_the_period_in_a_name_is_read_in_the_calendar_of_the_place(tmp_path, nam
     path.write_text(GOOD, "utf-8")
 
     assert [d.period for d in ingest.find_deliveries(tmp_path, calendar=calendar)] == [key]
+
+
+def test_a_copy_of_a_file_about_persons_is_refused(read):
+    text = ROLL_FILE.format("139999195809100016")
+    with pytest.raises(DataError, match="expected rows of its own, but it is a copy of 2018-07-06/roll.2018H1"):
+        read({"2018-07-06/roll.2018H1.csv": text, "2018-07-06/roll.2018H1(1).csv": text}, files={"roll": ROLL})
+
+
+def test_a_copy_of_a_sheet_is_refused(read):
+    with pytest.raises(DataError, match="[b].: expected rows of its own, but sheet a has the same"):
+        booked(read, ("a", [HEADS, FIRST]), ("b", [HEADS, FIRST]))
+
+
+# More that offices do
+
+
+@pytest.mark.parametrize("word", ["鄚州镇合计", "本页合计", "街道小计", "Subtotal"])
+def test_the_total_of_a_block_has_many_names(read, word):
+    assert (
+        services(read, f"鄚州镇,2018-01,一孩登记,3,3\n{word},,,3,3\n青塔乡,2018-01,一孩登记,2,1\n")["registrations"][
+            "count"
+        ].sum()
+        == 5
+    )
+
+
+@pytest.mark.parametrize("word", ["全市合计", "全县总计", "共计：", "Grand total", "21,合计"])
+def test_the_total_of_all_has_many_names(read, word):
+    text = (
+        ("序号," if "," in word else "")
+        + DONE
+        + "".join(("1," if "," in word else "") + line + "\n" for line in TOWNS.splitlines())
+        + f"{word},,,5,4\n"
+    )
+    data = read({"2018-07-06/registrations.csv": text}, files={"registrations": REGISTRATIONS})
+
+    assert data["registrations"]["count"].sum() == 5
+    assert "totals_row" in set(data.repairs["repair"])
+
+
+def test_numbered_rows_without_content_are_passed_over_and_counted(read):
+    text = "序号," + DONE + "1," + TOWNS.splitlines()[0] + "\n2,,,,,\n3,,,,,\n"
+    data = read({"2018-07-06/registrations.csv": text}, files={"registrations": REGISTRATIONS})
+
+    assert data.repairs[["repair", "cells", "first_row"]].values.tolist() == [["numbered_row", 2, 3]]
+
+
+def test_totals_of_sound_columns_are_checked_in_the_same_go_as_faults_of_others(read):
+    with pytest.raises(DataError) as error:
+        services(read, TOWNS.replace(",3,3", ",3,x") + "合计,,,6,4\n")
+
+    assert [(f.row, f.column) for f in error.value.faults] == [(2, "按时办结数"), (4, "办结数")]
+
+
+@pytest.mark.parametrize("mark", ["-", "/", "无", "——"])
+def test_a_dash_for_no_exit_is_an_empty_cell_and_noted(read, mark):
+    names = FileNames(columns={**ROLL.columns, "exit": "退出日期"})
+    text = f"身份证号,项目,起始日期,退出日期\n139999196509120001,特扶,2016-01-01,{mark}\n"
+    data = read({"2018-07-06/roll.csv": text}, files={"roll": names})
+
+    assert data["roll"]["exit"].isna().all()
+    assert data.repairs["repair"].tolist() == ["dash"]
+
+
+def test_a_dash_for_a_number_is_refused(read):
+    with pytest.raises(DataError, match="found '-', expected a number"):
+        services(read, "鄚州镇,2018-01,一孩登记,-,3\n")
+
+
+@pytest.mark.parametrize("cell", ["99999999999999999999", "1e30"])
+def test_a_number_that_no_column_holds_is_refused(read, cell):
+    with pytest.raises(DataError, match="row 2, column 办结数"):
+        services(read, f"鄚州镇,2018-01,一孩登记,{cell},3\n")
+
+
+def test_characters_without_width_do_not_matter(read):
+    assert services(read, "鄚州镇\u200b,\u202d2018-01\u202c,一孩登记,3,3\n")["registrations"]["count"].sum() == 3
+
+
+def test_a_heading_that_says_another_unit_than_params_is_refused(read):
+    names = FileNames(columns={"date": "日期", "activity": "事项", "amount": "金额（万元）"})
+    with pytest.raises(DataError, match="found '万元', expected 元, the unit of this column in params .write units"):
+        read(
+            {"2018-07-06/activities.csv": "日期,事项,金额（万元）\n2018-03-01,罚款,3.45\n"}, files={"activities": names}
+        )
+
+
+def test_the_likeliest_sheet_is_named_when_none_has_the_table(read):
+    with pytest.raises(DataError, match="column 月份: expected this column"):
+        booked(read, ("封面", [["2018年"]]), ("表", [["乡镇", "办结数"], ["鄚州镇", 3]]))
+
+
+def test_persons_rows_merged_by_place_are_filled(read):
+    rows = [["乡镇", "身份证号", "项目", "起始日期"], ["鄚州镇", "139999196509120001", "特扶", "2016-01-01"],
+            [None, "139999195809100016", "特扶", "2016-01-01"]]  # fmt: skip
+    names = FileNames(columns={**ROLL.columns, "place": "乡镇"})
+    data = read({"2018-07-06/roll.xlsx": workbook(("a", rows), merge=["A2:A3"])}, files={"roll": names})
+
+    assert data["roll"]["place"].tolist() == ["鄚州镇", "鄚州镇"]
+
+
+def test_system_files_of_windows_are_no_deliveries(read):
+    assert len(read({**births(GOOD), "2018-07-06/Thumbs.db": b"x"}).deliveries) == 1
