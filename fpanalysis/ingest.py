@@ -524,7 +524,8 @@ class _Reader:
 
     def _total_word(self, cell: str) -> str:
         """Return what the word of a total adds up: "block" (小计, a township's 合计), "all" (合计), "" for another."""
-        found = TOTALS.fullmatch(cell.replace(" ", "").lower().rstrip(":"))
+        word = cell.replace(" ", "").lower().rstrip(":")
+        found = TOTALS.fullmatch(word) if word.endswith(("计", "total")) else None
         if not found:
             return ""
         if found["english"]:
