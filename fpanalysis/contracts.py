@@ -3,7 +3,7 @@
 A raw file is `data/raw/<place>/<received-date>/<kind>[.<part>].csv|xlsx` (prose: `.md`). Re-delivering the
 same kind and part later replaces the earlier one; different parts (months, townships) are put together.
 Headings are the office's own: `params/<place>.yaml` maps them to the names here. `ingest` returns a tidy frame
-with exactly these columns, plus `file`, `file_period` and `row` (as Excel shows it) so that any figure can be traced.
+with exactly these columns, plus `file` and `row` (as Excel shows it) so that any figure can be traced.
 The words of the dictionary are in the catalogue: `kind.<kind>`, `column.<kind>.<name>`.
 """
 
@@ -36,11 +36,14 @@ class Contract:
     """One kind of raw file: its columns in order, and the columns that together may stand only once.
 
     `adds_up`: rows of townships add up to the county's, so that a row of the county among them is their total.
+    `of_a_period`: the tidy frame has a column `file_period`, the key of the period that the file's name names or "",
+    because what the file says beyond that period's end belongs to it.
     """
 
     columns: Mapping[str, Column]
     unique: tuple[str, ...] = ()
     adds_up: bool = False
+    of_a_period: bool = False
 
 
 ORDERS = {
@@ -187,6 +190,7 @@ CONTRACTS = {
             "count": Column("count", required=False, default=1),
             "amount": Column("yuan", required=False, default=0),
         },
+        of_a_period=True,
     ),
     "plan": Contract(
         {"period": Column("period"), "measure": Column("text"), "target": Column("number")},

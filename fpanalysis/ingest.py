@@ -91,8 +91,8 @@ class Data:
     """What a place delivered: tidy frames by kind (empty ones for kinds it has not), prose, repairs, deliveries.
 
     A tidy frame has the columns of its contract, then where a row stood: `file` (`<received-date>/<file>`, with
-    `[<sheet>]` behind it when several sheets were read), `file_period` (the period that the file's name names, or "")
-    and `row`. `repairs` has a row a file and kind of repair: file, kind, repair, cells, first_row.
+    `[<sheet>]` behind it when several sheets were read) and `row`. `repairs` has a row a file and kind of repair: file,
+    kind, repair, cells, first_row.
     """
 
     frames: Mapping[str, pd.DataFrame]
@@ -294,7 +294,8 @@ def _read_tables(
             faults += error.faults
     if faults:
         raise DataError(faults)
-    return pd.concat(frames, ignore_index=True).assign(file_period=delivery.period), repairs
+    named = {"file_period": delivery.period} if contract.of_a_period else {}
+    return pd.concat(frames, ignore_index=True).assign(**named), repairs
 
 
 def _same_rows(name: str, tables: Sequence[Grid]) -> list[Fault]:
@@ -714,10 +715,10 @@ def _together(kind: str, parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     ]
     found = [p for p in parts if len(p)]
     frame = (
-        pd.concat(found, ignore_index=True)
-        if found
-        else pd.DataFrame(columns=[*names, "file", "row", "file_period"], dtype=object)
+        pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=[*names, "file", "row"], dtype=object)
     )
+    if CONTRACTS[kind].of_a_period and not found:
+        frame["file_period"] = ""
     for name, column in contract.items():
         if column.kind in DTYPES:
             frame[name] = _typed(frame[name], column)
@@ -725,14 +726,8 @@ def _together(kind: str, parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
             frame[name] = frame[name].astype("int64")
         elif column.kind != "person":
             frame[name] = frame[name].astype("str")
-    return frame.astype(
-        {
-            "row": "int64",
-            "file": "str",
-            "file_period": "str",
-            **({"person": "str", "person_valid": bool} if "person" in frame else {}),
-        }
-    )
+    others = {"row": "int64", "file": "str", "file_period": "str", "person": "str", "person_valid": bool}
+    return frame.astype({name: dtype for name, dtype in others.items() if name in frame})
 
 
 def _typed(values: pd.Series, column: Column) -> pd.Series:

@@ -66,7 +66,7 @@ def test_every_encoding_reads_the_same(read, encoding):
 def test_a_tidy_frame_has_the_columns_of_its_contract_and_where_each_row_stood(read):
     frame = read(births(GOOD))["births"]
 
-    assert list(frame.columns) == [*CONTRACTS["births"].columns, "file", "row", "file_period"]
+    assert list(frame.columns) == [*CONTRACTS["births"].columns, "file", "row"]
     assert frame["row"].tolist() == [2, 3]
 
 
@@ -764,3 +764,13 @@ def test_persons_rows_merged_by_place_are_filled(read):
 
 def test_system_files_of_windows_are_no_deliveries(read):
     assert len(read({**births(GOOD), "2018-07-06/Thumbs.db": b"x"}).deliveries) == 1
+
+
+@pytest.mark.parametrize(("name", "key"), [("activities.2018H1-a.csv", "2018H1"), ("activities.csv", "")])
+def test_activities_say_which_period_their_file_names(read, name, key):
+    names = FileNames(columns={"date": "日期", "activity": "事项"})
+    text = "日期,事项\n2018-07-01,罚款\n"
+
+    assert read({f"2018-07-06/{name}": text}, files={"activities": names})["activities"]["file_period"].tolist() == [
+        key
+    ]
