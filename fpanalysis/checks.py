@@ -12,9 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from .errors import ParamsError
 from .ingest import Delivery
-from .periods import Period, parse_period
+from .periods import Period
 from .results import combine, note, rows
 
 __all__ = ["RULES", "deliveries", "repairs", "run_rules"]
@@ -37,12 +36,13 @@ def deliveries(
 ) -> pd.DataFrame:
     """Return what arrived late or was replaced: result rows `check/late_delivery` and `check/replaced_delivery`.
 
-    A file is late when it came after the period's end, later than `deadlines[kind]` of the month after it.
+    A file is late when it came after the period's end, later than `deadlines[kind]` of the month after it, unless its
+    name says that it is another period's (`births.2017H2.csv`).
     """
     late = []
     for delivery in received:
         due = _deadline(period, deadlines.get(delivery.kind))
-        if due and due < delivery.received <= as_of and delivery.used and _is_for(delivery, period):
+        if due and due < delivery.received <= as_of and delivery.used and period.holds(delivery.period):
             late.append(note("check.late_delivery.found", file=delivery.name, received=delivery.received, due=due))
     replaced = [note("check.replaced_delivery.found", file=d.name) for d in received if not d.used]
     listed = {"late_delivery": late, "replaced_delivery": replaced}
@@ -59,14 +59,6 @@ def repairs(repaired: pd.DataFrame, *, period: Period, county: str) -> pd.DataFr
         }
         for row in repaired.itertuples()
     )  # fmt: skip
-
-
-def _is_for(delivery: Delivery, period: Period) -> bool:
-    """Return whether a file is this period's: its part names no period (`births.2018H1-x.csv` does), or this one."""
-    try:
-        return parse_period(delivery.part.split("-")[0], period.calendar) == period
-    except ParamsError:
-        return True
 
 
 def _deadline(period: Period, day: int | None) -> dt.date | None:

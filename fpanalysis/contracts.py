@@ -33,10 +33,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """One kind of raw file: its columns in order, and the columns that together may stand only once."""
+    """One kind of raw file: its columns in order, and the columns that together may stand only once.
+
+    `adds_up`: rows of townships add up to the county's, so that a row of the county among them is their total.
+    `of_a_period`: the tidy frame has a column `file_period`, the key of the period that the file's name names or "",
+    because what the file says beyond that period's end belongs to it.
+    """
 
     columns: Mapping[str, Column]
     unique: tuple[str, ...] = ()
+    adds_up: bool = False
+    of_a_period: bool = False
 
 
 ORDERS = {
@@ -78,6 +85,7 @@ CONTRACTS = {
             "count": Column("int"),
         },
         unique=("place", "occurred", "registered", "order", "sex"),
+        adds_up=True,
     ),
     "registrations": Contract(
         {
@@ -95,6 +103,7 @@ CONTRACTS = {
             "on_time": Column("count", required=False),
         },
         unique=("place", "month", "service"),
+        adds_up=True,
     ),
     "roll": Contract(
         {
@@ -171,6 +180,7 @@ CONTRACTS = {
             "count": Column("count"),
         },
         unique=("programme", "place", "month", "sex"),
+        adds_up=True,
     ),
     "activities": Contract(
         {
@@ -180,6 +190,7 @@ CONTRACTS = {
             "count": Column("count", required=False, default=1),
             "amount": Column("yuan", required=False, default=0),
         },
+        of_a_period=True,
     ),
     "plan": Contract(
         {"period": Column("period"), "measure": Column("text"), "target": Column("number")},

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,8 +153,10 @@ class Desk:
 
     def files(self) -> pd.DataFrame:
         """Return the raw files as rows: kind, file, received, used, rows, sha (first 12 digits)."""
-        counted = {f: len(t) for frame in self.data.frames.values() for f, t in frame.groupby("file", observed=True)}
-        records = [(d.kind, d.name, d.received.isoformat(), d.used, counted.get(d.name), d.sha256[:12])
+        counted = Counter(name for frame in self.data.frames.values() for name in frame["file"])
+        rows = {d.name: sum(n for file, n in counted.items() if file == d.name or file.startswith(f"{d.name}["))
+                for d in self.data.deliveries}  # fmt: skip
+        records = [(d.kind, d.name, d.received.isoformat(), d.used, rows[d.name] or None, d.sha256[:12])
                    for d in self.data.deliveries]  # fmt: skip
         return pd.DataFrame(records, columns=["kind", "file", "received", "used", "rows", "sha"])
 
@@ -215,8 +218,8 @@ def open_desk(place: str, period: str, lang: str = "zh", as_of: str = "", home: 
     found = Home(home) if home else find_home()
     params = load_params(place, found.params)
     when = params.period(period)
-    everything = find_deliveries(found.raw / place)
-    deliveries = find_deliveries(found.raw / place, _day(as_of))
+    everything = find_deliveries(found.raw / place, calendar=params.calendar)
+    deliveries = find_deliveries(found.raw / place, _day(as_of), params.calendar)
     if not deliveries:
         raise ParamsError(
             f"nothing was received by {as_of} in data/raw/{place}/" if as_of else f"data/raw/{place}/ is empty"

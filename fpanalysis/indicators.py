@@ -90,14 +90,15 @@ def activities(
     """Return what the office did from the day `first` to `last`, by kind of activity, for the county.
 
     `activity/<kind>`: inside the period only. `activity_amount/<kind>`: yuan (count in fen), for kinds with money.
-    `activity_outside/<kind>`: dated after `last` (and not after `as_of`) in a file of this period (`_is_for`) that
+    `activity_outside/<kind>`: dated after `last` (and not after `as_of`) in a file of this period (`file_period`) that
     also has rows of it, with a note naming the date. `activity_listed/<kind>`: both together, which is what a reader
     of that file counts. `activity_monthly/<kind>`: inside the period, a month (of the months until `as_of`). Kinds that
     no delivered file names have no row, and a period without any activity has none at all.
     """
     mine = activities[activities["date"] <= pd.Timestamp(as_of)] if as_of else activities
     inside = mine["date"].between(pd.Timestamp(first), pd.Timestamp(last))
-    outside = (mine["date"] > pd.Timestamp(last)) & mine["file"].isin(mine.loc[inside, "file"]) & _is_for(mine, period)
+    outside = (mine["date"] > pd.Timestamp(last)) & mine["file"].isin(mine.loc[inside, "file"])
+    outside &= mine["file_period"].map(parse_period(period).holds).astype(bool)
     records = []
     for kind, group in mine.groupby("activity") if inside.any() else ():
         done, late = group[inside[group.index]], group[outside[group.index]]
@@ -218,12 +219,6 @@ def _mix(by_service: pd.Series, level: float) -> dict[str, Any]:
     ratio = second / first if first else np.nan
     return {"count": second, "total": first, "value": ratio, "lower": lower, "upper": upper,
             "method": f"ratio_midp-{100 * level:g}"}  # fmt: skip
-
-
-def _is_for(frame: pd.DataFrame, period: str) -> pd.Series:
-    """Return which rows stand in a file of this period: `activities.2018H1.csv`, or one whose name has no period."""
-    part = frame["file"].astype("str").str.extract(r"\.([CS]?\d{4}(?:[HQ]\d)?)[.-]", expand=False)
-    return part.isna() | (part == period) | (part.str.lstrip("C") == period.removeprefix("S"))
 
 
 def _months(first: dt.date, last: dt.date) -> int:

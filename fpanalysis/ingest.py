@@ -2,23 +2,23 @@
 
 Deliveries lie in `data/raw/<place>/<received-date>/<kind>[.<part>].csv|xlsx`. Of each kind and part the newest
 one received by `as_of` counts; older ones are kept and listed. Reading is strict where a guess could be wrong and
-patient where the meaning is plain (title rows, merged two-row headings, repeated headings, totals rows, hidden
-sheets): each repair is counted. A totals row is checked against the sum before it is left out. Rows about persons
-leave here pseudonymised: the identity number is hashed with a key, and columns outside the contract (name, phone,
-account) are never kept.
+patient where the meaning is plain (title rows, merged two-row headings, repeated headings, totals rows, several
+sheets): each repair is counted. A totals row is checked before it is left out: a subtotal against the rows since the
+total before it, any other against all rows; so is a row of the county among its townships (`levels`). Rows about
+persons leave here pseudonymised: the identity number is hashed with a key, and columns outside the contract (name,
+phone, account) are never kept.
 """
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import hashlib
-import io
+import math
 import re
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,7 +26,10 @@ import pandas as pd
 
 from .contracts import CONTRACTS, Column, Contract
 from .errors import DataError, Fault, ParamsError, did_you_mean
+from .grids import GRIDS, UNCOMPUTED, Grid, decode, is_html, read_grids
+from .levels import Disagreement, without_county_rows
 from .parsers import PARSERS, Context, Parsed, Person, Refusal, clean
+from .periods import named_period
 
 __all__ = ["KINDS", "SECTIONS", "Data", "Delivery", "FileMap", "find_deliveries", "read_files"]
 
@@ -37,9 +40,21 @@ SECTIONS = ("overview", "services", "births", "sex_ratio", "checkups", "subsidie
 KINDS = (*CONTRACTS, "prose")
 """Every kind of raw file."""
 
-ENCODINGS = ("utf-8-sig", "gb18030")
 HEADER_ROWS = 20
-TOTALS = ("合计", "总计", "小计", "全市合计", "total")
+TOTALS = re.compile(r"(?P<of>.*?)(?P<word>合计|总计|共计|小计)|(?P<english>(?:grand|sub)?total)")
+DASHES = ("-", "--", "—", "——", "/", "\\", "无")
+"""What offices write into a cell to say that there is nothing."""
+SYSTEM_FILES = ("thumbs.db", "desktop.ini")
+UNIT = re.compile(r"单位:?\(?(?:[人户个件次][、,/]?)?(百元|千元|万元|亿元|元(?!氏))")
+NUMERIC = ("int", "count", "yuan", "number")
+NUMBERLIKE = re.compile(r"(?=.*\d)[-+\d.,:/%¥()eExX 年月日号人元万]+")
+NOTE_WORDS = re.compile(
+    "填表|制表|填报|报送|报出|审核|复核|负责|经办|统计|单位|领导|签字|签章|盖章|日期|时间|联系|电话|备注|说明|注[: ]|"
+    "note|signed|prepared|checked",
+    re.IGNORECASE,
+)
+"""How a line below the table begins that is a signature or a remark."""
+EXCEL_ERROR = re.compile(r"#(REF!|N/A|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!)|#{2,}")
 
 
 class FileMap(Protocol):
@@ -52,7 +67,10 @@ class FileMap(Protocol):
 
 @dataclass(frozen=True)
 class Delivery:
-    """One raw file as received. `used` says whether a later delivery of the same kind and part replaced it."""
+    """One raw file as received. `used` says whether a later delivery of the same kind and part replaced it.
+
+    `period` is the key of the period that `part` begins with, "" when it names none.
+    """
 
     kind: str
     part: str
@@ -60,6 +78,7 @@ class Delivery:
     path: Path
     sha256: str
     used: bool = True
+    period: str = ""
 
     @property
     def name(self) -> str:
@@ -71,7 +90,9 @@ class Delivery:
 class Data:
     """What a place delivered: tidy frames by kind (empty ones for kinds it has not), prose, repairs, deliveries.
 
-    `repairs` has a row a file and kind of repair: file, kind, repair, cells, first_row.
+    A tidy frame has the columns of its contract, then where a row stood: `file` (`<received-date>/<file>`, with
+    `[<sheet>]` behind it when several sheets were read) and `row`. `repairs` has a row a file and kind of repair: file,
+    kind, repair, cells, first_row.
     """
 
     frames: Mapping[str, pd.DataFrame]
@@ -90,15 +111,17 @@ class Data:
         return (kind == "prose" and bool(self.prose)) or (kind in self.frames and len(self.frames[kind]) > 0)
 
 
-def find_deliveries(folder: Path, as_of: dt.date | None = None) -> list[Delivery]:
+def find_deliveries(folder: Path, as_of: dt.date | None = None, calendar: str = "calendar") -> list[Delivery]:
     """Return every raw file below a place's folder received by `as_of` (all when None), oldest first.
 
-    Raises DataError naming every file or folder whose name is not understood.
+    `calendar` is that of the place, for periods in file names. Raises DataError naming every file or folder whose
+    name is not understood, or that would not be seen.
     """
     if not folder.is_dir():
         raise ParamsError(f"there are no raw files: the folder data/raw/{folder.name}/ is missing")
-    found, faults = [], []
-    for day in sorted(p for p in folder.iterdir() if p.is_dir()):
+    listed = [p for p in sorted(folder.iterdir()) if not _is_hidden(p)]
+    found, faults = [], [_unseen(p) for p in listed if p.is_file() and p.name.partition(".")[0] in KINDS]
+    for day in (p for p in listed if p.is_dir()):
         try:
             received = dt.date.fromisoformat(day.name)
         except ValueError:
@@ -106,30 +129,71 @@ def find_deliveries(folder: Path, as_of: dt.date | None = None) -> list[Delivery
                 Fault(f"{day.name}/", 0, "", day.name, "a folder named by the date of receipt", "e.g. 2018-07-05")
             )
             continue
-        for path in sorted(p for p in day.iterdir() if p.is_file() and not p.name.startswith((".", "~$"))):
-            delivery = _delivery(path, received)
+        for path in (p for p in sorted(day.iterdir()) if not _is_hidden(p)):
+            delivery = _delivery(path, received, calendar)
             (faults if isinstance(delivery, Fault) else found).append(delivery)
+    faults += _same_part(found)
     if faults:
         raise DataError(faults)
-    return _newest([d for d in found if as_of is None or d.received <= as_of])
+    received = _newest([d for d in found if as_of is None or d.received <= as_of])
+    if copies := _copies(received):
+        raise DataError(copies)
+    return received
 
 
-def _delivery(path: Path, received: dt.date) -> Delivery | Fault:
+def _is_hidden(path: Path) -> bool:
+    return path.name.startswith((".", "~$")) or path.name.lower() in SYSTEM_FILES
+
+
+def _unseen(path: Path) -> Fault:
+    fix = f"put it into one, e.g. 2018-07-05/{path.name}"
+    return Fault(path.name, 0, "", "", "it in a folder named by the date of receipt", fix)
+
+
+def _same_part(found: Sequence[Delivery]) -> list[Fault]:
+    """Return a fault for each file of the same kind, part and day as another one, of which only one would count."""
+    faults, first = [], {}
+    for delivery in found:
+        other = first.setdefault((delivery.kind, delivery.part, delivery.received), delivery)
+        if other is not delivery:
+            fix = "keep the right one, or give the files different parts"
+            expected = f"one file of a kind, part and day, but {other.name} is another"
+            faults.append(Fault(delivery.name, 0, "", "", expected, fix))
+    return faults
+
+
+def _copies(received: Sequence[Delivery]) -> list[Fault]:
+    """Return a fault for each used file that is a copy of another one: its rows would count twice.
+
+    Only of kinds whose rows may be alike (payments, rolls, activities); in the others each row is named.
+    """
+    faults, first = [], {}
+    for delivery in (d for d in received if d.used and d.kind in CONTRACTS and not CONTRACTS[d.kind].unique):
+        other = first.setdefault((delivery.kind, delivery.sha256), delivery)
+        if other is not delivery:
+            expected = f"rows of its own, but it is a copy of {other.name}"
+            faults.append(Fault(delivery.name, 0, "", "", expected, "delete one, or give both the same name"))
+    return faults
+
+
+def _delivery(path: Path, received: dt.date, calendar: str) -> Delivery | Fault:
     kind, _, part = path.stem.partition(".")
     name = f"{path.parent.name}/{path.name}"
+    if path.is_dir():
+        return Fault(f"{name}/", 0, "", "", "files, but this is a folder", "move its files up")
     if kind not in KINDS:
         return Fault(name, 0, "", kind, f"a file named by its kind{did_you_mean(kind, KINDS)}")
-    if path.suffix.lower() not in ((".md",) if kind == "prose" else (".csv", ".xlsx")):
-        fix = "open it in Excel and save it as .xlsx" if path.suffix.lower() == ".xls" else ""
+    raw = path.read_bytes()
+    ending = path.suffix.lower()
+    if ending not in ((".md",) if kind == "prose" else GRIDS) and (kind == "prose" or not is_html(raw)):
+        fix = "open it in Excel and save it as .xlsx" if ending == ".xls" else ""
         return Fault(name, 0, "", path.suffix, ".md" if kind == "prose" else ".csv or .xlsx", fix)
-    return Delivery(kind, part, received, path, hashlib.sha256(path.read_bytes()).hexdigest())
+    return Delivery(kind, part, received, path, hashlib.sha256(raw).hexdigest(), period=named_period(part, calendar))
 
 
 def _newest(deliveries: Sequence[Delivery]) -> list[Delivery]:
     newest = {(d.kind, d.part): d for d in deliveries}
-    return [
-        Delivery(d.kind, d.part, d.received, d.path, d.sha256, used=newest[d.kind, d.part] is d) for d in deliveries
-    ]
+    return [replace(d, used=newest[d.kind, d.part] is d) for d in deliveries]
 
 
 def read_files(
@@ -153,18 +217,23 @@ def read_files(
     faults += [_unmapped(d) for d in deliveries if d.kind not in files]
     frames: dict[str, list[pd.DataFrame]] = {kind: [] for kind in CONTRACTS}
     prose: dict[tuple[str, str], str] = {}
-    repairs: list[tuple[str, str, str, int, int]] = []
+    repairs: list[Repair] = []
     for delivery in (d for d in deliveries if d.used and d.kind in files):
         try:
             if delivery.kind == "prose":
                 prose |= _read_prose(delivery)
             else:
-                reader = _Reader(delivery, CONTRACTS[delivery.kind], files[delivery.kind], base, county)
-                frames[delivery.kind].append(reader.frame())
-                repairs += reader.listed_repairs()
+                frame, found = _read_tables(delivery, CONTRACTS[delivery.kind], files[delivery.kind], base, county)
+                frames[delivery.kind].append(frame)
+                repairs += found
         except DataError as error:
             faults += error.faults
-    tidy = {kind: _together(kind, parts, county) for kind, parts in frames.items()}
+    tidy = {kind: _together(kind, parts) for kind, parts in frames.items()}
+    if not faults:
+        for kind in (kind for kind in files if kind in CONTRACTS and CONTRACTS[kind].adds_up):
+            tidy[kind], found, differing = _levels(kind, tidy[kind], files[kind], county)
+            repairs += found
+            faults += differing
     faults += [fault for kind, frame in tidy.items() for fault in _twice(kind, frame)]
     if faults:
         raise DataError(faults)
@@ -185,7 +254,10 @@ def _unmapped(delivery: Delivery) -> Fault:
 
 def _read_prose(delivery: Delivery) -> dict[tuple[str, str], str]:
     """Return the analyst's text by (section, language)."""
-    written = _decode(delivery)
+    raw = delivery.path.read_bytes()
+    if not raw.strip():
+        raise DataError([Fault(delivery.name, 0, "", "", "a file with content, but it is empty", "export it again")])
+    written = decode(raw, delivery.name)
     pieces = re.split(r"^##[ \t]+(.+?)[ \t]*$", written, flags=re.MULTILINE)
     faults = [
         Fault(delivery.name, written[: written.index(f"## {s}")].count("\n") + 1 if f"## {s}" in written else 0, "", s,
@@ -199,160 +271,298 @@ def _read_prose(delivery: Delivery) -> dict[tuple[str, str], str]:
     return {(s, delivery.part): body.strip() for s, body in zip(pieces[1::2], pieces[2::2], strict=True)}
 
 
-def _decode(delivery: Delivery) -> str:
-    """Return the text of a file: UTF-8 (with or without BOM), GB18030, or UTF-16 with BOM; strictly."""
-    raw = delivery.path.read_bytes()
-    if not raw.strip():
-        raise DataError([Fault(delivery.name, 0, "", "", "a file with content, but it is empty", "export it again")])
-    for encoding in ("utf-16",) if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else ENCODINGS:
+Repair = tuple[str, str, str, int, int]
+"""File, kind, repair, cells, first row."""
+
+
+def _read_tables(
+    delivery: Delivery, contract: Contract, names: FileMap, base: Context, county: str
+) -> tuple[pd.DataFrame, list[Repair]]:
+    """Return the tidy frame of a file, all its sheets that hold the table put together, and the repairs."""
+    grids, found = read_grids(delivery.path.read_bytes(), delivery.name)
+    tables = _with_table(grids, contract, names)
+    repairs: list[Repair] = [(delivery.name, delivery.kind, repair, n, 0) for repair, n in found.items()]
+    repairs += [(f"{delivery.name}[{g.sheet}]", delivery.kind, "other_sheet", 1, 0) for g in grids if g not in tables]
+    frames, faults = [], _same_rows(delivery.name, tables)
+    for grid in tables:
+        name = f"{delivery.name}[{grid.sheet}]" if len(tables) > 1 else delivery.name
+        reader = _Reader(name, contract, names, base, county)
         try:
-            return _no_garbage(raw.decode(encoding))
-        except (UnicodeDecodeError, ValueError):
-            continue
-    fault = Fault(
-        delivery.name, 0, "", "", "text in UTF-8 or GB18030", "in Excel: save as 'CSV UTF-8'; a workbook is named .xlsx"
-    )
-    raise DataError([fault])
+            frames.append(reader.frame(grid))
+            repairs += [(name, delivery.kind, *repair) for repair in reader.listed_repairs()]
+        except DataError as error:
+            faults += error.faults
+    if faults:
+        raise DataError(faults)
+    named = {"file_period": delivery.period} if contract.of_a_period else {}
+    return pd.concat(frames, ignore_index=True).assign(**named), repairs
 
 
-def _no_garbage(text: str) -> str:
-    """Return the text unless control or private-use characters show that it was decoded wrongly."""
-    if re.search("[\x00-\x08\x0e-\x1f\x7f\ue000-\uf8ff\ufffd]", text):
-        raise ValueError("not text in this encoding")
-    return text
+def _same_rows(name: str, tables: Sequence[Grid]) -> list[Fault]:
+    """Return a fault for each sheet with the very rows of another one."""
+    pairs = [(a, b) for i, b in enumerate(tables) for a in tables[:i] if a.rows == b.rows]
+    return [Fault(f"{name}[{b.sheet}]", 0, "", "", f"rows of its own, but sheet {a.sheet} has the same",
+                  "hide or delete one of the sheets") for a, b in pairs]  # fmt: skip
 
 
-@dataclass
-class _Grid:
-    """Cells of a table by Excel's row number, and the repairs that finding them took."""
-
-    rows: list[tuple[int, list[Any]]]
-    repairs: Counter[str] = field(default_factory=Counter)
-
-
-def _csv_grid(delivery: Delivery) -> _Grid:
-    text = _decode(delivery)
-    first = text.split("\n", 1)[0]
-    mark = max(",\t;", key=first.count)
-    return _Grid([(n, row) for n, row in enumerate(csv.reader(io.StringIO(text), delimiter=mark), start=1)])
-
-
-def _xlsx_grid(delivery: Delivery) -> _Grid:
-    """Return the cells of the first visible sheet that has any; hidden sheets and rows are counted, rows kept."""
-    import openpyxl
-
-    try:
-        book = openpyxl.load_workbook(delivery.path, data_only=True)
-    except Exception as error:
-        fault = Fault(
-            delivery.name,
-            0,
-            "",
-            "",
-            "an Excel workbook (.xlsx)",
-            f"open it in Excel and save it again ({type(error).__name__})",
-        )
-        raise DataError([fault]) from None
-    hidden = [s for s in book.worksheets if s.sheet_state != "visible"]
-    visible = [s for s in book.worksheets if s.sheet_state == "visible" and s.max_row and s.dimensions != "A1:A1"]
-    if not visible:
-        raise DataError([Fault(delivery.name, 0, "", "", "a visible sheet with a table")])
-    sheet = visible[0]
-    hidden_rows = sum(1 for d in sheet.row_dimensions.values() if d.hidden)
-    rows = [(n, list(cells)) for n, cells in enumerate(sheet.iter_rows(values_only=True), start=1)]
-    found = Counter({"hidden_sheet": len(hidden), "hidden_row": hidden_rows, "other_sheet": len(visible) - 1})
-    return _Grid(rows, +found)
+def _with_table(grids: Sequence[Grid], contract: Contract, names: FileMap) -> list[Grid]:
+    """Return the sheets with at least half of the table's headings and a row below them; when none, the likeliest."""
+    wanted = _wanted(contract, names)
+    mapped = len(names.columns) or len(wanted)
+    likely = []
+    for grid in grids if len(grids) > 1 else ():
+        cells = [row for row in _cleaned(grid.rows[: HEADER_ROWS + 2]) if any(row[1])]
+        heading = _find_heading(cells, wanted)
+        likely.append((len(heading.at), heading.index + heading.height < len(cells)))
+    found = [g for g, (n, rows) in zip(grids, likely, strict=True) if rows and 2 * n >= mapped] if likely else []
+    best = likely.index(max(likely)) if likely else 0
+    return found or [grids[best]]
 
 
-GRIDS = {".csv": _csv_grid, ".xlsx": _xlsx_grid}
+def _levels(
+    kind: str, frame: pd.DataFrame, names: FileMap, county: str
+) -> tuple[pd.DataFrame, list[Repair], list[Fault]]:
+    """Return the rows of a kind without the county's own among its townships, the repairs that took, the faults."""
+    contract = CONTRACTS[kind]
+    keys = [c for c in contract.unique if c != "place"]
+    counts = [name for name, column in contract.columns.items() if column.kind in NUMERIC]
+    month = [c for c in keys if contract.columns[c].kind == "month"][-1]
+    kept, left_out, differing = without_county_rows(frame, keys=keys, counts=counts, month=month, county=county)
+    repairs = [(str(file), kind, "county_row", len(g), int(g["row"].min())) for file, g in left_out.groupby("file")]
+    title = {name: names.columns.get(name, name) for name in contract.columns}
+    return kept, repairs, [_unlike_townships(found, title, keys) for found in differing]
+
+
+def _unlike_townships(found: Disagreement, title: Mapping[str, str], keys: Sequence[str]) -> Fault:
+    where = (found.file, found.row, title[found.column], f"{found.value:g}")
+    if found.expected is None:
+        same = ", ".join(title[key] for key in keys)
+        fix = "write the township in every row; take totals over several months or kinds out"
+        return Fault(*where, f"rows of townships with the same {same}, because this row is the county's", fix)
+    fix = "a township is missing or stands twice; or write the township in every row"
+    return Fault(*where, f"the sum of the townships' rows, {found.expected:g}", fix)
+
+
+def _cleaned(rows: Iterable[tuple[int, Sequence[Any]]]) -> list[tuple[int, list[str]]]:
+    return [(number, [clean(cell) for cell in row]) for number, row in rows]
+
+
+def _wanted(contract: Contract, names: FileMap) -> dict[str, str]:
+    """Return the contract column of each heading."""
+    return {clean(names.columns.get(c, c)).replace(" ", ""): c for c in contract.columns}
+
+
+@dataclass(frozen=True)
+class _Heading:
+    """Where the heading stands: index of its first row, its height, positions of each contract column, all texts."""
+
+    index: int = 0
+    height: int = 0
+    at: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    texts: Sequence[str] = ()
+
+
+def _find_heading(cells: Sequence[tuple[int, list[str]]], wanted: Mapping[str, str]) -> _Heading:
+    """Return the row (or two merged rows) with the most headings of the contract; the first of the best."""
+    best = _Heading()
+    for height in (1, 2):
+        for index in range(min(HEADER_ROWS, len(cells))):
+            texts = _merged([row for _, row in cells[index : index + height]])
+            at = {wanted[h]: [i for i, x in enumerate(texts) if x == h] for h in texts if h in wanted}
+            if len(at) > len(best.at):
+                best = _Heading(index, height, at, texts)
+    return best
+
+
+@dataclass(frozen=True)
+class _Total:
+    """A totals row: its number and cells, the data rows it adds up (from, to), and how many stand above it."""
+
+    row: int
+    cells: Sequence[str]
+    first: int
+    last: int | None
+    above: int
 
 
 class _Reader:
-    """One file read by its contract: grid, heading, rows, cells. Faults gather until `frame` ends."""
+    """One table read by its contract: heading, rows, cells. Faults gather until `frame` ends."""
 
-    def __init__(self, delivery: Delivery, contract: Contract, names: FileMap, base: Context, county: str) -> None:
-        self.delivery, self.contract, self.names, self.base, self.county = delivery, contract, names, base, county
+    def __init__(self, name: str, contract: Contract, names: FileMap, base: Context, county: str) -> None:
+        self.name, self.contract, self.names, self.base, self.county = name, contract, names, base, county
+        self.titles = {c: names.columns.get(c, c) for c in contract.columns}
+        self.contexts = {c: self._context(c, column) for c, column in contract.columns.items()}
+        self.persons = any(column.kind == "person" for column in contract.columns.values())
+        self.refused: set[str] = set()
         self.faults: list[Fault] = []
         self.repairs: Counter[tuple[str, str]] = Counter()
         self.first_row: dict[tuple[str, str], int] = {}
 
-    def frame(self) -> pd.DataFrame:
-        """Return the tidy frame of the file. Raises DataError with all its faults."""
-        grid = GRIDS[self.delivery.path.suffix.lower()](self.delivery)
-        cells = [(n, [clean(c) for c in row]) for n, row in grid.rows]
+    def frame(self, grid: Grid) -> pd.DataFrame:
+        """Return the tidy frame of a table. Raises DataError with all its faults."""
+        cells = _cleaned(grid.rows)
         for repair, number in grid.repairs.items():
             self.repairs["", repair] = number
-        start, heading = self._heading(cells)
-        raw, totals = self._body(cells[start:], heading)
+        found = _find_heading(cells, _wanted(self.contract, self.names))
+        self._check_heading(found, cells)
+        heading = {name: where[0] for name, where in found.at.items()}
+        body = cells[found.index + found.height :]
+        self._fill_merged(grid.merged, body, heading)
+        self._check_width(body, max(len(row) for _, row in cells[found.index : found.index + found.height]))
+        raw, totals = self._body(body, heading)
         if not len(raw) and not self.faults:
             self._fault(0, "", "", "rows below the heading, but there are none", "export it again")
-        tidy = pd.DataFrame({"file": self.delivery.name, "row": raw["#"].to_numpy(dtype="int64")})
         columns = {name: self._column(name, column, raw) for name, column in self.contract.columns.items()}
-        if not self.faults:
-            self._check_totals(columns, totals, heading)
+        self._check_totals(columns, totals, {n: i for n, i in heading.items() if n not in self.refused})
         if self.faults:
             raise DataError(self.faults)
-        return _assemble(columns, tidy)
+        return _assemble(columns, pd.DataFrame({"file": self.name, "row": raw["#"].to_numpy(dtype="int64")}))
 
-    def listed_repairs(self) -> list[tuple[str, str, str, int, int]]:
-        """Return (file, kind, repair, cells, first row) for each kind of repair."""
-        return [(self.delivery.name, self.delivery.kind, repair, n, self.first_row.get((c, repair), 0))
-                for (c, repair), n in sorted(self.repairs.items())]  # fmt: skip
+    def listed_repairs(self) -> list[tuple[str, int, int]]:
+        """Return (repair, cells, first row) for each kind of repair."""
+        return [(repair, n, self.first_row.get((c, repair), 0)) for (c, repair), n in sorted(self.repairs.items())]
 
     def _fault(self, row: int, column: str, value: str, expected: str, fix: str = "") -> None:
-        self.faults.append(Fault(self.delivery.name, row, column, value, expected, fix))
+        self.faults.append(Fault(self.name, row, column, value, expected, fix))
 
-    def _heading(self, cells: Sequence[tuple[int, list[str]]]) -> tuple[int, dict[str, int]]:
-        """Return the index of the first row below the heading, and the position of each contract column."""
-        wanted = {self.names.columns.get(c, c).replace(" ", ""): c for c in self.contract.columns}
-        best: tuple[int, int, dict[str, list[int]], list[str]] = (0, 0, {}, [])
-        for height in (1, 2):
-            for index in range(min(HEADER_ROWS, len(cells))):
-                heads = _merged([row for _, row in cells[index : index + height]])
-                at = {wanted[h]: [i for i, x in enumerate(heads) if x == h] for h in heads if h in wanted}
-                if len(at) > len(best[2]):
-                    best = (index, height, at, heads)
-        index, height, at, heads = best
-        self._check_heading(at, heads, cells[index][0] if cells else 0)
-        if index:
-            self.repairs["", "rows_above_heading"] = index
-        return index + height, {name: where[0] for name, where in at.items()}
-
-    def _check_heading(self, at: Mapping[str, list[int]], heads: Sequence[str], row: int) -> None:
-        mapped = set(self.names.columns)
+    def _check_heading(self, found: _Heading, cells: Sequence[tuple[int, list[str]]]) -> None:
+        """Note the rows above the heading. Raises DataError when a column is missing or stands twice."""
+        row = cells[found.index][0] if cells else 0
+        others = [text for text in found.texts if text]
         for name, column in self.contract.columns.items():
-            title = self.names.columns.get(name, name)
-            if name not in at and (column.required or name in mapped):
-                others = [h for h in heads if h]
+            title = self.titles[name]
+            if name not in found.at and (column.required or name in self.names.columns):
                 near = did_you_mean(title, others).removeprefix("; ") if others else ""
                 self._fault(row, title, "", "this column, but the file does not have it", near)
-            if len(at.get(name, ())) > 1:
+            if len(found.at.get(name, ())) > 1:
                 self._fault(
                     row, title, title, "each heading once, but it stands twice", "rename or delete one of the columns"
                 )
+        above = cells[: found.index]
+        self._check_unit(above)
         if self.faults:
             raise DataError(self.faults)
+        if above:
+            self.repairs["", "rows_above_heading"] = len(above)
+
+    def _check_unit(self, above: Sequence[tuple[int, list[str]]]) -> None:
+        """Refuse a unit of money above the heading, or in it, that differs from that of params."""
+        for name in (name for name, column in self.contract.columns.items() if column.kind == "yuan"):
+            own = re.search(r"(百元|千元|万元|亿元)", self.titles[name])
+            for number, said in [(0, own), *((n, UNIT.search("".join(row).replace(" ", ""))) for n, row in above)]:
+                unit = self.names.units.get(name, "元")
+                if said and said[1] != unit:
+                    known = said[1] in ("元", "万元")
+                    fix = f"write units: {{{name}: {said[1]}}} under files: in params" if known else "convert it"
+                    self._fault(number, self.titles[name], said[1], f"{unit}, the unit of this column in params", fix)
+
+    def _fill_merged(
+        self, merged: Sequence[tuple[int, int, int]], body: Sequence[tuple[int, list[str]]], heading: Mapping[str, int]
+    ) -> None:
+        """Write what stands in a merged cell into each of its rows; refuse a number merged over rows."""
+        rows = {number: row for number, row in body if any(row)}
+        at = {index: name for name, index in heading.items()}
+        for first, last, index in merged:
+            below = [n for n in range(first + 1, last + 1) if n in rows and first in rows] if index in at else []
+            for number in below:
+                if self.contract.columns[at[index]].kind in NUMERIC:
+                    expected = "a number of its own, but the cell is merged with the row above"
+                    self._fault(
+                        number, self.titles[at[index]], "", expected, "unmerge it and write a number in each row"
+                    )
+                else:
+                    rows[number].extend([""] * (index + 1 - len(rows[number])))
+                    rows[number][index] = _at(rows[first], index)
+                    self._repaired(at[index], "merged_cell", number)
+
+    def _check_width(self, body: Sequence[tuple[int, list[str]]], width: int) -> None:
+        """Refuse rows with more cells than headings: a comma that separates nothing has moved the rest."""
+        for number, row in body:
+            if any(row[width:]):
+                expected = f"{width} cells, as in the heading, but the row has {len(row)}"
+                self._fault(number, "", "", expected, "put a text or number that holds a comma in quotation marks")
 
     def _body(
         self, cells: Sequence[tuple[int, list[str]]], heading: Mapping[str, int]
-    ) -> tuple[pd.DataFrame, list[tuple[int, list[str]]]]:
+    ) -> tuple[pd.DataFrame, list[_Total]]:
         """Return the data rows as a frame of texts, and the totals rows."""
-        records, totals = [], []
-        needed = [heading[n] for n, c in self.contract.columns.items() if c.required and n in heading]
-        titles = [self.names.columns.get(n, n).replace(" ", "") for n in heading]
-        for number, row in cells:
-            if not any(row):
-                continue
-            if [c.replace(" ", "") for c in (_at(row, heading[n]) for n in heading)] == titles:
+        records: list[list[Any]] = []
+        totals: list[_Total] = []
+        titles = [clean(self.titles[name]).replace(" ", "") for name in heading]
+        marked = [(number, row, self._sums(row, heading)) for number, row in cells if any(row)]
+        last = max((number for number, _, sums in marked if sums), default=math.inf)
+        block = 0
+        for number, row, sums in marked:
+            if [_at(row, i).replace(" ", "") for i in heading.values()] == titles:
                 self._repaired("", "repeated_heading", number)
-            elif next(c for c in row if c).replace(" ", "").lower().rstrip(":：") in TOTALS:
-                totals.append((number, row))
-                self._repaired("", "totals_row", number)
-            elif totals and not all(_at(row, i) for i in needed):
+            elif sums:
+                span = (block, len(records)) if sums == "block" else (0, None)
+                totals.append(_Total(number, row, *span, above=len(records)))
+                block = len(records)
+            elif self._is_numbered_only(row, heading):
+                self._repaired("", "numbered_row", number)
+            elif number > last and self._is_note(row, heading):
                 self._repaired("", "rows_below_totals", number)
             else:
-                records.append([number, *(_at(row, heading[n]) for n in heading)])
+                records.append([number, *(_at(row, i) for i in heading.values())])
         return pd.DataFrame(records, columns=["#", *heading], dtype=object), totals
+
+    def _sums(self, row: Sequence[str], heading: Mapping[str, int]) -> str:
+        """Return what a totals row adds up ("block" or "all"), "" for any other row.
+
+        A row of the county with keys of its own (a month, a service) is no totals row: `levels` holds it against the
+        townships. Without any it is the total.
+        """
+        place = _at(row, heading["place"]) if "place" in heading else ""
+        sums = self._total_word(next(cell for cell in row if cell)) or self._total_word(place)
+        if sums == "block" or not self.contract.adds_up:
+            return sums
+        keys = [heading[name] for name in self.contract.unique if name != "place" and name in heading]
+        names_county = place and (self._total_word(place) or self.base.places.get(place) == self.county)
+        if names_county:
+            return "" if any(_at(row, i) for i in keys) else "all"
+        return sums
+
+    def _total_word(self, cell: str) -> str:
+        """Return what the word of a total adds up: "block" (小计, a township's 合计), "all" (合计), "" for another."""
+        word = cell.replace(" ", "").lower().rstrip(":")
+        found = TOTALS.fullmatch(word) if word.endswith(("计", "total")) else None
+        if not found:
+            return ""
+        if found["english"]:
+            return "block" if found["english"] == "subtotal" else "all"
+        of = found["of"]
+        whole = of in ("", "全市", "全县", "全区", "本表") or self.base.places.get(of) == self.county
+        if found["word"] == "小计" or of == "本页" or (not whole and of in self.base.places):
+            return "block"
+        return "all" if whole else ""
+
+    def _is_numbered_only(self, row: Sequence[str], heading: Mapping[str, int]) -> bool:
+        """Return whether nothing but a running number stands in a row, outside the columns of the contract."""
+        filled = [cell for cell in row if cell]
+        own = any(_at(row, i) for i in heading.values())
+        return not own and len(filled) == 1 and re.fullmatch(r"\d{1,6}", filled[0]) is not None
+
+    def _is_note(self, row: Sequence[str], heading: Mapping[str, int]) -> bool:
+        """Return whether a row below the last totals row is a signature or a remark.
+
+        It names no place, programme or other known word, and holds no number where the table has one (a date behind
+        a word such as 填表日期 does not count), or begins with such a word.
+        """
+        columns = {name: column for name, column in self.contract.columns.items() if name in heading}
+        named = [name for name, column in columns.items() if column.kind in ("place", "programme", "choice")]
+        if any(self._reads(name, _at(row, heading[name])) is not None for name in named):
+            return False
+        telling = [heading[name] for name, column in columns.items() if column.kind != "text"]
+        bare = not any(NUMBERLIKE.fullmatch(_at(row, i)) for i in telling)
+        signs = NOTE_WORDS.match(next(cell for cell in row if cell)) is not None
+        complete = all(_at(row, heading[name]) for name, column in columns.items() if column.required)
+        return (signs and bare) if complete else (signs or bare)
+
+    def _reads(self, name: str, cell: str) -> Any:
+        """Return the value of a cell, None for one that is empty or not understood."""
+        found = self._cell(cell, name, self.contract.columns[name]) if cell else Refusal("")
+        return None if isinstance(found, Refusal) else found.value
 
     def _repaired(self, column: str, repair: str, row: int, cells: int = 1) -> None:
         self.repairs[column, repair] += cells
@@ -363,14 +573,13 @@ class _Reader:
         if name not in raw:
             return pd.Series([self._default(name, column)] * len(raw), dtype=object)
         codes, uniques = pd.factorize(raw[name])
-        context = self._context(name, column)
-        parsed = [self._cell(cell, name, column, context) for cell in uniques]
+        parsed = [self._cell(cell, name, column) for cell in uniques]
         for code, (cell, found) in enumerate(zip(uniques, parsed, strict=True)):
             if isinstance(found, Refusal):
+                self.refused.add(name)
+                shown = self._shown(cell, column, found)
                 for row in raw["#"][codes == code]:
-                    self._fault(
-                        int(row), self.names.columns.get(name, name), _shown(cell, column), found.expected, found.fix
-                    )
+                    self._fault(int(row), self.titles[name], shown, found.expected, found.fix)
             elif found.repair:
                 where = raw["#"][codes == code]
                 self._repaired(name, found.repair, int(where.iloc[0]), len(where))
@@ -383,39 +592,74 @@ class _Reader:
     def _context(self, name: str, column: Column) -> Context:
         spelled = {clean(s).lower(): key for key, spellings in column.choices.items() for s in (str(key), *spellings)}
         own = {clean(s).lower(): _choice_key(column, key) for s, key in self.names.values.get(name, {}).items()}
-        base = self.base
         unit = self.names.units.get(name, "")
-        return Context(base.places, base.programmes, base.calendar, base.key, {**spelled, **own}, unit)
+        return replace(self.base, choices={**spelled, **own}, unit=unit)
 
-    def _cell(self, cell: str, name: str, column: Column, context: Context) -> Parsed | Refusal:
+    def _cell(self, cell: str, name: str, column: Column) -> Parsed | Refusal:
+        if cell == UNCOMPUTED:
+            return Refusal("a value, but its formula has never been worked out", "open the file in Excel and save it")
+        if EXCEL_ERROR.fullmatch(cell):
+            return Refusal(
+                "a value, but Excel shows an error here", "mend the formula, or widen the column, and export again"
+            )
         if not cell:
             if column.required:
                 return Refusal("a value, but the cell is empty")
             return Parsed(self._default(name, column))
+        if not column.required and column.kind in ("date", "choice") and cell in DASHES:
+            return Parsed(self._default(name, column), "dash")
+        if column.kind == "place" and self.contract.adds_up and self._total_word(cell) == "all":
+            return Parsed(self.county)
         try:
-            return PARSERS[column.kind](cell, context)
+            found = PARSERS[column.kind](cell, self.contexts[name])
         except Refusal as refusal:
             return refusal
+        if column.required and found.repair == "open_end":
+            return Refusal("a date such as 2018-06-30", "9999-12-31 stands for no end, which this column cannot have")
+        return found
+
+    def _shown(self, cell: str, column: Column, refusal: Refusal) -> str:
+        """Return a cell for a message, never a personal datum, whatever its column.
+
+        In a file about persons columns may have slipped: there only what looks like a date, a small number or a
+        misspelt known word is shown.
+        """
+        slipped = not (re.fullmatch(r"[-\d./:,年月日元万% ]{1,10}|=.|#.*", cell) or "did you mean" in refusal.fix)
+        if column.kind == "person" or re.search(r"\d{9}", cell) or (self.persons and slipped):
+            return f"({len(cell)} characters, not shown)" if cell else ""
+        return "" if cell == UNCOMPUTED else cell
 
     def _check_totals(
-        self, columns: Mapping[str, pd.Series], totals: Sequence[tuple[int, list[str]]], heading: Mapping[str, int]
+        self, columns: Mapping[str, pd.Series], totals: Sequence[_Total], heading: Mapping[str, int]
     ) -> None:
-        for number, row in totals[-1:]:
-            for name, column in self.contract.columns.items():
-                cell = _at(row, heading[name]) if name in heading else ""
-                if column.kind in ("int", "count", "yuan") and cell:
-                    self._check_total(number, name, column, cell, int(columns[name].sum()))
+        """Hold each totals row against the rows it adds up, the county's own left aside where townships stand.
 
-    def _check_total(self, row: int, name: str, column: Column, cell: str, total: int) -> None:
-        title = self.names.columns.get(name, name)
+        `heading`: the columns without a refused cell.
+        """
+        if self.contract.adds_up and "place" in self.refused:
+            return
+        own = [place == self.county for place in columns["place"]] if self.contract.adds_up else []
+        aside = own if own and not all(own) else [False] * len(next(iter(columns.values())))
+        counted = {
+            name: [0 if value is None or left else value for value, left in zip(columns[name], aside, strict=True)]
+            for name, column in self.contract.columns.items() if column.kind in NUMERIC and name in heading
+        }  # fmt: skip
+        for total in totals:
+            filled = [n for n in counted if _at(total.cells, heading[n]) not in ("", UNCOMPUTED)]
+            for name in filled:
+                self._check_total(total, name, _at(total.cells, heading[name]), counted[name][total.first : total.last])
+            self._repaired("", "totals_row" if filled else "totals_unchecked", total.row)
+
+    def _check_total(self, total: _Total, name: str, cell: str, values: Sequence[float]) -> None:
+        column = self.contract.columns[name]
         scale = 100 if column.kind == "yuan" else 1
-        found = self._cell(cell, name, column, self._context(name, column))
+        found = self._cell(cell, name, column)
         if isinstance(found, Refusal):
-            self._fault(row, title, _shown(cell, column), found.expected, found.fix)
-        elif found.value != total:
-            self._fault(
-                row, title, cell, f"the sum of the rows above, {total / scale:,g}", "a row is missing, or stands twice"
-            )
+            self._fault(total.row, self.titles[name], self._shown(cell, column, found), found.expected, found.fix)
+        elif not math.isclose(found.value, sum(values), rel_tol=1e-12, abs_tol=1e-9):
+            rows = "all rows" if total.first + len(values) > total.above else "the rows above"
+            self._fault(total.row, self.titles[name], cell, f"the sum of {rows}, {sum(values) / scale:,g}",
+                        "a row is missing, or stands twice")  # fmt: skip
 
 
 def _choice_key(column: Column, key: Any) -> Any:
@@ -434,12 +678,6 @@ def _merged(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _at(row: Sequence[str], index: int) -> str:
     return row[index] if index < len(row) else ""
-
-
-def _shown(cell: str, column: Column) -> str:
-    """Return a cell for a message; never one that is, or holds, an identity number, whatever its column."""
-    personal = column.kind == "person" or re.search(r"\d{15}", cell)
-    return f"({len(cell)} characters, not shown)" if personal else cell
 
 
 DTYPES = {
@@ -467,7 +705,7 @@ def _assemble(columns: Mapping[str, pd.Series], traced: pd.DataFrame) -> pd.Data
     return pd.DataFrame({**tidy, **traced})
 
 
-def _together(kind: str, parts: Iterable[pd.DataFrame], county: str) -> pd.DataFrame:
+def _together(kind: str, parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Return the parts of a kind as one frame with the dtypes of its contract, also when there are none."""
     contract = CONTRACTS[kind].columns
     names = [
@@ -479,6 +717,8 @@ def _together(kind: str, parts: Iterable[pd.DataFrame], county: str) -> pd.DataF
     frame = (
         pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=[*names, "file", "row"], dtype=object)
     )
+    if CONTRACTS[kind].of_a_period and not found:
+        frame["file_period"] = ""
     for name, column in contract.items():
         if column.kind in DTYPES:
             frame[name] = _typed(frame[name], column)
@@ -486,9 +726,8 @@ def _together(kind: str, parts: Iterable[pd.DataFrame], county: str) -> pd.DataF
             frame[name] = frame[name].astype("int64")
         elif column.kind != "person":
             frame[name] = frame[name].astype("str")
-    return frame.astype(
-        {"row": "int64", "file": "str", **({"person": "str", "person_valid": bool} if "person" in frame else {})}
-    )
+    others = {"row": "int64", "file": "str", "file_period": "str", "person": "str", "person_valid": bool}
+    return frame.astype({name: dtype for name, dtype in others.items() if name in frame})
 
 
 def _typed(values: pd.Series, column: Column) -> pd.Series:

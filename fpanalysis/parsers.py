@@ -16,7 +16,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -75,29 +75,37 @@ def clean(cell: object) -> str:
         return _plain_number(cell)
     if isinstance(cell, dt.datetime):
         return cell.date().isoformat() if cell.time() == dt.time() else cell.isoformat(" ")
-    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", str(cell)).replace("\u3000", " ")).strip()
+    return re.sub(r"\s+", " ", _INVISIBLE.sub("", unicodedata.normalize("NFKC", str(cell)))).strip()
+
+
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+"""Characters without width, which web pages and bank files leave in cells."""
 
 
 def _plain_number(number: float) -> str:
-    """Return a number cell as text; one of more than 15 digits shows that Excel has cut it."""
+    """Return a number cell as text, with the 15 digits that Excel shows; a longer one shows that Excel has cut it."""
     if abs(number) >= 1e15:
         return f"{number:.14E}"
-    return str(int(number)) if float(number).is_integer() else repr(number)
+    return str(int(number)) if float(number).is_integer() else repr(float(f"{number:.15g}"))
 
 
 def _text(cell: str, context: Context) -> Parsed:
     return Parsed(cell)
 
 
+LARGEST = 10**15
+"""Excel keeps 15 digits of a number."""
+
+
 def _number(cell: str, context: Context) -> Parsed:
-    plain = cell.replace(",", "").replace("−", "-").replace(" ", "")
-    grouped = re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", cell.replace(" ", "").replace("−", "-"))
-    try:
-        if ("," in cell and not grouped) or not re.fullmatch(r"-?\d+(\.\d*)?|-?\.\d+", plain):
-            raise InvalidOperation
-        return Parsed(Decimal(plain), "thousands" if "," in cell else "")
-    except InvalidOperation:
-        raise Refusal("a number such as 1234 or 1,234.50", "remove words and units from the cell") from None
+    signed = re.sub(r"^- ", "-", cell.replace("−", "-"))
+    grouped = re.fullmatch(r"-?\d{1,3}(?:([, ])\d{3}(?:\1\d{3})*)(\.\d+)?", signed)
+    if not grouped and not re.fullmatch(r"-?\d+(\.\d*)?|-?\.\d+", signed):
+        raise Refusal("a number such as 1234 or 1,234.50", "remove words and units from the cell")
+    found = Decimal(re.sub("[, ]", "", signed))
+    if abs(found) >= LARGEST:
+        raise Refusal("a number of at most 15 digits", "is it in the right column?")
+    return Parsed(found, "thousands" if grouped else "")
 
 
 def _float(cell: str, context: Context) -> Parsed:
@@ -120,54 +128,94 @@ def _count(cell: str, context: Context) -> Parsed:
 
 
 def _yuan(cell: str, context: Context) -> Parsed:
-    """Return whole fen."""
-    unit = 10_000 if "万元" in cell or context.unit == "万元" else 1
+    """Return whole fen; a unit in the cell goes before that of the column."""
+    unit = 10_000 if "万元" in cell or ("元" not in cell and context.unit == "万元") else 1
     bare = cell.replace("人民币", "").replace("万元", "").replace("元", "").replace("¥", "").strip()
     found = _number(bare, context)
     fen = found.value * unit * 100
-    if fen != fen.to_integral_value():
+    if fen != fen.to_integral_value() or abs(fen) >= LARGEST:
         raise Refusal("an amount in yuan with at most two decimals")
     return Parsed(int(fen), found.repair or ("ten_thousand_yuan" if unit > 1 else ""))
 
 
 _DATES = (
-    r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?: 00:00(?::00)?)?",
+    r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?",
     r"(?P<y>\d{4})年(?P<m>\d{1,2})月(?P<d>\d{1,2})日",
     r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})",
 )
-_SERIAL = re.compile(r"[1-6]\d{4}")
+_SERIAL = re.compile(r"\d{5}")
+_SHORT_MONTH = re.compile(r"(?P<y>(?:19|20)\d\d)(?P<m>[1-9])")
+YEARS = range(1900, 2101)
+"""Years that an office writes."""
+DATE_SERIALS, MONTH_SERIALS = range(18_264, 55_001), range(36_526, 55_001)
+"""Excel serials that are taken for days: 1950 to July 2050; in a column of months 2000 to July 2050."""
 
 
 def _date(cell: str, context: Context) -> Parsed:
+    """Return a day; None for 9999-12-31, which stands for "no end"."""
     if _SERIAL.fullmatch(cell):
-        return Parsed(pd.Timestamp("1899-12-30") + pd.Timedelta(days=int(cell)), "serial_date")
+        return _serial(cell, DATE_SERIALS, "a date such as 2018-06-30")
     for form in _DATES:
         if found := re.fullmatch(form, cell):
-            return Parsed(_day(*(int(found[part]) for part in "ymd")))
+            day = tuple(int(found[part]) for part in "ymd")
+            return Parsed(None, "open_end") if day == (9999, 12, 31) else Parsed(_day(*day))
     raise Refusal("a date such as 2018-06-30", "write year-month-day; a year of two digits is ambiguous")
+
+
+def _serial(cell: str, plausible: range, expected: str) -> Parsed:
+    """Return the day of an Excel serial (1900 date system). Raises Refusal where five digits may mean something else.
+
+    >>> _serial("43281", DATE_SERIALS, "a date").value
+    Timestamp('2018-06-30 00:00:00')
+    """
+    day = pd.Timestamp("1899-12-30") + pd.Timedelta(days=int(cell))
+    if short := _SHORT_MONTH.fullmatch(cell):
+        raise Refusal(
+            expected, f"it may be {short['y']}-0{short['m']} or the Excel serial of {day.date()}: write it out"
+        )
+    if int(cell) not in plausible:
+        raise Refusal(expected, f"as an Excel serial it would be {day.date()}: write year and month out")
+    return Parsed(day, "serial_date")
 
 
 def _day(year: int, month: int, day: int) -> pd.Timestamp:
     try:
-        return pd.Timestamp(dt.date(year, month, day))
+        found = dt.date(year, month, day)
     except ValueError:
-        raise Refusal("a date that exists") from None
+        raise Refusal("a date such as 2018-06-30, one that exists") from None
+    if year not in YEARS:
+        raise Refusal(f"a date such as 2018-06-30, from {YEARS[0]} to {YEARS[-1]}", "correct the year")
+    return pd.Timestamp(found)
 
 
-_MONTH = re.compile(r"(?P<y>\d{4})(?:[-/.年]?)(?P<m>0?[1-9]|1[0-2])(?:月)?(?:份)?")
+_MONTH = re.compile(r"(?P<y>\d{4})(?P<mark>[-/.年]?)(?P<m>0?[1-9]|1[0-2])(?:月)?(?:份)?")
 
 
 def _month(cell: str, context: Context) -> Parsed:
     if re.fullmatch(r"(19|20)\d\d年?", cell):
         return Parsed(pd.Period(f"{cell[:4]}-12", "M"), "year_only")
     found = _MONTH.fullmatch(cell)
-    if found and (len(found["m"]) == 2 or not cell.isdigit()):
+    if found and (len(found["m"]) == 2 or not cell.isdigit()) and int(found["y"]) in YEARS:
+        if found["mark"] == "." and found["m"] == "1":
+            january, october = f"{found['y']}-01", f"{found['y']}-10"
+            fix = f"it may be {january} or {october}, whose 0 Excel has dropped: write {january} or {october}"
+            raise Refusal("a month such as 2018-06", fix)
         return Parsed(pd.Period(year=int(found["y"]), month=int(found["m"]), freq="M"))
+    if _SERIAL.fullmatch(cell):
+        day = _serial(cell, MONTH_SERIALS, "a month such as 2018-06")
+    else:
+        day = _date_of_month(cell, context)
+    return Parsed(pd.Period(day.value, "M"), day.repair)
+
+
+def _date_of_month(cell: str, context: Context) -> Parsed:
     try:
         day = _date(cell, context)
     except Refusal:
-        raise Refusal("a month such as 2018-06", "write year-month") from None
-    return Parsed(pd.Period(day.value, "M"), day.repair)
+        day = Parsed(None)
+    if day.value is None:
+        raise Refusal("a month such as 2018-06", "write year-month")
+    return day
 
 
 def _period(cell: str, context: Context) -> Parsed:

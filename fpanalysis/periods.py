@@ -16,7 +16,7 @@ import pandas as pd
 
 from .errors import ParamsError
 
-__all__ = ["CALENDARS", "Period", "parse_period"]
+__all__ = ["CALENDARS", "Period", "named_period", "parse_period"]
 
 CALENDARS = {"calendar": 1, "statistical": -2}
 """First month of the year, counted from January of the year it is named after (1 = January, -2 = October before)."""
@@ -85,6 +85,11 @@ class Period:
         """Return whether a day lies within the period."""
         return self.start <= day <= self.end
 
+    def holds(self, key: str) -> bool:
+        """Return whether the period `key` ("" for none: always) lies within this one, as a file of it belongs to it."""
+        other = parse_period(key) if key else self
+        return self.start <= other.start and other.end <= self.end
+
     def year_ago(self) -> Period:
         """Return the same part of the year before."""
         return replace(self, year=self.year - 1)
@@ -134,3 +139,18 @@ def parse_period(text: str, calendar: str = "calendar") -> Period:
         return Period(year, part)
     named = {"C": "calendar", "S": "statistical", "": calendar}[found["calendar"]]
     return Period(year, part, named)
+
+
+def named_period(part: str, calendar: str = "calendar") -> str:
+    """Return the key of the period that the part of a file name begins with, "" when it names none.
+
+    >>> named_period("2018H1-Donghu", "statistical"), named_period("2018-06"), named_period("Donghu")
+    ('S2018H1', '2018-06', '')
+    """
+    words = re.split("[-.]", part)
+    for word in ("-".join(words[:2]), words[0]):
+        try:
+            return parse_period(word, calendar).key
+        except ParamsError:
+            continue
+    return ""

@@ -1,10 +1,13 @@
 import datetime as dt
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from fpanalysis import checks, results, wording
+from fpanalysis.ingest import Delivery
 from fpanalysis.periods import parse_period
 
 PERIOD = parse_period("2018H1")
@@ -113,6 +116,30 @@ def test_a_replaced_file_is_named(desk):
     found = checks.deliveries(old, period=PERIOD, county="renqiu", deadlines={}, as_of=AS_OF)
 
     assert results.value(found, measure="check/replaced_delivery") == 1
+
+
+def test_every_repair_has_its_words():
+    """Whatever the readers count: the names in their sources."""
+    sources = "".join(
+        (Path(checks.__file__).parent / f"{m}.py").read_text("utf-8") for m in ("ingest", "parsers", "grids")
+    )
+    counted = set(re.findall(r'"([a-z]+(?:_[a-z0-9]+)+)"', sources))
+    known = {key.removeprefix("repair.") for key in wording.catalogue() if key.startswith("repair.")} - {"found"}
+
+    assert {"county_row", "totals_row", "merged_cell", "open_end", "html_table", "hidden_sheet"} <= counted & known
+    assert known - {"thousands", "dash"} <= counted
+
+
+def test_a_file_of_one_month_may_be_late_for_the_half_year_but_not_one_of_the_other_calendar():
+    base = Delivery("births", "x", dt.date(2018, 7, 18), Path("2018-07-18/births.x.csv"), "")
+    found = [
+        checks.deliveries(
+            [replace(base, period=key)], period=PERIOD, county="renqiu", deadlines={"births": 10}, as_of=AS_OF
+        )["count"].iloc[0]
+        for key in ("", "2018-06", "2018H1", "S2018H1", "2018")
+    ]
+
+    assert found == [1, 1, 1, 0, 0]
 
 
 def test_repairs_are_listed_by_file(desk):

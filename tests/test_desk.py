@@ -146,3 +146,12 @@ def test_only_months_that_payments_reach_are_reconciled(root, desk):
     assert list(desk.paid_months()) == list(desk.months)
     assert len(open_desk("renqiu", "S2018H1", home=root).paid_months()) == 3
     assert len(open_desk("renqiu", "2017", home=root).paid_months()) == 0
+
+
+def test_rows_of_several_sheets_count_for_their_file(desk):
+    births = desk.data["births"]
+    name = births["file"].iloc[-1]
+    sheets = births["file"].where(births["file"] != name, name + births["row"].map(lambda row: f"[{row % 2}]"))
+    several = replace(desk, data=replace(desk.data, frames={**desk.data.frames, "births": births.assign(file=sheets)}))
+
+    pd.testing.assert_frame_equal(several.files(), desk.files())

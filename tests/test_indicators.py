@@ -27,7 +27,9 @@ def done(*records: tuple) -> pd.DataFrame:
     """Rows of (date, activity, count, yuan), perhaps with a file."""
     padded = [(*r, "f.csv")[:5] for r in records]
     frame = pd.DataFrame(padded, columns=["date", "activity", "count", "amount", "file"])
-    return frame.assign(date=pd.to_datetime(frame["date"]), amount=frame["amount"].astype("int64") * 100, subject="")
+    return frame.assign(
+        date=pd.to_datetime(frame["date"]), amount=frame["amount"].astype("int64") * 100, subject="", file_period=""
+    )
 
 
 def figures(**counts: float) -> pd.DataFrame:
@@ -193,6 +195,13 @@ def test_other_periods_are_not_outside_ones():
     found = activities(frame, as_of=dt.date(2018, 7, 18), **SPAN, **WHERE)
 
     assert {"activity/inspection": 1, "activity_listed/inspection": 1} == named(found)
+
+
+@pytest.mark.parametrize(("name", "listed"), [("2018H1", 2), ("2018-05", 2), ("", 2), ("2018", 1), ("S2018H1", 1)])
+def test_what_comes_after_the_period_counts_from_files_of_the_period_alone(name, listed):
+    frame = done(("2018-05-16", "inspection", 1, 0), ("2018-07-16", "inspection", 1, 0)).assign(file_period=name)
+
+    assert listed == named(activities(frame, **SPAN, **WHERE))["activity_listed/inspection"]
 
 
 def test_money_is_in_yuan_and_counted_in_fen():

@@ -261,7 +261,7 @@ def test_a_misspelt_section_is_refused(read):
 
 
 NASTY = FileNames(columns={"person": "身份证号", "village": "村代码", "amount": "金额", "paid": "发放日期"})
-READABLE = ["bom.csv", "dates.csv", "fullwidth.csv", "gb18030.csv", "hidden.xlsx", "merged.xlsx", "old15.csv", "plain.xlsx", "thousand.csv",
+READABLE = ["bom.csv", "dates.csv", "fullwidth.csv", "gb18030.csv", "hidden.xlsx", "html.xls", "merged.xlsx", "old15.csv", "plain.xlsx", "thousand.csv",
             "totals.csv", "utf8.csv"]  # fmt: skip
 
 
@@ -277,7 +277,7 @@ def nasty(shared: Path, name: str, tmp_path: Path, monkeypatch) -> pd.DataFrame:
     path.write_bytes((shared / "nasty" / name).read_bytes())
     delivery = ingest.find_deliveries(tmp_path)[0]
     base = ingest.Context({}, {}, "calendar", b"k", {})
-    return ingest._Reader(delivery, contract, NASTY, base, "x").frame()
+    return ingest._read_tables(delivery, contract, NASTY, base, "x")[0]
 
 
 @pytest.mark.parametrize("name", READABLE)
@@ -303,3 +303,474 @@ def test_an_identity_number_in_the_wrong_column_is_not_shown_either(read):
         read(births(GOOD.replace("鄚州镇", "139999196509120001", 1)))
 
     assert "139999" not in str(error.value)
+
+
+# A row of the county among its townships
+
+
+REGISTRATIONS = FileNames(
+    columns={"place": "乡镇", "month": "月份", "service": "业务", "count": "办结数", "on_time": "按时办结数"}
+)
+DONE = "乡镇,月份,业务,办结数,按时办结数\n"
+TOWNS = "鄚州镇,2018-01,一孩登记,3,3\n青塔乡,2018-01,一孩登记,2,1\n"
+
+
+def services(read, content, **more):
+    return read({"2018-07-06/registrations.csv": DONE + content, **more}, files={"registrations": REGISTRATIONS})
+
+
+@pytest.mark.parametrize("name", ["全市", "合计", "总 计"])
+def test_a_county_row_that_agrees_with_its_townships_is_left_out_and_noted(read, name):
+    data = services(read, TOWNS + f"{name},2018-01,一孩登记,5,4\n")
+
+    assert data["registrations"]["count"].sum() == 5
+    assert data.repairs[["repair", "cells", "first_row"]].values.tolist() == [["county_row", 1, 4]]
+
+
+def test_a_county_row_that_differs_is_a_fault_with_the_sum(read):
+    with pytest.raises(
+        DataError, match="row 4, column 按时办结数: found '5', expected the sum of the townships' rows, 4"
+    ):
+        services(read, TOWNS + "全市,2018-01,一孩登记,5,5\n")
+
+
+def test_county_rows_alone_stay_as_they_are(read):
+    data = services(read, "全市,2018-01,一孩登记,5,4\n全市,2018-02,一孩登记,6,6\n")
+
+    assert data["registrations"]["count"].sum() == 11
+    assert data.repairs.empty
+
+
+def test_a_county_row_without_township_rows_of_its_keys_is_refused(read):
+    with pytest.raises(DataError, match="row 4.*found '9', expected rows of townships with the same 月份, 业务"):
+        services(read, TOWNS + "全市,2018-02,一孩登记,9,9\n")
+
+
+def test_a_county_row_of_nothing_needs_no_townships(read):
+    data = services(read, TOWNS + "全市,2018-02,一孩登记,0,0\n")
+
+    assert data["registrations"]["count"].sum() == 5
+
+
+def test_a_county_row_may_count_the_townships_of_other_parts_too(read):
+    late = {"2018-07-18/registrations.late.csv": DONE + "青塔乡,2018-01,一孩登记,2,1\n"}
+    data = services(read, "鄚州镇,2018-01,一孩登记,3,3\n全市,2018-01,一孩登记,5,4\n", **late)
+
+    assert data["registrations"]["count"].tolist() == [3, 2]
+
+
+def test_a_county_file_beside_a_township_file_is_held_against_it(read):
+    county = {"2018-07-06/registrations.county.csv": DONE + "全市,2017-12,一孩登记,9,9\n全市,2018-01,一孩登记,5,4\n"}
+    data = services(read, TOWNS, **county)
+
+    assert data["registrations"]["count"].tolist() == [9, 3, 2]
+
+
+def test_a_county_name_without_keys_is_a_total(read):
+    assert services(read, TOWNS + "全市,,,5,4\n")["registrations"]["count"].sum() == 5
+
+
+def test_rows_with_a_place_left_blank_are_not_added_to_the_county(read):
+    with pytest.raises(DataError, match="write the township in every row"):
+        services(read, TOWNS + ",2018-02,一孩登记,9,9\n")
+
+
+def test_a_person_of_the_county_stays_a_row(read):
+    names = FileNames(columns={**ROLL.columns, "place": "乡镇"})
+    text = "乡镇,身份证号,项目,起始日期\n鄚州镇,139999196509120001,特扶,2016-01-01\n全市,139999195809100016,特扶,2016-01-01\n"
+
+    assert read({"2018-07-06/roll.csv": text}, files={"roll": names})["roll"]["place"].tolist() == ["鄚州镇", "renqiu"]
+
+
+# Subtotals, totals and what stands below them
+
+
+def test_subtotals_are_held_against_their_block_and_the_total_against_everything(read):
+    rows = "鄚州镇,2018-01,一孩登记,3,3\n小计,,,3,3\n青塔乡,2018-01,一孩登记,2,1\n青塔乡小计,,,2,1\n合计,,,5,4\n"
+    data = services(read, rows)
+
+    assert data["registrations"]["count"].tolist() == [3, 2]
+    assert data.repairs[["repair", "cells"]].values.tolist() == [["totals_row", 3]]
+
+
+def test_every_total_that_differs_is_a_fault(read):
+    with pytest.raises(DataError) as error:
+        services(read, "鄚州镇,2018-01,一孩登记,3,3\n小计,,,4,3\n青塔乡,2018-01,一孩登记,2,1\n小计,,,5,1\n合计,,,7,4\n")
+
+    assert [(f.row, f.value) for f in error.value.faults] == [(3, "4"), (5, "5"), (6, "7")]
+
+
+def test_a_total_on_top_counts_the_rows_below(read):
+    assert services(read, "合计,,,5,4\n" + TOWNS)["registrations"]["count"].sum() == 5
+
+
+def test_an_incomplete_row_between_totals_is_a_fault(read):
+    with pytest.raises(DataError, match="row 4, column 月份: expected a value, but the cell is empty"):
+        services(read, "鄚州镇,2018-01,一孩登记,3,3\n小计,,,3,3\n青塔乡,,一孩登记,2,1\n合计,,,3,3\n")
+
+
+@pytest.mark.parametrize("row", ["青塔乡,,一孩登记,2,1", "青塔乡,2018-02,一孩登记,,", ",,,7,", "青塔乡,,,,"])
+def test_an_incomplete_row_of_data_below_the_last_total_is_a_fault(read, row):
+    with pytest.raises(DataError, match="row 5, column"):
+        services(read, TOWNS + f"合计,,,5,4\n{row}\n")
+
+
+@pytest.mark.parametrize(
+    "row", ["填表人：某某,,,,", "填表人,某某,审核人,某某,", "报出日期,2018-07-05,,,", ",,以上数据已核对,,"]
+)
+def test_signatures_below_the_last_total_are_passed_over(read, row):
+    data = services(read, TOWNS + f"合计,,,5,4\n{row}\n")
+
+    assert data["registrations"]["count"].sum() == 5
+    assert "rows_below_totals" in set(data.repairs["repair"])
+
+
+def test_a_total_that_nothing_could_be_held_against_says_so(read):
+    data = services(read, TOWNS + "合计,,,,\n")
+
+    assert data.repairs["repair"].tolist() == ["totals_unchecked"]
+
+
+def test_a_total_of_a_column_with_gaps_is_the_sum_of_what_is_there(read):
+    assert services(read, TOWNS + "青塔乡,2018-02,一孩登记,2,\n合计,,,7,4\n")["registrations"]["count"].sum() == 7
+
+
+# Workbooks
+
+
+def workbook(*sheets, merge=()) -> bytes:
+    """A workbook of (title, rows) sheets; `merge` are ranges of the first one."""
+    import io
+
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for title, rows in sheets:
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    for area in merge:
+        book.worksheets[0].merge_cells(area)
+    held = io.BytesIO()
+    book.save(held)
+    return held.getvalue()
+
+
+HEADS = ["乡镇", "月份", "业务", "办结数", "按时办结数"]
+FIRST = ["鄚州镇", "2018-01", "一孩登记", 3, 3]
+SECOND = ["青塔乡", "2018-04", "二孩登记", 2, 1]
+
+
+def booked(read, *sheets, **more):
+    content = {"2018-07-06/registrations.xlsx": workbook(*sheets, **more)}
+    return read(content, files={"registrations": REGISTRATIONS})
+
+
+def test_all_visible_sheets_with_the_table_are_put_together_and_others_named(read):
+    data = booked(
+        read, ("一季度", [HEADS, FIRST]), ("二季度", [["标题"], HEADS, SECOND]), ("说明", [["某某"]]), ("空", [])
+    )
+    frame = data["registrations"]
+
+    assert frame[["file", "row"]].values.tolist() == [
+        ["2018-07-06/registrations.xlsx[一季度]", 2], ["2018-07-06/registrations.xlsx[二季度]", 3]
+    ]  # fmt: skip
+    assert data.repairs[["file", "repair"]].values.tolist() == [
+        ["2018-07-06/registrations.xlsx[说明]", "other_sheet"],
+        ["2018-07-06/registrations.xlsx[二季度]", "rows_above_heading"],
+    ]
+
+
+def test_faults_of_all_sheets_come_at_once_also_of_a_misspelt_heading(read):
+    with pytest.raises(DataError) as error:
+        booked(read, ("a", [HEADS, ["鄚洲镇", *FIRST[1:]]]), ("b", [[*HEADS[:3], "办数", HEADS[4]], SECOND]))
+
+    assert [f.file[-3:] for f in error.value.faults] == ["[a]", "[b]"]
+
+
+def test_a_place_merged_over_its_rows_is_filled_down_and_noted(read):
+    rows = [HEADS, FIRST, [None, "2018-02", "一孩登记", 4, 4], SECOND]
+    data = booked(read, ("a", rows), merge=["A2:A3"])
+
+    assert data["registrations"]["place"].tolist() == ["鄚州镇", "鄚州镇", "青塔乡"]
+    assert data.repairs[["repair", "cells", "first_row"]].values.tolist() == [["merged_cell", 1, 3]]
+
+
+def test_a_number_merged_over_rows_is_refused(read):
+    rows = [HEADS, FIRST, [*SECOND[:4], None]]
+    with pytest.raises(DataError, match="row 3, column 按时办结数.*merged with the row above"):
+        booked(read, ("a", rows), merge=["E2:E3"])
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("#REF!", "Excel shows an error"),
+        ("=1+2", "never been worked out"),
+        (True, "a number"),
+        (0.5, "a whole number"),
+        (-3, "0 or more"),
+    ],
+)
+def test_a_cell_without_a_right_value_is_refused_with_the_reason(read, cell, words):
+    with pytest.raises(DataError, match=f"row 2, column 按时办结数.*{words}"):
+        booked(read, ("a", [HEADS, [*FIRST[:4], cell]]))
+
+
+def test_a_total_that_was_never_worked_out_is_left_out_and_said_so(read):
+    data = booked(read, ("a", [HEADS, FIRST, ["合计", None, None, "=SUM(D2:D2)", None]]))
+
+    assert data.repairs["repair"].tolist() == ["totals_unchecked"]
+
+
+def test_a_formatted_column_down_to_the_last_row_costs_nothing(read):
+    import io
+
+    import openpyxl
+
+    book = openpyxl.load_workbook(io.BytesIO(workbook(("a", [HEADS, FIRST]))))
+    book.active.cell(1_048_576, 1).number_format = "0.00"
+    held = io.BytesIO()
+    book.save(held)
+    data = read({"2018-07-06/registrations.xlsx": held.getvalue()}, files={"registrations": REGISTRATIONS})
+
+    assert len(data["registrations"]) == 1
+
+
+# Text files
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])
+def test_every_line_end_reads_the_same(read, end):
+    assert read(births(GOOD.replace("\n", end)))["births"]["row"].tolist() == [2, 3]
+
+
+def test_a_quote_that_does_not_close_is_a_fault_where_it_opens(read):
+    with pytest.raises(DataError, match="row 3: expected quotation marks in pairs"):
+        read(
+            births(
+                HEAD
+                + "鄚州镇,2018-01,2018-02,一孩,男,3\n"
+                + '"青塔乡,2018-01,2018-02,一孩,男,3\n'
+                + "青塔乡,2018-02,,一孩,男,3\n"
+            )
+        )
+
+
+def test_rows_swallowed_between_two_quotes_are_a_fault(read):
+    names = FileNames(columns=BIRTHS.columns)
+    row = "鄚州镇,2018-01,2018-0{0},一孩,男,3,{1}\n"
+    text = HEAD.replace("人数", "人数,备注") + row.format(2, '"甲') + row.format(3, "") + row.format(4, '乙"')
+
+    with pytest.raises(DataError, match="row 2: .*quotation marks in pairs"):
+        read(births(text), files={"births": names})
+
+
+def test_a_row_with_more_cells_than_headings_is_refused(read):
+    with pytest.raises(DataError, match="row 3: .*6 cells, as in the heading, but the row has 7"):
+        read(births(HEAD + "鄚州镇,2018-01,2018-02,一孩,男,3\n鄚州镇,2018-01,2018-02,一孩,女,1,234\n"))
+
+
+@pytest.mark.parametrize("mark", ["\t", ";"])
+def test_another_separator_is_seen_below_a_title_too(read, mark):
+    assert read(births("2018年出生\n" + GOOD.replace(",", mark)))["births"]["count"].sum() == 5
+
+
+def test_gb18030_with_its_own_mark_reads(read):
+    assert read(births("\ufeff".encode("gb18030") + GOOD.encode("gb18030")))["births"]["count"].sum() == 5
+
+
+def test_text_that_excel_was_told_to_keep_is_read(read):
+    assert read(births(GOOD.replace("2018-01", '"=""2018-01"""')))["births"]["count"].sum() == 5
+
+
+def test_blank_lines_are_no_rows_and_keep_the_numbering(read):
+    assert read(births(GOOD.replace("\n", "\n\n,,,,,\n")))["births"]["row"].tolist() == [4, 7]
+
+
+def test_a_title_that_says_another_unit_than_params_is_refused(read):
+    names = FileNames(columns={"date": "日期", "activity": "事项", "amount": "金额"})
+    with pytest.raises(DataError, match="row 1.*found '万元', expected 元"):
+        read(
+            {"2018-07-06/activities.csv": "单位：万元,,\n日期,事项,金额\n2018-03-01,罚款,3.45\n"},
+            files={"activities": names},
+        )
+
+
+def test_an_exit_at_the_end_of_time_is_no_exit(read):
+    names = FileNames(columns={**ROLL.columns, "exit": "退出日期"})
+    text = "身份证号,项目,起始日期,退出日期\n139999196509120001,特扶,2016-01-01,9999-12-31\n"
+    data = read({"2018-07-06/roll.csv": text}, files={"roll": names})
+
+    assert data["roll"]["exit"].isna().tolist() == [True]
+    assert data.repairs["repair"].tolist() == ["open_end"]
+
+
+def test_a_start_at_the_end_of_time_is_refused(read):
+    text = ROLL_FILE.format("139999195809100016").replace("2016-01-01", "9999-12-31")
+    with pytest.raises(DataError, match="row 2, column 起始日期.*a date such as"):
+        read({"2018-07-06/roll.csv": text}, files={"roll": ROLL})
+
+
+@pytest.mark.parametrize("cell", ["某某某", "13912345678", "6222020402001234", "某某 6222020402001234"])
+def test_no_error_shows_a_name_a_telephone_or_an_account(read, cell):
+    with pytest.raises(DataError) as error:
+        read(
+            {"2018-07-06/roll.csv": ROLL_FILE.format("139999195809100016").replace("特扶", cell)}, files={"roll": ROLL}
+        )
+
+    assert cell not in str(error.value)
+    assert "not shown" in str(error.value)
+
+
+def test_a_misspelt_programme_is_still_shown(read):
+    with pytest.raises(DataError, match="found '特扶金', .*did you mean '特扶'"):
+        read(
+            {"2018-07-06/roll.csv": ROLL_FILE.format("139999195809100016").replace("特扶", "特扶金")},
+            files={"roll": ROLL},
+        )
+
+
+# Deliveries
+
+
+def test_a_csv_and_a_workbook_of_one_part_and_day_are_refused(read):
+    with pytest.raises(DataError, match="births.a.xlsx.*2018-07-06/births.a.csv"):
+        read({"2018-07-06/births.a.csv": GOOD, "2018-07-06/births.a.xlsx": b"x"})
+
+
+@pytest.mark.parametrize("name", ["2018-07-06/old/births.csv", "births.csv"])
+def test_a_file_that_would_not_be_seen_is_refused(read, name):
+    with pytest.raises(DataError, match="a folder named by the date of receipt|files, but this is a folder"):
+        read({"2018-07-06/births.csv": GOOD, name: GOOD})
+
+
+@pytest.mark.parametrize(
+    ("name", "calendar", "key"),
+    [
+        ("2018H1-于村乡", "calendar", "2018H1"),
+        ("2018H1", "statistical", "S2018H1"),
+        ("C2018H1", "statistical", "2018H1"),
+        ("a", "calendar", ""),
+    ],
+)
+def test_the_period_in_a_name_is_read_in_the_calendar_of_the_place(tmp_path, name, calendar, key):
+    path = tmp_path / "2018-07-06" / f"births.{name}.csv"
+    path.parent.mkdir()
+    path.write_text(GOOD, "utf-8")
+
+    assert [d.period for d in ingest.find_deliveries(tmp_path, calendar=calendar)] == [key]
+
+
+def test_a_copy_of_a_file_about_persons_is_refused(read):
+    text = ROLL_FILE.format("139999195809100016")
+    with pytest.raises(DataError, match="expected rows of its own, but it is a copy of 2018-07-06/roll.2018H1"):
+        read({"2018-07-06/roll.2018H1.csv": text, "2018-07-06/roll.2018H1(1).csv": text}, files={"roll": ROLL})
+
+
+def test_a_copy_of_a_sheet_is_refused(read):
+    with pytest.raises(DataError, match="[b].: expected rows of its own, but sheet a has the same"):
+        booked(read, ("a", [HEADS, FIRST]), ("b", [HEADS, FIRST]))
+
+
+# More that offices do
+
+
+@pytest.mark.parametrize("word", ["鄚州镇合计", "本页合计", "街道小计", "Subtotal"])
+def test_the_total_of_a_block_has_many_names(read, word):
+    assert (
+        services(read, f"鄚州镇,2018-01,一孩登记,3,3\n{word},,,3,3\n青塔乡,2018-01,一孩登记,2,1\n")["registrations"][
+            "count"
+        ].sum()
+        == 5
+    )
+
+
+@pytest.mark.parametrize("word", ["全市合计", "全县总计", "共计：", "Grand total", "21,合计"])
+def test_the_total_of_all_has_many_names(read, word):
+    text = (
+        ("序号," if "," in word else "")
+        + DONE
+        + "".join(("1," if "," in word else "") + line + "\n" for line in TOWNS.splitlines())
+        + f"{word},,,5,4\n"
+    )
+    data = read({"2018-07-06/registrations.csv": text}, files={"registrations": REGISTRATIONS})
+
+    assert data["registrations"]["count"].sum() == 5
+    assert "totals_row" in set(data.repairs["repair"])
+
+
+def test_numbered_rows_without_content_are_passed_over_and_counted(read):
+    text = "序号," + DONE + "1," + TOWNS.splitlines()[0] + "\n2,,,,,\n3,,,,,\n"
+    data = read({"2018-07-06/registrations.csv": text}, files={"registrations": REGISTRATIONS})
+
+    assert data.repairs[["repair", "cells", "first_row"]].values.tolist() == [["numbered_row", 2, 3]]
+
+
+def test_totals_of_sound_columns_are_checked_in_the_same_go_as_faults_of_others(read):
+    with pytest.raises(DataError) as error:
+        services(read, TOWNS.replace(",3,3", ",3,x") + "合计,,,6,4\n")
+
+    assert [(f.row, f.column) for f in error.value.faults] == [(2, "按时办结数"), (4, "办结数")]
+
+
+@pytest.mark.parametrize("mark", ["-", "/", "无", "——"])
+def test_a_dash_for_no_exit_is_an_empty_cell_and_noted(read, mark):
+    names = FileNames(columns={**ROLL.columns, "exit": "退出日期"})
+    text = f"身份证号,项目,起始日期,退出日期\n139999196509120001,特扶,2016-01-01,{mark}\n"
+    data = read({"2018-07-06/roll.csv": text}, files={"roll": names})
+
+    assert data["roll"]["exit"].isna().all()
+    assert data.repairs["repair"].tolist() == ["dash"]
+
+
+def test_a_dash_for_a_number_is_refused(read):
+    with pytest.raises(DataError, match="found '-', expected a number"):
+        services(read, "鄚州镇,2018-01,一孩登记,-,3\n")
+
+
+@pytest.mark.parametrize("cell", ["99999999999999999999", "1e30"])
+def test_a_number_that_no_column_holds_is_refused(read, cell):
+    with pytest.raises(DataError, match="row 2, column 办结数"):
+        services(read, f"鄚州镇,2018-01,一孩登记,{cell},3\n")
+
+
+def test_characters_without_width_do_not_matter(read):
+    assert services(read, "鄚州镇\u200b,\u202d2018-01\u202c,一孩登记,3,3\n")["registrations"]["count"].sum() == 3
+
+
+def test_a_heading_that_says_another_unit_than_params_is_refused(read):
+    names = FileNames(columns={"date": "日期", "activity": "事项", "amount": "金额（万元）"})
+    with pytest.raises(DataError, match="found '万元', expected 元, the unit of this column in params .write units"):
+        read(
+            {"2018-07-06/activities.csv": "日期,事项,金额（万元）\n2018-03-01,罚款,3.45\n"}, files={"activities": names}
+        )
+
+
+def test_the_likeliest_sheet_is_named_when_none_has_the_table(read):
+    with pytest.raises(DataError, match="column 月份: expected this column"):
+        booked(read, ("封面", [["2018年"]]), ("表", [["乡镇", "办结数"], ["鄚州镇", 3]]))
+
+
+def test_persons_rows_merged_by_place_are_filled(read):
+    rows = [["乡镇", "身份证号", "项目", "起始日期"], ["鄚州镇", "139999196509120001", "特扶", "2016-01-01"],
+            [None, "139999195809100016", "特扶", "2016-01-01"]]  # fmt: skip
+    names = FileNames(columns={**ROLL.columns, "place": "乡镇"})
+    data = read({"2018-07-06/roll.xlsx": workbook(("a", rows), merge=["A2:A3"])}, files={"roll": names})
+
+    assert data["roll"]["place"].tolist() == ["鄚州镇", "鄚州镇"]
+
+
+def test_system_files_of_windows_are_no_deliveries(read):
+    assert len(read({**births(GOOD), "2018-07-06/Thumbs.db": b"x"}).deliveries) == 1
+
+
+@pytest.mark.parametrize(("name", "key"), [("activities.2018H1-a.csv", "2018H1"), ("activities.csv", "")])
+def test_activities_say_which_period_their_file_names(read, name, key):
+    names = FileNames(columns={"date": "日期", "activity": "事项"})
+    text = "日期,事项\n2018-07-01,罚款\n"
+
+    assert read({f"2018-07-06/{name}": text}, files={"activities": names})["activities"]["file_period"].tolist() == [
+        key
+    ]

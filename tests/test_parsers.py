@@ -50,6 +50,64 @@ def test_one_month_in_every_form(cell):
     assert read("month", cell) == pd.Period("2018-06", "M")
 
 
+@pytest.mark.parametrize(
+    ("cell", "month"), [("2018.10", 10), ("2018.01", 1), ("2018.2", 2), (2018.9, 9), (2018.12, 12)]
+)
+def test_a_month_after_a_point_with_one_meaning_is_read(cell, month):
+    assert read("month", cell) == pd.Period(year=2018, month=month, freq="M")
+
+
+@pytest.mark.parametrize("cell", ["2018.1", 2018.1, "2018.1月"])
+def test_october_that_lost_its_zero_is_not_read_as_january(cell):
+    with pytest.raises(Refusal) as refusal:
+        read("month", cell)
+
+    assert "write 2018-01 or 2018-10" in refusal.value.fix
+
+
+@pytest.mark.parametrize("cell", ["20186", 20186])
+@pytest.mark.parametrize("kind", ["month", "date"])
+def test_five_digits_with_two_readings_are_refused_with_both(kind, cell):
+    with pytest.raises(Refusal) as refusal:
+        read(kind, cell)
+
+    assert "2018-06" in refusal.value.fix and "1955-04-07" in refusal.value.fix
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell"), [("month", "29000"), ("month", "60000"), ("date", "12345"), ("date", "69999")]
+)
+def test_a_serial_far_from_the_office_is_refused(kind, cell):
+    with pytest.raises(Refusal, match="such as 2018-06"):
+        read(kind, cell)
+
+
+@given(st.dates(dt.date(2000, 1, 1), dt.date(2050, 7, 1)))
+def test_a_serial_of_this_century_is_its_day_and_month(day):
+    serial = (day - dt.date(1899, 12, 30)).days
+
+    assert read("date", serial) == pd.Timestamp(day)
+    assert read("month", serial) == pd.Period(day, "M")
+
+
+@pytest.mark.parametrize("cell", ["9999-12-31", "99991231", dt.datetime(9999, 12, 31), "9999/12/31"])
+def test_the_last_day_of_all_means_no_end_and_is_noted(cell):
+    parsed = PARSERS["date"](clean(cell), CONTEXT)
+
+    assert (parsed.value, parsed.repair) == (None, "open_end")
+
+
+@pytest.mark.parametrize("cell", ["0000-00-00", "00000000", "1492-01-01", "2999-12-31", "00:00:00", "0001-01-01"])
+@pytest.mark.parametrize("kind", ["month", "date"])
+def test_a_day_that_no_office_writes_is_refused(kind, cell):
+    with pytest.raises(Refusal):
+        read(kind, cell)
+
+
+def test_a_day_with_its_time_is_the_day():
+    assert read("date", dt.datetime(2018, 6, 30, 8, 30, 5)) == pd.Timestamp("2018-06-30")
+
+
 def test_a_bare_year_is_december_and_noted():
     parsed = PARSERS["month"]("2019", CONTEXT)
 
@@ -67,7 +125,15 @@ def test_the_unit_of_a_column_counts():
     assert read("yuan", "3.45", Context({}, {}, "calendar", b"", {}, unit="万元")) == 3450000
 
 
-@pytest.mark.parametrize("cell", ["12,34", "约10", "1.005", "--"])
+def test_the_unit_in_a_cell_goes_before_that_of_the_column():
+    assert read("yuan", "30元", Context({}, {}, "calendar", b"", {}, unit="万元")) == 3000
+
+
+def test_a_number_is_read_with_the_fifteen_digits_that_excel_shows():
+    assert read("yuan", 10.1 * 3) == 3030
+
+
+@pytest.mark.parametrize("cell", ["12,34", "约10", "1.005", "--", "1 2", "12\n34", "TRUE", True, "5%"])
 def test_an_amount_with_two_meanings_is_refused(cell):
     with pytest.raises(Refusal):
         read("yuan", cell)

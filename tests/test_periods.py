@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fpanalysis.errors import ParamsError
-from fpanalysis.periods import CALENDARS, PARTS, Period, parse_period
+from fpanalysis.periods import CALENDARS, PARTS, Period, named_period, parse_period
 
 PERIODS = st.builds(Period, st.integers(1960, 2090), st.sampled_from(list(PARTS)), st.sampled_from(list(CALENDARS)))
 
@@ -73,3 +73,28 @@ def test_mid_july_lies_outside_the_first_half():
 def test_anything_else_is_refused_with_the_forms_that_are_understood(text):
     with pytest.raises(ParamsError, match="write a year"):
         parse_period(text)
+
+
+@pytest.mark.parametrize(
+    ("part", "calendar", "key"),
+    [
+        ("2018H1-于村乡", "calendar", "2018H1"),
+        ("2018H1-于村乡", "statistical", "S2018H1"),
+        ("C2018H1", "statistical", "2018H1"),
+        ("S2018H1.v2", "calendar", "S2018H1"),
+        ("2018-06-x", "statistical", "2018-06"),
+        ("2018", "calendar", "2018"),
+        ("于村乡", "calendar", ""),
+        ("", "calendar", ""),
+    ],
+)
+def test_a_file_name_may_begin_with_a_period_in_the_calendar_of_its_place(part, calendar, key):
+    assert named_period(part, calendar) == key
+
+
+@pytest.mark.parametrize(
+    ("key", "held"),
+    [("", True), ("2018H1", True), ("2018-06", True), ("2018", False), ("S2018H1", False), ("2017H1", False)],
+)
+def test_a_period_holds_the_files_of_itself_and_of_its_parts(key, held):
+    assert parse_period("2018H1").holds(key) == held
