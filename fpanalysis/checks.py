@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from .ingest import Delivery
-from .periods import Period
+from .periods import Period, parse_period
 from .results import combine, note, rows
 
 __all__ = ["RULES", "deliveries", "repairs", "run_rules"]
@@ -36,13 +36,13 @@ def deliveries(
 ) -> pd.DataFrame:
     """Return what arrived late or was replaced: result rows `check/late_delivery` and `check/replaced_delivery`.
 
-    A file is late when it came after the period's end, later than `deadlines[kind]` of the month after it, unless its
-    name says that it is another period's (`births.2017H2.csv`).
+    A file whose name says that it is of this period or a part of it (`births.2018H1.csv`) is late when it came later
+    than `deadlines[kind]` of the month after the end of that. Of a file whose name has no period it cannot be told.
     """
     late = []
-    for delivery in received:
-        due = _deadline(period, deadlines.get(delivery.kind))
-        if due and due < delivery.received <= as_of and delivery.used and period.holds(delivery.period):
+    for delivery in (d for d in received if d.period and d.used and period.holds(d.period)):
+        due = _deadline(parse_period(delivery.period), deadlines.get(delivery.kind))
+        if due and due < delivery.received <= as_of:
             late.append(note("check.late_delivery.found", file=delivery.name, received=delivery.received, due=due))
     replaced = [note("check.replaced_delivery.found", file=d.name) for d in received if not d.used]
     listed = {"late_delivery": late, "replaced_delivery": replaced}

@@ -221,4 +221,4 @@ CONTRACTS = {
         unique=("county", "period", "measure"),
     ),
 }
-"""Every kind of raw table. The analyst's own prose (`prose.<lang>.md`) is text by section: `ingest.SECTIONS`."""
+"""Every kind of raw table. The analyst's own prose (`prose.<period>.<lang>.md`) is text by section: `ingest.SECTIONS`."""

@@ -161,8 +161,8 @@ class Desk:
         return pd.DataFrame(records, columns=["kind", "file", "received", "used", "rows", "sha"])
 
     def prose(self, section: str) -> str:
-        """Return the analyst's words for a section, "" when there are none in this language."""
-        return self.data.prose.get((section, self.lang), "")
+        """Return the analyst's words for a section of this period, "" when there are none in this language."""
+        return self.data.prose.get((self.period.key, section, self.lang), "")
 
     def _peer_names(self) -> dict[str, str]:
         peers = self.data["peers"]

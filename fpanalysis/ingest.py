@@ -35,7 +35,7 @@ __all__ = ["KINDS", "SECTIONS", "Data", "Delivery", "FileMap", "find_deliveries"
 
 SECTIONS = ("overview", "services", "births", "sex_ratio", "checkups", "subsidies", "organisation", "benchmarking",
             "problems", "plan")  # fmt: skip
-"""Sections of the report that the analyst's prose may fill: `## <section>` in `prose.<lang>.md`."""
+"""Sections of the report that the analyst's prose may fill: `## <section>` in `prose.<period>.<lang>.md`."""
 
 KINDS = (*CONTRACTS, "prose")
 """Every kind of raw file."""
@@ -96,7 +96,7 @@ class Data:
     """
 
     frames: Mapping[str, pd.DataFrame]
-    prose: Mapping[tuple[str, str], str]
+    prose: Mapping[tuple[str, str, str], str]
     repairs: pd.DataFrame
     deliveries: Sequence[Delivery]
 
@@ -216,7 +216,7 @@ def read_files(
     faults = [_missing_kind(kind) for kind in files if not any(d.kind == kind for d in deliveries)]
     faults += [_unmapped(d) for d in deliveries if d.kind not in files]
     frames: dict[str, list[pd.DataFrame]] = {kind: [] for kind in CONTRACTS}
-    prose: dict[tuple[str, str], str] = {}
+    prose: dict[tuple[str, str, str], str] = {}
     repairs: list[Repair] = []
     for delivery in (d for d in deliveries if d.used and d.kind in files):
         try:
@@ -252,8 +252,8 @@ def _unmapped(delivery: Delivery) -> Fault:
     )
 
 
-def _read_prose(delivery: Delivery) -> dict[tuple[str, str], str]:
-    """Return the analyst's text by (section, language)."""
+def _read_prose(delivery: Delivery) -> dict[tuple[str, str, str], str]:
+    """Return the analyst's text by (period, section, language)."""
     raw = delivery.path.read_bytes()
     if not raw.strip():
         raise DataError([Fault(delivery.name, 0, "", "", "a file with content, but it is empty", "export it again")])
@@ -264,11 +264,13 @@ def _read_prose(delivery: Delivery) -> dict[tuple[str, str], str]:
               f"a section of the report{did_you_mean(s, SECTIONS)}")
         for s in pieces[1::2] if s not in SECTIONS
     ]  # fmt: skip
-    if delivery.part not in ("zh", "en"):
-        faults.append(Fault(delivery.name, 0, "", delivery.part, "prose.zh.md or prose.en.md"))
+    lang = delivery.part.rpartition(".")[2]
+    if lang not in ("zh", "en") or not delivery.period:
+        expected = "the period and the language in the name: prose.<period>.zh.md or prose.<period>.en.md"
+        faults.append(Fault(delivery.name, 0, "", delivery.part, expected, "e.g. prose.2018H1.zh.md"))
     if faults:
         raise DataError(faults)
-    return {(s, delivery.part): body.strip() for s, body in zip(pieces[1::2], pieces[2::2], strict=True)}
+    return {(delivery.period, s, lang): body.strip() for s, body in zip(pieces[1::2], pieces[2::2], strict=True)}
 
 
 Repair = tuple[str, str, str, int, int]

@@ -546,7 +546,7 @@ Benchmarking will go on to drive improvement, data checks to drive order; each p
 
 
 def _write_prose(folder: Path) -> list[Path]:
-    paths = [folder / f"prose.{lang}.md" for lang in PROSE]
+    paths = [folder / f"prose.{PART}.{lang}.md" for lang in PROSE]
     for path, body in zip(paths, PROSE.values(), strict=True):
         path.write_text(body, "utf-8", newline="\n")
     return paths

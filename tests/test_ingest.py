@@ -245,17 +245,28 @@ def test_no_error_shows_an_identity_number(read):
     assert "(17 characters, not shown)" in str(error.value)
 
 
+@pytest.mark.parametrize("part", ["zh", "2018H1", "2018H1.fr"])
+def test_prose_says_its_period_and_language(read, part):
+    with pytest.raises(DataError, match="expected the period and the language in the name.*e.g. prose.2018H1.zh.md"):
+        read(
+            {**births(GOOD), f"2018-07-06/prose.{part}.md": "## plan\n一\n"},
+            files={"births": BIRTHS, "prose": FileNames()},
+        )
+
+
 def test_prose_is_read_by_section_and_language(read):
     files = {"births": BIRTHS, "prose": FileNames()}
-    data = read({**births(GOOD), "2018-07-06/prose.zh.md": "前言\n\n## problems\n一\n\n## plan\n二\n"}, files=files)
+    data = read(
+        {**births(GOOD), "2018-07-06/prose.2018H1.zh.md": "前言\n\n## problems\n一\n\n## plan\n二\n"}, files=files
+    )
 
-    assert data.prose == {("problems", "zh"): "一", ("plan", "zh"): "二"}
+    assert data.prose == {("2018H1", "problems", "zh"): "一", ("2018H1", "plan", "zh"): "二"}
 
 
 def test_a_misspelt_section_is_refused(read):
     with pytest.raises(DataError, match="found 'problem', expected a section of the report; did you mean 'problems'"):
         read(
-            {**births(GOOD), "2018-07-06/prose.zh.md": "## problem\n一\n"},
+            {**births(GOOD), "2018-07-06/prose.2018H1.zh.md": "## problem\n一\n"},
             files={"births": BIRTHS, "prose": FileNames()},
         )
 
