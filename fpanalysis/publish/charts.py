@@ -195,7 +195,7 @@ def _axes(chart: Chart, sheet: Sheet, plot: Plot, font: Mapping[str, Any], lang:
     count = plot.last - plot.first + 1
     rows = {"name": columns[0].label, "label_position": "low", **quiet}
     if plot.form == "bars":
-        rows |= {"reverse": True}
+        rows |= {"reverse": True, "interval_unit": 1}
     elif count > 12:
         rows |= {"interval_unit": math.ceil(count / 12)} if plot.form == "line" else {}
         rows["num_font"] = {**font, "rotation": -45}

@@ -42,6 +42,7 @@ LINE = 15.5
 A4 = 9
 COVER = (20, 78)
 PAGE, DIGIT, EDGES, LEGIBLE = 900, 8, 5, 0.6
+PROSE = 0.95
 STYLES: Mapping[str, Mapping[str, Any]] = {
     "title": {"bold": True, "font_size": 14, "font_color": INK},
     "report": {"bold": True, "font_size": 20, "font_color": INK},
@@ -370,7 +371,7 @@ def _sides(rows: Sequence[Sequence[Cell]], columns: int) -> list[str]:
     return ["stub" if not n else "number" if any(row[n].pattern for row in rows) else "words" for n in range(columns)]
 
 
-def _height(texts: Sequence[str], widths: Sequence[float], wider: float = 1.0) -> float:
+def _height(texts: Sequence[str], widths: Sequence[float], wider: float = PROSE) -> float:
     """Return the height of a row, in points, in which every text finds room."""
     lines = [len(_lines(words, width / wider)) for words, width in zip(texts, widths, strict=True)
              if len(words) * WIDE * wider > width]  # fmt: skip
