@@ -17,7 +17,15 @@ FLOORS = {
     "entry": ["contracts", "parsers", "grids", "levels", "ingest", "params", "checks", "dictionary"],
     "analysis": ["nowcast", "forecast", "sex_ratio", "reconcile", "indicators", "benchmark"],
     "show": ["disclosure", "blocks", "figures", "tables", "narrative"],
-    "publish": ["publish", "publish.document", "publish.exporter", "publish.html"],
+    "publish": [
+        "publish",
+        "publish.charts",
+        "publish.document",
+        "publish.exporter",
+        "publish.html",
+        "publish.sheets",
+        "publish.xlsx",
+    ],
     "run": ["execute", "releases", "desk", "pipeline"],
     "door": ["__main__", "sample"],
 }
