@@ -5,7 +5,7 @@ import io
 
 import openpyxl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpanalysis.errors import DataError
@@ -27,6 +27,7 @@ def page(body: str) -> bytes:
     return f"<html><head><meta charset=gb2312></head><body>{body}</body></html>".encode("gb18030")
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.lists(CELLS, min_size=4, max_size=4), min_size=1, max_size=6),
     st.sampled_from(["utf-8", "utf-8-sig", "gb18030"]),
@@ -85,6 +86,7 @@ def test_an_empty_file_is_refused(name, raw):
         read_grids(raw, name)
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=300), st.sampled_from([*GRIDS, ".xls"]))
 def test_any_bytes_are_read_or_refused_by_name(raw, ending):
     if ending != ".xls" or is_html(raw):

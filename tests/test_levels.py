@@ -1,7 +1,7 @@
 """A row of the county among its townships is their total, or a disagreement; it is never added to them."""
 
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpanalysis.levels import Disagreement, without_county_rows
@@ -22,6 +22,7 @@ towns = st.lists(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(towns)
 def test_totals_of_any_townships_are_left_out_and_the_sum_stays(rows):
     plain = table(*rows)
@@ -35,6 +36,7 @@ def test_totals_of_any_townships_are_left_out_and_the_sum_stays(rows):
     pd.testing.assert_frame_equal(both, before)
 
 
+@settings(deadline=None)
 @given(towns, st.integers(1, 9))
 def test_a_total_that_is_off_by_any_amount_is_found(rows, shift):
     n = sum(r[3] for r in rows if r[1:3] == rows[0][1:3])
