@@ -17,7 +17,17 @@ FLOORS = {
     "entry": ["contracts", "parsers", "ingest", "params", "checks", "dictionary"],
     "analysis": ["nowcast", "forecast", "sex_ratio", "reconcile", "indicators", "benchmark"],
     "show": ["disclosure", "blocks", "figures", "tables", "narrative"],
-    "publish": ["publish", "publish.document", "publish.exporter", "publish.html"],
+    "publish": [
+        "publish",
+        "publish.document",
+        "publish.exporter",
+        "publish.html",
+        "publish.docx",
+        "publish.word_changes",
+        "publish.word_page",
+        "publish.word_table",
+        "publish.word_text",
+    ],
     "run": ["execute", "releases", "desk", "pipeline"],
     "door": ["__main__", "sample"],
 }
@@ -28,7 +38,7 @@ MAY_USE = {
     "show": {"ground", "show"},
     "publish": {"ground", "show", "publish"},
     "run": {"ground", "entry", "publish", "run"},
-    "door": {"ground", "entry", "show", "run", "door"},
+    "door": {"ground", "entry", "show", "publish", "run", "door"},
 }
 FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}
 MODULES = sorted(FLOOR_OF)

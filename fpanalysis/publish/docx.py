@@ -80,7 +80,9 @@ def render(document: Document, *, fonts: Mapping[str, Path]) -> bytes:
     body = _sections(pieces)
     in_note = replace(writing, relations=Relations(), in_note=True)
     notes = "".join(_footnote(note, in_note) for note in document.footnotes)
-    made = parts(meta, body=body, notes=notes, relations=relations, note_relations=in_note.relations, lists=writing.lists)
+    made = parts(
+        meta, body=body, notes=notes, relations=relations, note_relations=in_note.relations, lists=writing.lists
+    )
     stored = stored_text(read_units(made))
     marks = {"release": meta.release, "inputs": meta.inputs, "text": hashlib.sha256(stored.encode()).hexdigest()}
     return package(with_original(made, stored, {f"fpanalysis.{name}": mark for name, mark in marks.items() if mark}))
@@ -174,7 +176,9 @@ def _cards(cards: Cards, writing: Writing) -> _Piece:
     grid = Grid((heads,), rows, tuple(False for _ in names), strong=strong)
     name = text("page.headline", writing.lang)
     title = paragraph(run(name, writing.lang), "Caption", "<w:keepNext/>")
-    return _Piece(title + table_xml(grid, fitted(grid, measure=writing.measure), lang=writing.lang, title=name) + _gap())
+    return _Piece(
+        title + table_xml(grid, fitted(grid, measure=writing.measure), lang=writing.lang, title=name) + _gap()
+    )
 
 
 def _gap() -> str:
@@ -195,7 +199,10 @@ def _table(table: Table, number: tuple[str, int], writing: Writing) -> _Piece:
 
 
 def _grid(table: Table) -> Grid:
-    """Return a block's cells: groups above the heads, a head without a group over both lines."""
+    """Return a block's cells: groups above the heads, over a head without a group an empty cell.
+
+    Not one merged downwards: LibreOffice cuts such a cell off where the head is repeated on the next page.
+    """
     right = tuple(not column.is_text for column in table.columns)
     words = [f"{c.label} ({unit})" if (unit := table.head_unit(c)) else c.label for c in table.columns]
     rows = tuple(tuple(map(Cell, row)) for row in table.texts)
@@ -209,8 +216,8 @@ def _grid(table: Table) -> Grid:
             over.append(Cell(f"{name} ({unit})" if unit and not table.unit else name, span))
             under += map(Cell, mine)
         else:
-            over.append(Cell(mine[0], merge="restart"))
-            under.append(Cell("", merge="continue"))
+            over.append(Cell(""))
+            under.append(Cell(mine[0]))
     return Grid((tuple(over), tuple(under)), rows, right, table.total)
 
 
@@ -277,7 +284,9 @@ def _output(output: Output, writing: Writing) -> _Piece:
     if output.kind.startswith("image/"):
         content = base64.b64decode("".join(output.content.split()))
         size, suffix = picture_size(content, writing.width, TALLEST), output.kind.removeprefix("image/")
-        return _Piece(paragraph(picture_xml(content, suffix, size=size, alt=output.alt, name=name, writing=writing), "Figure"))
+        return _Piece(
+            paragraph(picture_xml(content, suffix, size=size, alt=output.alt, name=name, writing=writing), "Figure")
+        )
     if output.kind == "text/html":
         reader = _Rows()
         reader.feed(output.content)
@@ -308,9 +317,10 @@ def _html_grid(rows: Sequence[Sequence[Cell]], heads: int) -> Grid:
 
 
 def _is_number(words: str) -> bool:
-    return words.strip().lower() in ("", "nan", "-", "–") or words.strip().rstrip("%").replace(",", "").replace(
-        ".", "", 1
-    ).lstrip("+-−").isdigit()
+    return (
+        words.strip().lower() in ("", "nan", "-", "–")
+        or words.strip().rstrip("%").replace(",", "").replace(".", "", 1).lstrip("+-−").isdigit()
+    )
 
 
 class _Rows(HTMLParser):
@@ -382,4 +392,3 @@ def _footnote(note: Mapping[str, Any], writing: Writing) -> str:
     inside = blocks_xml(note["children"], writing, "FootnoteText") or paragraph("", "FootnoteText")
     head, end, rest = inside.partition("</w:pPr>")
     return f'<w:footnote w:id="{number}">{head}{end}{mark}{rest}</w:footnote>'
-

@@ -18,7 +18,6 @@ import unicodedata
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from xml.etree import ElementTree
 
 from ..errors import PublishError
@@ -126,9 +125,8 @@ def stored_text(units: Sequence[Unit]) -> str:
 def report_lines(found: Comparison, *, name: str) -> list[str]:
     """Return a comparison in words, in the language of the report: numbers first, then words, then comments."""
     lang = found.lang
-    unnamed = text("word.changes.unnamed", lang)
-    marks = {key: found.marks.get(key) or unnamed for key in ("release", "inputs")}
-    lines = [text("word.changes.from", lang, **marks)]
+    known = [key for key in ("release", "inputs") if found.marks.get(key)]
+    lines = [text(f"word.changes.{key}", lang, mark=found.marks[key]) for key in known]
     if not found.changes:
         lines.append(text("word.changes.none", lang, file=name))
     numbers = [change for change in found.changes if change.is_number]
@@ -216,7 +214,7 @@ def _table(table: ElementTree.Element, section: str, caption: str) -> Iterator[U
             span = cell.find(f"{W}tcPr/{W}gridSpan")
             wide = int(span.get(f"{W}val") or 1) if span is not None else 1
             if is_head and words:
-                heads |= {column: words for column in range(at, at + wide)}
+                heads |= dict.fromkeys(range(at, at + wide), words)
             first = words if at == 0 else first
             yield Unit("cell", words, section, name, first, heads.get(at, ""), _tracked(cell))
             at += wide
@@ -290,7 +288,9 @@ def _changes(before: Sequence[Unit], now: Sequence[Unit]) -> Iterator[Change]:
     while end < min(len(before), len(now)) - start and keys_before[-1 - end] == keys_now[-1 - end]:
         end += 1
     old, new = before[start : len(before) - end], now[start : len(now) - end]
-    matcher = difflib.SequenceMatcher(None, keys_before[start : len(before) - end], keys_now[start : len(now) - end], False)
+    matcher = difflib.SequenceMatcher(
+        None, keys_before[start : len(before) - end], keys_now[start : len(now) - end], False
+    )
     for kind, a, b, c, d in matcher.get_opcodes():
         if kind != "equal":
             yield from _replaced(old[a:b], new[c:d])
@@ -330,7 +330,9 @@ def _within(where: Unit, old: str, new: str) -> Iterator[Change]:
 def _line(change: Change, lang: str) -> str:
     kind = "line" if change.old and change.new else "added" if change.new else "removed"
     around = change.around or "—"
-    line = text(f"word.changes.{kind}", lang, where=_where(change.where, lang), old=change.old, new=change.new, around=around)
+    line = text(
+        f"word.changes.{kind}", lang, where=_where(change.where, lang), old=change.old, new=change.new, around=around
+    )
     return line + (text("word.changes.tracked", lang, author=change.where.tracked) if change.where.tracked else "")
 
 
@@ -350,10 +352,3 @@ def _where(unit: Unit, lang: str) -> str:
         return section
     cell = text("word.changes.cell", lang, table=unit.table, row=unit.row, column=unit.column)
     return text("word.changes.join", lang, section=section, place=cell)
-
-
-def compared(path: Path) -> Comparison:
-    """Return what was changed in the Word file at `path`. Raises PublishError as `compare` does."""
-    if not path.is_file():
-        raise PublishError(f"{path}: there is no such file")
-    return compare(path.read_bytes(), name=path.name)

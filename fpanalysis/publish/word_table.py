@@ -21,11 +21,13 @@ __all__ = ["Cell", "Fit", "Grid", "fitted", "table_xml"]
 SIZES = (10.5, 9.0)
 SMALLEST = 7.5
 PADDING = 160  # both sides, in twentieths of a point
-SLACK = 1.03  # another font than the measured one
-BOLD = 1.06  # bold letters are so much wider
+SLACK = 1.06  # another font than the measured one
+BOLD = 1.08  # bold letters are so much wider
 TOGETHER = 12  # a table of so few rows stands on one page
 MEASURED = 400  # rows; of longer tables the longest words of a column are measured
-WORD = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f]|[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f]+")
+WORD = re.compile(
+    r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f]|[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f]+"
+)
 FILL = "EEF2F6"
 RULE = '<w:{side} w:val="single" w:sz="{size}" w:space="0" w:color="{color}"/>'
 
@@ -81,7 +83,10 @@ def _needs(grid: Grid, measure: Callable[[str], float]) -> tuple[list[float], li
         body = _longest([row[n].text for row in _columns(grid.rows) if row[n].span == 1])
         heavy = bool(grid.strong and grid.strong[n]) or grid.total
         widths = [measure(words) * (BOLD if heavy else 1.0) for words in body]
-        unbroken = max([_unbroken(words, measure) for words in [*heads, *body]], default=1.0)
+        unbroken = max(
+            [*(BOLD * _unbroken(words, measure) for words in heads), *(_unbroken(words, measure) for words in body)],
+            default=1.0,
+        )
         whole = max(widths, default=1.0)
         head = max([measure(words) / 2 + 0.5 for words in heads], default=1.0)
         needed.append(max(unbroken, whole if is_number else min(whole, 7.0), min(head, 5.0), 1.5))
@@ -121,7 +126,9 @@ def _shared(least: Sequence[float], most: Sequence[float], column: int) -> tuple
 
 def table_xml(grid: Grid, fit: Fit, *, lang: str, title: str = "", keep_next: bool = False) -> str:
     """Return a table; `title` is what a screen reader calls it, `keep_next` holds it together with what follows."""
-    size = "" if fit.size == SIZES[0] else f'<w:sz w:val="{round(2 * fit.size)}"/><w:szCs w:val="{round(2 * fit.size)}"/>'
+    size = (
+        "" if fit.size == SIZES[0] else f'<w:sz w:val="{round(2 * fit.size)}"/><w:szCs w:val="{round(2 * fit.size)}"/>'
+    )
     columns = "".join(f'<w:gridCol w:w="{width}"/>' for width in fit.widths)
     heads = [_head(row, n == len(grid.heads) - 1, fit, grid, size) for n, row in enumerate(grid.heads)]
     last = len(grid.rows) - 1
@@ -150,8 +157,10 @@ def _head(row: Sequence[Cell], is_last: bool, fit: Fit, grid: Grid, size: str) -
     cells, at = [], 0
     for cell in row:
         side = "center" if cell.span > 1 else "right" if grid.right[at] else "left"
-        edges = _rule("bottom", 6) if is_last or cell.span > 1 or cell.merge == "continue" else ""
-        form = '<w:pPr><w:pStyle w:val="TableHead"/>' + (f'<w:jc w:val="{side}"/>' if side != "left" else "") + "</w:pPr>"
+        edges = _rule("bottom", 6) if is_last or cell.text or cell.merge else '<w:bottom w:val="nil"/>'
+        form = (
+            '<w:pPr><w:pStyle w:val="TableHead"/>' + (f'<w:jc w:val="{side}"/>' if side != "left" else "") + "</w:pPr>"
+        )
         width = sum(fit.widths[at : at + cell.span])
         cells.append(
             f"<w:tc>{_cell_form(cell, width, edges, FILL, 'bottom')}<w:p>{form}{_words(cell, size)}</w:p></w:tc>"
@@ -169,7 +178,7 @@ def _row(row: Sequence[Cell], fit: Fit, grid: Grid, size: str, *, total: bool, k
         heavy = "<w:b/><w:bCs/>" if total or (grid.strong and grid.strong[at]) else ""
         width = sum(fit.widths[at : at + cell.span])
         cells.append(
-            f'<w:tc>{_cell_form(cell, width, edges, FILL if total else "", "center")}<w:p><w:pPr>'
+            f"<w:tc>{_cell_form(cell, width, edges, FILL if total else '', 'center')}<w:p><w:pPr>"
             f'<w:pStyle w:val="TableText"/>{kept}{side}</w:pPr>{_words(cell, heavy + size)}</w:p></w:tc>'
         )
         at += cell.span
@@ -190,7 +199,7 @@ def _words(cell: Cell, form: str) -> str:
     if not cell.text:
         return ""
     inside = escape(CONTROL.sub("", cell.text)).replace("\n", "</w:t><w:br/><w:t>")
-    return f"<w:r>{f'<w:rPr>{form}</w:rPr>' if form else ''}<w:t xml:space=\"preserve\">{inside}</w:t></w:r>"
+    return f'<w:r>{f"<w:rPr>{form}</w:rPr>" if form else ""}<w:t xml:space="preserve">{inside}</w:t></w:r>'
 
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")

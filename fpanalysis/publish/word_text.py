@@ -23,7 +23,7 @@ from .document import Tokens, plain_text
 from .word_page import Relations
 from .word_table import Cell, Grid, fitted, table_xml
 
-__all__ = ["Writing", "blocks_xml", "inline_xml", "paragraph", "picture_xml", "picture_size", "run"]
+__all__ = ["Writing", "blocks_xml", "inline_xml", "paragraph", "picture_size", "picture_xml", "run"]
 
 EMU = 12700  # a point in English metric units
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -220,8 +220,8 @@ def _image(token: Mapping[str, Any], writing: Writing, forms: Sequence[str]) -> 
     return picture_xml(data, kind, size=size, alt=alt, name=name, writing=writing)
 
 
-TALLEST = 470.0
-"""Height in points that a picture may have: three quarters of the page, so that its caption and a text stand with it."""
+TALLEST = 430.0
+"""Height in points that a picture may have: two thirds of the page, so that its caption and a text stand with it."""
 
 
 def svg_xml(svg: str, *, alt: str, name: str, writing: Writing) -> str:
