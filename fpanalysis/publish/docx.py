@@ -28,7 +28,7 @@ from .document import Document, Output, Part, Passage
 from .exporter import ReportExporter
 from .word_changes import read_units, stored_text
 from .word_page import DOCUMENT_PARTS, PORTRAIT, Relations, package, parts, section, with_original
-from .word_table import Cell, Fit, Grid, fitted, table_xml
+from .word_table import Cell, Fit, Grid, tables_xml
 from .word_text import TALLEST, Writing, blocks_xml, paragraph, picture_size, picture_xml, run, svg_xml
 
 __all__ = ["DocxExporter", "extract", "render"]
@@ -176,9 +176,15 @@ def _cards(cards: Cards, writing: Writing) -> _Piece:
     grid = Grid((heads,), rows, tuple(False for _ in names), strong=strong)
     name = text("page.headline", writing.lang)
     title = paragraph(run(name, writing.lang), "Caption", "<w:keepNext/>")
-    return _Piece(
-        title + table_xml(grid, fitted(grid, measure=writing.measure), lang=writing.lang, title=name) + _gap()
-    )
+    return _Piece(title + _tables(grid, writing, title=name)[0])
+
+
+def _tables(grid: Grid, writing: Writing, *, title: str, number: str = "", notes: str = "") -> tuple[str, Fit]:
+    """Return a grid as one table or several, with the notes below it; `number` names the table where it goes on."""
+    made, fit = tables_xml(grid, measure=writing.measure, title=title, keep_next=bool(notes))
+    words = text("word.continued", writing.lang, name=number) if number else ""
+    between = paragraph(run(words, writing.lang), "Caption", "<w:keepNext/>") if number else _gap()
+    return between.join(made) + (notes or _gap()), fit
 
 
 def _gap() -> str:
@@ -187,15 +193,13 @@ def _gap() -> str:
 
 
 def _table(table: Table, number: tuple[str, int], writing: Writing) -> _Piece:
-    grid = _grid(table)
-    fit = fitted(grid, measure=writing.measure)
     below = [*table.notes, table.source and text("table.source", writing.lang, source=table.source)]
-    notes = _notes(below, writing)
     name = _name(number, writing.lang)
-    xml = table_xml(grid, fit, lang=writing.lang, title=f"{name} {table.caption}".strip(), keep_next=bool(notes))
+    title = f"{name} {table.caption}".strip()
+    xml, fit = _tables(_grid(table), writing, title=title, number=name, notes=_notes(below, writing))
     unit = text("table.unit", writing.lang, unit=table.unit) if table.unit else ""
     caption = _caption(number, table.caption, writing, keep=True, unit=unit, fit=fit)
-    return _Piece(caption + xml + (notes or _gap()), fit.landscape)
+    return _Piece(caption + xml, fit.landscape)
 
 
 def _grid(table: Table) -> Grid:
@@ -269,11 +273,8 @@ def _figure(figure: Figure, number: tuple[str, int], writing: Writing) -> _Piece
 
 def _data(table: Table, name: str, writing: Writing) -> str:
     """Return the data behind a figure as a compact table, with its notes."""
-    grid = _grid(table)
-    fit = fitted(grid, measure=writing.measure)
     title = text("word.figure.data", writing.lang, name=name)
-    notes = _notes(table.notes, writing)
-    return table_xml(grid, fit, lang=writing.lang, title=title, keep_next=bool(notes)) + (notes or _gap())
+    return _tables(_grid(table), writing, title=title, notes=_notes(table.notes, writing))[0]
 
 
 def _output(output: Output, writing: Writing) -> _Piece:
@@ -297,14 +298,10 @@ def _output(output: Output, writing: Writing) -> _Piece:
 
 def _html(reader: _Rows, writing: Writing) -> _Piece:
     """Return what a page of HTML holds: its words as paragraphs, its tables as tables."""
-    made, landscape = [], False
-    for rows, heads in reader.tables:
-        grid = _html_grid(rows, heads)
-        fit = fitted(grid, measure=writing.measure)
-        landscape = landscape or fit.landscape
-        made.append(table_xml(grid, fit, lang=writing.lang, title=text("page.table", writing.lang)) + _gap())
+    name = text("page.table", writing.lang)
+    made = [_tables(_html_grid(rows, heads), writing, title=name) for rows, heads in reader.tables if rows]
     said = [paragraph(run(words, writing.lang), "TableText") for words in reader.words]
-    return _Piece("".join([*said, *made]), landscape)
+    return _Piece("".join([*said, *(xml for xml, _ in made)]), any(fit.landscape for _, fit in made))
 
 
 def _html_grid(rows: Sequence[Sequence[Cell]], heads: int) -> Grid:

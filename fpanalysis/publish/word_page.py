@@ -227,12 +227,13 @@ def _types(made: Mapping[str, bytes]) -> bytes:
 MEDIA = {"png": "image/png", "jpeg": "image/jpeg", "gif": "image/gif", "svg": "image/svg+xml"}
 TYPES = {
     "word/document.xml": f"{MAIN}.document.main+xml",
-    **{f"word/{name}.xml": f"{MAIN}.{name}+xml" for name in ("styles", "settings", "fontTable", "numbering", "footnotes")},
+    **{f"word/{name}.xml": f"{MAIN}.{name}+xml" for name in ("styles", "settings", "fontTable")},
+    **{f"word/{name}.xml": f"{MAIN}.{name}+xml" for name in ("numbering", "footnotes")},
     **{f"word/footer{n}.xml": f"{MAIN}.footer+xml" for n in (1, 2)},
     "word/theme/theme1.xml": "application/vnd.openxmlformats-officedocument.theme+xml",
     "docProps/core.xml": "application/vnd.openxmlformats-package.core-properties+xml",
     "docProps/app.xml": "application/vnd.openxmlformats-officedocument.extended-properties+xml",
     "docProps/custom.xml": "application/vnd.openxmlformats-officedocument.custom-properties+xml",
     "customXml/itemProps1.xml": "application/vnd.openxmlformats-officedocument.customXmlProperties+xml",
-}  # fmt: skip
+}
 """Content type of each picture by its suffix, and of each part by its name (ECMA-376, part 2, 10.1.2)."""

@@ -3,20 +3,20 @@
 Rows are put together as text, so that thousands take a fraction of a second. Column widths follow the width of the
 words in the report's own font: a number is never broken, words may be. A table that is too wide for the column gets
 smaller letters (10.5, then 9 pt), and only then a page of its own, turned; so most pages stay upright and few have a
-gap. Rows cannot split, the head repeats (ECMA-376, part 1, 17.4.6 and 17.4.49), and a table begins and ends with at
-least two rows on a page.
+gap. What is too wide even for that is set as several tables, each with the names of the rows. Rows cannot split, the
+head repeats (ECMA-376, part 1, 17.4.6 and 17.4.49), and a table begins and ends with at least two rows on a page.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.sax.saxutils import escape, quoteattr
 
 from .word_page import LANDSCAPE, PORTRAIT
 
-__all__ = ["Cell", "Fit", "Grid", "fitted", "table_xml"]
+__all__ = ["Cell", "Fit", "Grid", "fitted", "split", "table_xml", "tables_xml"]
 
 SIZES = (10.5, 9.0)
 SMALLEST = 7.5
@@ -62,16 +62,70 @@ class Fit:
     widths: tuple[int, ...]
 
 
-def fitted(grid: Grid, *, measure: Callable[[str], float]) -> Fit:
-    """Return how a grid fits: upright and large if it can be; `measure` gives the width of words in ems."""
+def tables_xml(
+    grid: Grid, *, measure: Callable[[str], float], title: str = "", keep_next: bool = False
+) -> tuple[list[str], Fit]:
+    """Return a grid as one table, or as several where it is too wide, and how the first of them fits.
+
+    `title` is what a screen reader calls it; `keep_next` holds the last of them together with what follows.
+    """
+    pieces = split(grid, measure=measure)
+    fits = [fitted(piece, measure=measure, turned=len(pieces) > 1) for piece in pieces]
+    pairs = list(zip(pieces, fits, strict=True))
+    last = len(pairs) - 1
+    return [table_xml(g, f, title=title, keep_next=keep_next and n == last) for n, (g, f) in enumerate(pairs)], fits[0]
+
+
+def split(grid: Grid, *, measure: Callable[[str], float]) -> list[Grid]:
+    """Return a grid as it is when it fits a page, else as several that do, each with the first column."""
+    needed, _ = _needs(grid, measure)
+    least = [_twips(ems, SIZES[-1]) for ems in needed]
+    if sum(least) <= LANDSCAPE or len(least) < 3:
+        return [grid]
+    kept: list[list[int]] = [[0]]
+    for n in range(1, len(least)):
+        if len(kept[-1]) > 1 and sum(least[m] for m in kept[-1]) + least[n] > LANDSCAPE:
+            kept.append([0])
+        kept[-1].append(n)
+    return [_part(grid, columns) for columns in kept]
+
+
+def _part(grid: Grid, kept: Sequence[int]) -> Grid:
+    """Return some columns of a grid; a cell over several columns shrinks to those that are kept."""
+    return Grid(
+        tuple(_cells(row, kept) for row in grid.heads),
+        tuple(_cells(row, kept) for row in grid.rows),
+        tuple(grid.right[n] for n in kept),
+        grid.total,
+        tuple(grid.strong[n] for n in kept) if grid.strong else (),
+    )
+
+
+def _cells(row: Sequence[Cell], kept: Sequence[int]) -> tuple[Cell, ...]:
+    at, found = 0, []
+    for cell in row:
+        span = sum(at <= n < at + cell.span for n in kept)
+        found += [replace(cell, span=span)] if span else []
+        at += cell.span
+    return tuple(found)
+
+
+def _twips(ems: float, size: float) -> float:
+    return ems * size * 20 * SLACK + PADDING
+
+
+def fitted(grid: Grid, *, measure: Callable[[str], float], turned: bool = False) -> Fit:
+    """Return how a grid fits: upright and large if it can be, unless it is to be `turned`.
+
+    `measure` gives the width of words in ems.
+    """
     needed, wished = _needs(grid, measure)
-    for landscape, column in ((False, PORTRAIT), (True, LANDSCAPE)):
+    for landscape, column in ((False, PORTRAIT), (True, LANDSCAPE))[turned:]:
         for size in SIZES:
-            least = [ems * size * 20 * SLACK + PADDING for ems in needed]
+            least = [_twips(ems, size) for ems in needed]
             if sum(least) <= column:
-                most = [ems * size * 20 * SLACK + PADDING for ems in wished]
-                return Fit(size, landscape, _shared(least, most, column))
-    least = [ems * SMALLEST * 20 + PADDING / 2 for ems in needed]
+                return Fit(size, landscape, _shared(least, [_twips(ems, size) for ems in wished], column))
+    least = [_twips(ems, SMALLEST) for ems in needed]
     return Fit(SMALLEST, True, _shared([width * LANDSCAPE / sum(least) for width in least], least, LANDSCAPE))
 
 
@@ -124,8 +178,8 @@ def _shared(least: Sequence[float], most: Sequence[float], column: int) -> tuple
     return (*whole[:-1], column - sum(whole[:-1]))
 
 
-def table_xml(grid: Grid, fit: Fit, *, lang: str, title: str = "", keep_next: bool = False) -> str:
-    """Return a table; `title` is what a screen reader calls it, `keep_next` holds it together with what follows."""
+def table_xml(grid: Grid, fit: Fit, *, title: str = "", keep_next: bool = False) -> str:
+    """Return one table, set as `fit` says."""
     size = (
         "" if fit.size == SIZES[0] else f'<w:sz w:val="{round(2 * fit.size)}"/><w:szCs w:val="{round(2 * fit.size)}"/>'
     )
@@ -136,13 +190,22 @@ def table_xml(grid: Grid, fit: Fit, *, lang: str, title: str = "", keep_next: bo
         _row(row, fit, grid, size, total=grid.total and n == last, keep=_keeps(n, last, keep_next))
         for n, row in enumerate(grid.rows)
     ]
+    return (
+        f"<w:tbl>{_form(fit, grid.total, title)}<w:tblGrid>{columns}</w:tblGrid>{''.join(heads)}{''.join(body)}</w:tbl>"
+    )
+
+
+def _form(fit: Fit, total: bool, title: str) -> str:
+    """Return the properties of a table: rules above and below, pale ones between rows, fixed widths."""
+    between = RULE.format(side="insideH", size=2, color="DDE3E9")
+    sides = "".join(f'<w:{side} w:w="{PADDING // 2}" w:type="dxa"/>' for side in ("left", "right"))
     named = f"<w:tblCaption w:val={quoteattr(title)}/>" if title else ""
     return (
-        f'<w:tbl><w:tblPr><w:tblW w:w="{sum(fit.widths)}" w:type="dxa"/><w:tblBorders>{_rule("top", 12)}{_rule("bottom", 12)}'
-        f'{RULE.format(side="insideH", size=2, color="DDE3E9")}</w:tblBorders><w:tblLayout w:type="fixed"/><w:tblCellMar>'
-        f'<w:left w:w="{PADDING // 2}" w:type="dxa"/><w:right w:w="{PADDING // 2}" w:type="dxa"/></w:tblCellMar>'
-        f'<w:tblLook w:val="0460" w:firstRow="1" w:lastRow="{int(grid.total)}" w:firstColumn="1" w:lastColumn="0" '
-        f'w:noHBand="0" w:noVBand="1"/>{named}</w:tblPr><w:tblGrid>{columns}</w:tblGrid>{"".join(heads)}{"".join(body)}</w:tbl>'
+        f'<w:tblPr><w:tblW w:w="{sum(fit.widths)}" w:type="dxa"/>'
+        f"<w:tblBorders>{_rule('top', 12)}{_rule('bottom', 12)}{between}</w:tblBorders>"
+        f'<w:tblLayout w:type="fixed"/><w:tblCellMar>{sides}</w:tblCellMar>'
+        f'<w:tblLook w:val="0460" w:firstRow="1" w:lastRow="{int(total)}" w:firstColumn="1" w:lastColumn="0" '
+        f'w:noHBand="0" w:noVBand="1"/>{named}</w:tblPr>'
     )
 
 
@@ -190,7 +253,8 @@ def _cell_form(cell: Cell, width: int, edges: str, fill: str, upright: str) -> s
     merge = f'<w:vMerge w:val="{cell.merge}"/>' if cell.merge else ""
     borders = f"<w:tcBorders>{edges}</w:tcBorders>" if edges else ""
     shade = f'<w:shd w:val="clear" w:color="auto" w:fill="{fill}"/>' if fill else ""
-    return f'<w:tcPr><w:tcW w:w="{width}" w:type="dxa"/>{span}{merge}{borders}{shade}<w:vAlign w:val="{upright}"/></w:tcPr>'
+    wide = f'<w:tcW w:w="{width}" w:type="dxa"/>'
+    return f'<w:tcPr>{wide}{span}{merge}{borders}{shade}<w:vAlign w:val="{upright}"/></w:tcPr>'
 
 
 def _words(cell: Cell, form: str) -> str:

@@ -21,7 +21,7 @@ from xml.sax.saxutils import escape, quoteattr
 from ..wording import text
 from .document import Tokens, plain_text
 from .word_page import Relations
-from .word_table import Cell, Grid, fitted, table_xml
+from .word_table import Cell, Grid, tables_xml
 
 __all__ = ["Writing", "blocks_xml", "inline_xml", "paragraph", "picture_size", "picture_xml", "run"]
 
@@ -118,7 +118,8 @@ def picture_xml(
         '<a:graphicFrameLocks noChangeAspect="1"/></wp:cNvGraphicFramePr><a:graphic>'
         '<a:graphicData uri="http://schemas.openxmlformats.org/drawingml/2006/picture"><pic:pic>'
         f"<pic:nvPicPr><pic:cNvPr {named}/><pic:cNvPicPr/></pic:nvPicPr>"
-        f'<pic:blipFill><a:blip r:embed="{relation}">{vector}</a:blip><a:stretch><a:fillRect/></a:stretch></pic:blipFill>'
+        f'<pic:blipFill><a:blip r:embed="{relation}">{vector}</a:blip>'
+        "<a:stretch><a:fillRect/></a:stretch></pic:blipFill>"
         f'<pic:spPr><a:xfrm><a:off x="0" y="0"/><a:ext cx="{wide}" cy="{high}"/></a:xfrm>'
         '<a:prstGeom prst="rect"><a:avLst/></a:prstGeom></pic:spPr></pic:pic></a:graphicData></a:graphic>'
         "</wp:inline></w:drawing></w:r>"
@@ -189,11 +190,14 @@ def _table(token: Mapping[str, Any], writing: Writing, style: str, level: int) -
     """Return a table in the text; its columns of numbers are those that the markdown sets to the right."""
     head, *body = token["children"]
     rows = [head, *(row for part in body for row in part["children"])]
-    cells = [[Cell(plain_text(cell["children"]), inside=inline_xml(cell["children"], writing)) for cell in row["children"]]
-             for row in rows]  # fmt: skip
     right = tuple(cell["attrs"].get("align") == "right" for cell in head["children"])
-    grid = Grid((tuple(cells[0]),), tuple(map(tuple, cells[1:])), right)
-    return table_xml(grid, fitted(grid, measure=writing.measure), lang=writing.lang) + paragraph("", "TableNote")
+    heads, *cells = (tuple(_cell(cell, writing) for cell in row["children"]) for row in rows)
+    made, _ = tables_xml(Grid((heads,), tuple(cells), right), measure=writing.measure)
+    return "".join(table + paragraph("", "TableNote") for table in made)
+
+
+def _cell(token: Mapping[str, Any], writing: Writing) -> Cell:
+    return Cell(plain_text(token["children"]), inside=inline_xml(token["children"], writing))
 
 
 def _link(token: Mapping[str, Any], writing: Writing, forms: Sequence[str]) -> str:
@@ -202,7 +206,8 @@ def _link(token: Mapping[str, Any], writing: Writing, forms: Sequence[str]) -> s
     if address.removeprefix("#") in writing.numbers:
         kind, number = writing.numbers[address.removeprefix("#")]
         words = text(f"{kind}.number", writing.lang, n=number)
-        return f'<w:hyperlink w:anchor="{kind}_{number}">{inside or run(words, writing.lang, *forms, "Hyperlink")}</w:hyperlink>'
+        inside = inside or run(words, writing.lang, *forms, "Hyperlink")
+        return f'<w:hyperlink w:anchor="{kind}_{number}">{inside}</w:hyperlink>'
     if not SAFE_ADDRESS.match(address):
         return inline_xml(token["children"], writing, *forms)
     inside = inside or run(address, writing.lang, *forms, "Hyperlink")
