@@ -150,12 +150,11 @@ def dictionary(words: argparse.Namespace) -> int:
 
 
 def compare_word(words: argparse.Namespace) -> int:
-    """List what was changed by hand in a published Word file: numbers first. Exit code 1 when anything was."""
-    from .errors import PublishError
+    """List what was changed by hand in a published Word file: numbers first. The exit code is then 1."""
     from .publish.word_changes import compare, report_lines
 
     if not words.file.is_file():
-        raise PublishError(f"{words.file}: there is no such file; name a report that fpanalysis published as .docx")
+        raise FpError(f"{words.file}: there is no such file; name a report that fpanalysis published as .docx")
     found = compare(words.file.read_bytes(), name=words.file.name)
     print("\n".join(report_lines(found, name=words.file.name)))
     return 1 if found.changes else 0

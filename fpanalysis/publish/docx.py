@@ -84,7 +84,12 @@ def render(document: Document, *, fonts: Mapping[str, Path]) -> bytes:
         meta, body=body, notes=notes, relations=relations, note_relations=in_note.relations, lists=writing.lists
     )
     stored = stored_text(read_units(made))
-    marks = {"release": meta.release, "inputs": meta.inputs, "text": hashlib.sha256(stored.encode()).hexdigest()}
+    marks = {
+        "lang": meta.lang,
+        "release": meta.release,
+        "inputs": meta.inputs,
+        "text": hashlib.sha256(stored.encode()).hexdigest(),
+    }
     return package(with_original(made, stored, {f"fpanalysis.{name}": mark for name, mark in marks.items() if mark}))
 
 

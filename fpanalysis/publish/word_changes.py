@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from xml.etree import ElementTree
 
-from ..errors import PublishError
+from ..errors import FpError
 from ..wording import text
 
 __all__ = ["Change", "Comment", "Comparison", "Unit", "compare", "read_units", "report_lines", "stored_text"]
@@ -31,7 +31,7 @@ VALUE = "{http://schemas.openxmlformats.org/officeDocument/2006/docPropsVTypes}"
 ORIGINAL = "{urn:fpanalysis:original-text}original"
 NUMBER = r"[-−+]?\d[\d,，]*(?:[.．]\d+)?[%％‰]?"
 PIECE = re.compile(rf"{NUMBER}|[A-Za-z_]+|\s+|.", re.DOTALL)
-AROUND = 8
+AROUND = 12
 ALIKE = 0.4
 HEADING = re.compile(r"heading [1-9]")
 
@@ -86,21 +86,20 @@ class Comparison:
 def compare(data: bytes, *, name: str) -> Comparison:
     """Return what was changed by hand in a Word file since it was published; `name` is said in errors.
 
-    Raises PublishError when the file is no Word file, was not published by fpanalysis, or has lost its stored text.
+    Raises FpError when the file is no Word file, was not published by fpanalysis, or has lost its stored text.
     """
     made = _opened(data, name)
     stored, marks = _original(made), _marks(made)
     if stored is None:
-        raise PublishError(
+        raise FpError(
             f"{name}: the text as published is not stored in it, so nothing can be compared; "
             "expected a report.*.docx that fpanalysis wrote (a file put together anew by another program loses it)"
         )
     if marks.get("text", hashlib.sha256(stored.encode()).hexdigest()) != hashlib.sha256(stored.encode()).hexdigest():
-        raise PublishError(f"{name}: the text as published that is stored in it was itself changed; take another copy")
+        raise FpError(f"{name}: the text as published that is stored in it was itself changed; take another copy")
     kept = json.loads(stored)
     before, now = [Unit(**unit) for unit in kept], read_units(made)
-    lang = "zh" if any(re.search("[\u4e00-\u9fff]", unit.text) for unit in before[:2]) else "en"
-    return Comparison(tuple(_changes(before, now)), tuple(_comments(made)), marks, lang)
+    return Comparison(tuple(_changes(before, now)), tuple(_comments(made)), marks, marks.get("lang", "zh"))
 
 
 def read_units(data: bytes | Mapping[str, bytes]) -> list[Unit]:
@@ -148,7 +147,7 @@ def _opened(data: bytes, name: str) -> dict[str, bytes]:
     except zipfile.BadZipFile:
         made = {}
     if "word/document.xml" not in made:
-        raise PublishError(f"{name}: it is no Word file (.docx); save it as 'Word document (.docx)' and try again")
+        raise FpError(f"{name}: it is no Word file (.docx); save it as 'Word document (.docx)' and try again")
     return made
 
 
