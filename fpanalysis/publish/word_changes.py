@@ -322,8 +322,18 @@ def _within(where: Unit, old: str, new: str) -> Iterator[Change]:
     a, b = PIECE.findall(old), PIECE.findall(new)
     for kind, i, j, k, m in difflib.SequenceMatcher(None, a, b, False).get_opcodes():
         if kind != "equal":
-            around = f"{''.join(b[:k])[-AROUND:]}[…]{''.join(b[m:])[:AROUND]}"
+            around = f"{_near(b[:k], back=True)}[…]{_near(b[m:])}"
             yield Change(where, "".join(a[i:j]).strip(), "".join(b[k:m]).strip(), around)
+
+
+def _near(pieces: Sequence[str], *, back: bool = False) -> str:
+    """Return the pieces nearest to a change, whole ones only: half a number would mislead."""
+    kept: list[str] = []
+    for piece in reversed(pieces) if back else pieces:
+        if sum(map(len, kept)) + len(piece) > AROUND:
+            break
+        kept.append(piece)
+    return "".join(reversed(kept) if back else kept)
 
 
 def _line(change: Change, lang: str) -> str:
