@@ -184,7 +184,7 @@ def table_xml(grid: Grid, fit: Fit, *, title: str = "", keep_next: bool = False)
         "" if fit.size == SIZES[0] else f'<w:sz w:val="{round(2 * fit.size)}"/><w:szCs w:val="{round(2 * fit.size)}"/>'
     )
     columns = "".join(f'<w:gridCol w:w="{width}"/>' for width in fit.widths)
-    heads = [_head(row, n == len(grid.heads) - 1, fit, grid, size) for n, row in enumerate(grid.heads)]
+    heads = [_head(n, fit, grid, size) for n in range(len(grid.heads))]
     last = len(grid.rows) - 1
     body = [
         _row(row, fit, grid, size, total=grid.total and n == last, keep=_keeps(n, last, keep_next))
@@ -216,11 +216,15 @@ def _keeps(n: int, last: int, keep_next: bool) -> bool:
     return last < TOGETHER or n == 0 or n == last - 1
 
 
-def _head(row: Sequence[Cell], is_last: bool, fit: Fit, grid: Grid, size: str) -> str:
+def _head(n: int, fit: Fit, grid: Grid, size: str) -> str:
+    """Return the n-th row of heads; between an empty cell and the head below it there is no rule."""
+    above = _columns(grid.heads)[n - 1] if n else []
     cells, at = [], 0
-    for cell in row:
+    for cell in grid.heads[n]:
         side = "center" if cell.span > 1 else "right" if grid.right[at] else "left"
-        edges = _rule("bottom", 6) if is_last or cell.text or cell.merge else '<w:bottom w:val="nil"/>'
+        is_bare = n < len(grid.heads) - 1 and not cell.text and not cell.merge
+        edges = '<w:top w:val="nil"/>' if above and not above[at].text else ""
+        edges += '<w:bottom w:val="nil"/>' if is_bare else _rule("bottom", 6)
         form = (
             '<w:pPr><w:pStyle w:val="TableHead"/>' + (f'<w:jc w:val="{side}"/>' if side != "left" else "") + "</w:pPr>"
         )
