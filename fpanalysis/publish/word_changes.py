@@ -338,11 +338,10 @@ def _near(pieces: Sequence[str], *, back: bool = False) -> str:
 
 def _line(change: Change, lang: str) -> str:
     kind = "line" if change.old and change.new else "added" if change.new else "removed"
-    around = change.around or "—"
-    line = text(
-        f"word.changes.{kind}", lang, where=_where(change.where, lang), old=change.old, new=change.new, around=around
-    )
-    return line + (text("word.changes.tracked", lang, author=change.where.tracked) if change.where.tracked else "")
+    line = text(f"word.changes.{kind}", lang, where=_where(change.where, lang), old=change.old, new=change.new)
+    around = text("word.changes.around", lang, around=change.around) if change.around.strip("[…]") else ""
+    author = change.where.tracked
+    return line + around + (text("word.changes.tracked", lang, author=author) if author else "")
 
 
 def _comment_line(comment: Comment, lang: str) -> str:
