@@ -67,9 +67,9 @@ def uncovered(text: str, files: Mapping[str, Path]) -> set[str]:
     return {character for character in visible for path in files.values() if ord(character) not in _covered(path)}
 
 
-def text_width(text: str, file: Path) -> float:
+def text_width(text: str, path: Path) -> float:
     """Return how wide a font sets `text` on one line, in ems; a character that it lacks counts as one."""
-    advances = _advances(file)
+    advances = _advances(path)
     return sum(advances.get(ord(character), 1.0) for character in text)
 
 

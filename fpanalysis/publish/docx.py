@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ..blocks import Cards, Figure, Heading, Meta, Table
-from ..typeface import font_files, text_width
+from ..typeface import BUNDLED, text_width
 from ..wording import text
 from .document import Document, Output, Part, Passage
 from .exporter import ReportExporter
@@ -72,8 +72,8 @@ def render(document: Document, *, fonts: Mapping[str, Path]) -> bytes:
         lang=meta.lang,
         numbers=document.numbers,
         relations=relations,
-        measure=functools.lru_cache(maxsize=None)(functools.partial(text_width, file=fonts["regular"])),
-        raster=rasterized,
+        measure=functools.cache(lambda words: text_width(words, fonts["regular"])),
+        raster=_rasterized,
         width=PORTRAIT / 20,
     )
     pieces = [_Piece(_cover(meta, writing)), *(_part(part, document, writing) for part in document.parts)]
@@ -98,14 +98,13 @@ def extract(data: bytes) -> list[str]:
     return [unit.text for unit in read_units(data) if unit.kind != "picture"]
 
 
-def rasterized(drawings: Sequence[tuple[str, float]], *, dpi: int = DPI) -> list[bytes]:
+def _rasterized(drawings: Sequence[tuple[str, float]], *, dpi: int = DPI) -> list[bytes]:
     """Return drawings (SVG, width in points) as PNG, in the bundled font: the same on every machine."""
     import typst  # carries a whole typesetter, and only figures need it
 
     given = json.dumps([[svg, width] for svg, width in drawings])
-    folder = str(font_files()["regular"].parent)
     made = typst.compile(
-        DRAWINGS.encode(), format="png", ppi=dpi, font_paths=[folder], ignore_system_fonts=True,
+        DRAWINGS.encode(), format="png", ppi=dpi, font_paths=[str(BUNDLED)], ignore_system_fonts=True,
         sys_inputs={"drawings": given},
     )  # fmt: skip
     return made if isinstance(made, list) else [made]
