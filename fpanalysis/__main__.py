@@ -18,6 +18,7 @@ EXAMPLES = """examples:
   fpanalysis check renqiu 2018H1             look at the raw files, change nothing
   fpanalysis sample DIR                      write the synthetic sample county into DIR
   fpanalysis dictionary zh                   what each raw file must hold
+  fpanalysis compare-word report.zh.docx     what was changed by hand since it was published
 """
 
 
@@ -78,6 +79,10 @@ def _sample_options(command: argparse.ArgumentParser) -> None:
 
 def _dictionary_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("lang", nargs="?", default="en", help="zh or en (default)")
+
+
+def _compare_word_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", type=Path, metavar="FILE", help="a Word file that fpanalysis published")
 
 
 def run(words: argparse.Namespace) -> int:
@@ -144,6 +149,17 @@ def dictionary(words: argparse.Namespace) -> int:
     return 0
 
 
+def compare_word(words: argparse.Namespace) -> int:
+    """List what was changed by hand in a published Word file: numbers first. The exit code is then 1."""
+    from .publish.word_changes import compare, report_lines
+
+    if not words.file.is_file():
+        raise FpError(f"{words.file}: there is no such file; name a report that fpanalysis published as .docx")
+    found = compare(words.file.read_bytes(), name=words.file.name)
+    print("\n".join(report_lines(found, name=words.file.name)))
+    return 1 if found.changes else 0
+
+
 def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
@@ -153,9 +169,11 @@ ACTS: dict[str, Callable[[argparse.Namespace], int]] = {
     "check": check,
     "sample": sample,
     "dictionary": dictionary,
+    "compare-word": compare_word,
 }
 OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "run": _run_options, "check": _report_options, "sample": _sample_options, "dictionary": _dictionary_options,
+    "compare-word": _compare_word_options,
 }  # fmt: skip
 
 

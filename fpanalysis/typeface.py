@@ -19,7 +19,7 @@ from fontTools.ttLib import TTFont, TTLibError
 
 from .errors import FpError
 
-__all__ = ["WEIGHTS", "font_files", "page_font", "register_matplotlib", "uncovered"]
+__all__ = ["WEIGHTS", "font_files", "page_font", "register_matplotlib", "text_width", "uncovered"]
 
 WEIGHTS = {"regular": 400, "bold": 700}
 """Weight class (OpenType `OS/2.usWeightClass`) of each weight a report uses."""
@@ -65,6 +65,12 @@ def uncovered(text: str, files: Mapping[str, Path]) -> set[str]:
     """
     visible = {character for character in text if unicodedata.category(character) not in INVISIBLE}
     return {character for character in visible for path in files.values() if ord(character) not in _covered(path)}
+
+
+def text_width(text: str, path: Path) -> float:
+    """Return how wide a font sets `text` on one line, in ems; a character that it lacks counts as one."""
+    advances = _advances(path)
+    return sum(advances.get(ord(character), 1.0) for character in text)
 
 
 def page_font(text: str, weight_file: Path) -> bytes:
@@ -115,6 +121,13 @@ def _weight_class(path: Path) -> int:
 def _covered(path: Path) -> frozenset[int]:
     with _open(path) as font:
         return frozenset(font.getBestCmap())
+
+
+@cache
+def _advances(path: Path) -> dict[int, float]:
+    with _open(path) as font:
+        unit, metrics = font["head"].unitsPerEm, font["hmtx"].metrics
+        return {code: metrics[name][0] / unit for code, name in font.getBestCmap().items()}
 
 
 def _open(path: Path) -> TTFont:

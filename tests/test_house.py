@@ -25,6 +25,11 @@ FLOORS = {
         "publish.html",
         "publish.sheets",
         "publish.xlsx",
+        "publish.docx",
+        "publish.word_changes",
+        "publish.word_page",
+        "publish.word_table",
+        "publish.word_text",
     ],
     "run": ["execute", "releases", "desk", "pipeline"],
     "door": ["__main__", "sample"],
@@ -36,7 +41,7 @@ MAY_USE = {
     "show": {"ground", "show"},
     "publish": {"ground", "show", "publish"},
     "run": {"ground", "entry", "publish", "run"},
-    "door": {"ground", "entry", "show", "run", "door"},
+    "door": {"ground", "entry", "show", "publish", "run", "door"},
 }
 FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}
 MODULES = sorted(FLOOR_OF)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fpanalysis.errors import FpError
 from fpanalysis.fonts.make_fonts import gb_2312_characters, standard_characters, wanted
-from fpanalysis.typeface import WEIGHTS, font_files, page_font, register_matplotlib, uncovered
+from fpanalysis.typeface import WEIGHTS, font_files, page_font, register_matplotlib, text_width, uncovered
 
 FILES = font_files()
 PAGE = "任丘市鄚州镇出生人口性别比 108.5（−2.3）①→≥"
@@ -224,6 +224,18 @@ def test_reserved_names_are_nowhere_in_the_bundled_font(weight: str) -> None:
     names = [name.encode(code) for name in ("Noto", "Source") for code in ("ascii", "utf-16-be")]
 
     assert [] == [name for name in names if name in data]
+
+
+@given(st.text(), st.text())
+def test_the_width_of_two_texts_is_the_sum(one: str, other: str) -> None:
+    apart = text_width(one, FILES["regular"]) + text_width(other, FILES["regular"])
+
+    assert text_width(one + other, FILES["regular"]) == pytest.approx(apart)
+
+
+def test_a_hanzi_is_one_em_wide_and_a_figure_about_half() -> None:
+    assert text_width("鄚州", FILES["regular"]) == 2
+    assert 0.5 < text_width("0", FILES["regular"]) < 0.6
 
 
 @pytest.mark.parametrize("weight", WEIGHTS)

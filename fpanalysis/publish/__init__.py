@@ -11,5 +11,6 @@ __all__ = ["FORMATS"]
 FORMATS = {
     "fp-html": "fpanalysis.publish.html:HtmlExporter",
     "fp-xlsx": "fpanalysis.publish.xlsx:XlsxExporter",
+    "fp-docx": "fpanalysis.publish.docx:DocxExporter",
 }
 """The exporter of each format by the name that nbconvert knows it by; named, not imported, so that import is quick."""
