@@ -20,12 +20,13 @@ import numpy as np
 import pandas as pd
 
 from . import releases, results, wording
-from .errors import ParamsError
+from .errors import FpError, ParamsError
 from .execute import run_notebook
 from .ingest import Data, Delivery, find_deliveries, read_files
 from .params import Params, load_params
 from .paths import Home, find_home
 from .periods import Period
+from .typeface import choose_fonts
 
 __all__ = ["KEEPERS", "REPORT", "Desk", "open_desk", "read_data"]
 
@@ -61,6 +62,11 @@ class Desk:
     def office(self) -> str:
         """Return the name of the office that issues the report."""
         return self.params.office.zh if self.lang == "zh" else self.params.office.en
+
+    @property
+    def fonts(self) -> Path | None:
+        """Return the folder with the office's own fonts (params `fonts`, from the home of the project), if any."""
+        return self.home.root / self.params.fonts if self.params.fonts else None
 
     @property
     def other_page(self) -> str:
@@ -179,9 +185,18 @@ def open_desk(place: str, period: str, lang: str = "zh", as_of: str = "", home: 
     awaited = {d.kind for d in everything} - {d.kind for d in deliveries}
     data = read_data(params, deliveries, awaited)
     _check_period(when, data, place)
-    return Desk(
-        params, when, wording.checked_lang(lang), _day(as_of) or max(d.received for d in deliveries), data, found
-    )
+    day = _day(as_of) or max(d.received for d in deliveries)
+    desk = Desk(params, when, wording.checked_lang(lang), day, data, found)
+    _choose_fonts(desk)
+    return desk
+
+
+def _choose_fonts(desk: Desk) -> None:
+    """Let everything that is drawn in this process be drawn in the office's fonts."""
+    try:
+        choose_fonts(desk.fonts, system=desk.params.system_fonts)
+    except FpError as error:
+        raise ParamsError(f"params/{desk.place}.yaml: fonts: {error}") from None
 
 
 def read_data(params: Params, deliveries: list[Delivery], awaited: Collection[str] = ()) -> Data:

@@ -17,7 +17,7 @@ FLOORS = {
     "entry": ["contracts", "parsers", "ingest", "params", "checks", "dictionary"],
     "analysis": ["nowcast", "forecast", "sex_ratio", "reconcile", "indicators", "benchmark"],
     "show": ["disclosure", "blocks", "figures", "tables", "narrative"],
-    "publish": ["publish", "publish.document", "publish.exporter", "publish.html"],
+    "publish": ["publish", "publish.document", "publish.exporter", "publish.html", "publish.pdf"],
     "run": ["execute", "releases", "desk", "pipeline"],
     "door": ["__main__", "sample"],
 }

@@ -1,1 +1,1 @@
-"""The bundled typeface FPA Sans, its licence and the script that makes it; read through `typeface`."""
+"""The bundled typefaces FPA Sans and FPA Song, their licence and the script that makes them; read through `typeface`."""

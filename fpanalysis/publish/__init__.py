@@ -8,5 +8,8 @@ from __future__ import annotations
 
 __all__ = ["FORMATS"]
 
-FORMATS = {"fp-html": "fpanalysis.publish.html:HtmlExporter"}
+FORMATS = {
+    "fp-html": "fpanalysis.publish.html:HtmlExporter",
+    "fp-pdf": "fpanalysis.publish.pdf:PdfExporter",
+}
 """The exporter of each format by the name that nbconvert knows it by; named, not imported, so that import is quick."""
