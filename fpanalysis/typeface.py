@@ -4,8 +4,10 @@ A fresh machine has no Chinese font and every default then prints boxes, so the 
 and FPA Song (see `fonts/`). The order of choice: a folder that the office names with the fonts it is licensed for
 (仿宋, 小标宋, 黑体, 楷体, as GB/T 9704-2012 asks), the system's fonts where that is allowed (another machine then gives
 other bytes), last the bundled ones. A character that a chosen font lacks (鄚 in 仿宋_GB2312) is borrowed from FPA
-Sans; one that it lacks too is refused, so that no box is ever printed. A page carries its own characters only: WOFF2 (W3C Recommendation, 2022), about 125 bytes a Hanzi, with layout tables and hints
-dropped. Every font is read as it stands and no clock is looked at, so equal input gives equal bytes.
+Sans; one that it lacks too is refused, so that no box is ever printed.
+
+A page carries its own characters only: WOFF2 (W3C Recommendation, 2022), about 125 bytes a Hanzi, with layout tables
+and hints dropped. Every font is read as it stands and no clock is looked at, so equal input gives equal bytes.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import functools
-import io
 import itertools
 import json
 import re
@@ -41,9 +40,9 @@ STANDARDS = ["ua-1", "a-3a"]
 NO_DATE = dt.date(1970, 1, 1)
 POINTS = 72 / 25.4
 TEXT_WIDTH = {"zh": 156 * POINTS, "en": 160 * POINTS}
-ACROSS_WIDTH = {"zh": 225 * POINTS, "en": 237 * POINTS}
+ACROSS_WIDTH = {"zh": 243 * POINTS, "en": 247 * POINTS}
 SIZES = {"zh": (10.5, 9.5, 9.0), "en": (9.5, 9.0, 8.5)}
-PAD = 4.0
+GAP = 9.0
 PARTS = 3
 WORDS = 9.0
 KEPT = 12
@@ -84,11 +83,17 @@ def render(document: Document, files: Mapping[str, Path], attachments: Mapping[s
 
 
 def extract(data: bytes) -> list[str]:
-    """Return the lines of text of a PDF, page by page from the top."""
-    from pypdf import PdfReader  # needed to check a file, not to make one
+    """Return the lines of text of a PDF, page by page as they are drawn: floating figures where they stand."""
+    from pypdfium2 import PdfDocument  # needed to check a file, not to make one
 
-    pages = PdfReader(io.BytesIO(data)).pages
-    return [line for page in pages for line in page.extract_text().splitlines() if line.strip()]
+    lines: list[str] = []
+    with PdfDocument(data) as pages:
+        for page in pages:
+            words = page.get_textpage()
+            lines += [line.strip() for line in words.get_text_range().splitlines() if line.strip()]
+            words.close()
+            page.close()
+    return lines
 
 
 def _refusal(document: Document, message: str, hints: Iterable[str]) -> str:
@@ -101,7 +106,9 @@ def _data_files(document: Document) -> dict[str, bytes]:
     blocks = [part.content for part in document.parts if isinstance(part.content, (Table, Figure))]
     tables = {block.id: block if isinstance(block, Table) else block.data for block in blocks}
     bom = b"\xef\xbb\xbf"  # Excel reads UTF-8 only after it
-    return {f"{name}.csv": bom + csv_text(table, document.meta.lang).encode() for name, table in tables.items() if table}
+    return {
+        f"{name}.csv": bom + csv_text(table, document.meta.lang).encode() for name, table in tables.items() if table
+    }
 
 
 class _Model:
@@ -137,7 +144,8 @@ class _Model:
             "date": [day.year, day.month, day.day],
             "keywords": [value for value in (meta.place, meta.period) if value],
             "fonts": _families(self.fonts),
-            "words": {key: self._word(f"page.{key}") for key in ("contents", "headline")} | {"of": self._word("pdf.page", page="{page}", pages="{pages}")},
+            "contents": self._word("page.contents"),
+            "page": self._word("pdf.page", page="{page}", pages="{pages}"),
             "attached": [[name, _kind_of(name), self._described(name)] for name in sorted(self.attached)],
             "attached_words": self._word("pdf.attached", n=len(self.attached)) if self.attached else "",
             "parts": [self._part(part) for part in self.document.parts],
@@ -162,13 +170,16 @@ class _Model:
         if isinstance(content, Figure):
             drawn = {"kind": "figure", "file": self._picture("image/svg+xml", content.svg), "alt": content.alt}
             return self._numbered(content, drawn)
-        return {"kind": "text", "blocks": self._blocks(content.tokens)} if isinstance(content, Passage) else self._output(content)  # fmt: skip
+        if isinstance(content, Passage):
+            return {"kind": "text", "blocks": self._blocks(content.tokens)}
+        return self._output(content)
 
     def _numbered(self, block: Table | Figure, drawn: dict[str, Any]) -> dict[str, Any]:
         """Return a table or figure with its number, its name and what stands below it."""
         kind, number = self.document.numbers[block.id]
         below = [*block.notes, *([self._word("table.source", source=block.source)] if block.source else [])]
-        return drawn | {"id": block.id, "name": self._word(f"{kind}.number", n=number), "caption": block.caption, "below": below}  # fmt: skip
+        name = self._word(f"{kind}.number", n=number)
+        return drawn | {"id": block.id, "name": name, "caption": block.caption, "below": below}
 
     def _table(self, table: Table) -> dict[str, Any]:
         """Return a table as the parts it is split into, each with its columns' widths, heads and rows."""
@@ -217,11 +228,14 @@ class _Model:
         kind = token["type"]
         if kind == "table":
             head, body = token["children"][0], token["children"][1:]
-            rows = [[plain_text(cell["children"]) for cell in row["children"]] for part in body for row in part["children"]]
+            rows = [
+                [plain_text(cell["children"]) for cell in row["children"]] for part in body for row in part["children"]
+            ]
             return self._plain_table([[plain_text(cell["children"]) for cell in head["children"]]], rows)
         if kind == "list":
             items = [self._blocks(item["children"]) for item in token["children"]]
-            return {"kind": kind, "ordered": token["attrs"].get("ordered", False), "start": token["attrs"].get("start", 1), "items": items}  # fmt: skip
+            start = token["attrs"].get("start", 1) if token["attrs"].get("ordered") else None
+            return {"kind": kind, "start": start, "items": items}
         if kind == "block_quote":
             return {"kind": "quote", "blocks": self._blocks(token["children"])}
         if kind in ("block_code", "thematic_break"):
@@ -256,7 +270,9 @@ class _Model:
         if target in self.document.numbers:
             kind, number = self.document.numbers[target]
             return [{"kind": "reference", "to": target, "inside": inside or [self._word(f"{kind}.number", n=number)]}]
-        return [{"kind": "link", "to": address, "inside": inside or [address]}] if SAFE_ADDRESS.match(address) else inside
+        return (
+            [{"kind": "link", "to": address, "inside": inside or [address]}] if SAFE_ADDRESS.match(address) else inside
+        )
 
     def _footnote(self, token: Mapping[str, Any]) -> dict[str, Any]:
         key = token["raw"]
@@ -283,12 +299,11 @@ def layout(
         if len(parts) == 1:
             return size, False, parts
     across = _parts(table, size, ACROSS_WIDTH[lang], fonts)
-    return (size, True, across) if len(parts) > PARTS or len(across) == 1 < len(parts) - 1 else (size, False, parts)
+    turned = len(parts) > PARTS or (len(parts) == PARTS and len(across) == 1)
+    return (size, True, across) if turned else (size, False, parts)
 
 
-def _parts(
-    table: Table, size: float, width: float, fonts: Mapping[str, Path]
-) -> list[tuple[list[int], list[float]]]:
+def _parts(table: Table, size: float, width: float, fonts: Mapping[str, Path]) -> list[tuple[list[int], list[float]]]:
     """Return the fewest parts that are no wider than `width`, filled from the left."""
     needs = [_need(table, n, size, fonts) for n in range(len(table.columns))]
     parts: list[list[int]] = [[0]]
@@ -299,37 +314,44 @@ def _parts(
     return [(part, _spread([needs[n] for n in part], width)) for part in parts]
 
 
-def _need(table: Table, n: int, size: float, fonts: Mapping[str, Path]) -> tuple[float, float]:
-    """Return the least width of a column, in which no word or number breaks, and the one in which no line does."""
+def _need(table: Table, n: int, size: float, fonts: Mapping[str, Path]) -> tuple[float, float, float]:
+    """Return the least width of a column, in which no number or word breaks, and those that keep each cell, then the
+    head too, on one line."""
     column = table.columns[n]
     head = " ".join(filter(None, (column.label, table.head_unit(column))))
-    cells = {row[n] for row in table.texts}
-    body = sorted((text_width(cell, fonts["regular"]) for cell in cells), reverse=True)[:1] or [0.0]
-    pieces = [text_width(piece, fonts["bold"]) for piece in PIECES.split(head)]
+    cells = {row[n] for row in table.texts} or {""}
+    body = max(text_width(cell, fonts["regular"]) for cell in cells)
     named = text_width(head, fonts["bold"])
-    least = max(*pieces, min(named, 3.0), body[0])
-    if column.is_text and n + 1:
-        words = max(text_width(piece, fonts["regular"]) for cell in cells or {""} for piece in PIECES.split(cell))
-        least = max(*pieces, min(named, 3.0), words, min(body[0], WORDS))
-    return least * size + 2 * PAD + 1, max(body[0], named) * size + 2 * PAD + 1
+    least = max(*(text_width(piece, fonts["bold"]) for piece in PIECES.split(head)), min(named, 3.0))
+    if column.is_text:
+        words = max(text_width(piece, fonts["regular"]) for cell in cells for piece in PIECES.split(cell))
+        least = max(least, words, min(body, WORDS))
+    else:
+        least = max(least, body)
+    cells_whole, head_whole = max(least, body), max(least, body, named)
+    return least * size + GAP, cells_whole * size + GAP, head_whole * size + GAP
 
 
-def _spread(needs: Sequence[tuple[float, float]], width: float) -> list[float]:
-    """Return widths that fill `width`: the least of each, then what lines want, then equal shares."""
-    spare = width - sum(least for least, _ in needs)
-    if spare < 0:
-        return [least * width / (width - spare) for least, _ in needs]
-    wants = [whole - least for least, whole in needs]
-    given = min(1.0, spare / sum(wants)) if sum(wants) else 0.0
-    rest = (spare - given * sum(wants)) / len(needs)
-    return [round(least + given * want + rest, 3) for (least, _), want in zip(needs, wants, strict=True)]
+def _spread(needs: Sequence[tuple[float, float, float]], width: float) -> list[float]:
+    """Return widths that fill `width`: the least of each, then what cells want, what heads want, then equal shares."""
+    widths = [least for least, _, _ in needs]
+    if sum(widths) > width:
+        return [round(least * width / sum(widths), 3) for least in widths]
+    for stage in (1, 2):
+        wants = [need[stage] - now for need, now in zip(needs, widths, strict=True)]
+        share = min(1.0, (width - sum(widths)) / sum(wants)) if sum(wants) else 0.0
+        widths = [now + share * want for now, want in zip(widths, wants, strict=True)]
+    rest = (width - sum(widths)) / len(widths)
+    return [round(now + rest, 3) for now in widths]
 
 
 def _cut(table: Table, columns: Sequence[int], widths: Sequence[float]) -> dict[str, Any]:
     """Return some columns of a table as the template takes them; a head is (words, unit, columns, rows, is text)."""
     groups = [name for name, span, _ in table.groups for _ in range(span)]
     units = [unit for _, span, unit in table.groups for _ in range(span)]
-    lower = [[table.columns[n].label, table.head_unit(table.columns[n]), 1, 1, table.columns[n].is_text] for n in columns]
+    lower = [
+        [table.columns[n].label, table.head_unit(table.columns[n]), 1, 1, table.columns[n].is_text] for n in columns
+    ]
     heads = [lower]
     if any(groups[n] for n in columns if groups):
         upper: list[list[Any]] = []
