@@ -45,7 +45,8 @@ def run_report(
     _check_parameters(parameters or {}, notebooks)
     progress("check")
     made_from = releases.inputs(desk.home, place, desk.data.deliveries, notebooks)
-    mark = releases.fingerprint(made_from, period=desk.period.key, as_of=desk.as_of.isoformat(), **(parameters or {}))
+    mark = releases.fingerprint(made_from, period=desk.period.key, as_of=desk.as_of.isoformat(),
+                                **_fonts_mark(desk), **(parameters or {}))  # fmt: skip
     folder = desk.home.releases(place, desk.period.key)
     last = releases.newest(folder)
     if last and releases.manifest_of(last).get("fingerprint") == mark:
@@ -55,6 +56,12 @@ def run_report(
         _fill(stage, desk, notebooks, parameters or {}, progress)
         releases.write_manifest(stage, {**_about(desk, target.name), "fingerprint": mark, "inputs": made_from})
     return target, True
+
+
+def _fonts_mark(desk: Desk) -> dict[str, str]:
+    """Return one hash over the office's own fonts, nothing without: a report is made anew when they change."""
+    files = sorted(desk.fonts.iterdir()) if desk.fonts else []
+    return {"fonts": " ".join(releases.file_hash(path) for path in files if path.is_file())} if files else {}
 
 
 def _about(desk: Desk, release: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from fontTools.ttLib import TTFont
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbformat import v4
@@ -25,7 +26,7 @@ from fpanalysis.blocks import Column, Table, csv_text
 from fpanalysis.errors import PublishError
 from fpanalysis.publish.document import Document, Part, Passage, plain_text, read_document
 from fpanalysis.publish.pdf import NO_DATE, TEXT_WIDTH, PdfExporter, _day, extract, layout, render
-from fpanalysis.typeface import font_files
+from fpanalysis.typeface import font_files, page_font
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = font_files()
@@ -252,6 +253,25 @@ def test_ordinary_outputs_are_set_too():
 
 def test_a_character_that_the_serif_lacks_is_borrowed():
     assert "鄭州與鄚州" in "".join(extract(made("鄭州與鄚州")))
+
+
+def office_font(path: Path, characters: str, family: str) -> None:
+    font = TTFont(io.BytesIO(page_font(characters, FILES["body"])))
+    font.flavor = None
+    for number in (1, 4, 6):
+        font["name"].setName(family, number, 3, 1, 0x409)
+    font.save(path)
+
+
+def test_the_page_is_set_in_the_fonts_of_the_office(tmp_path):
+    office_font(tmp_path / "仿宋.otf", "任丘市州镇", "OfficeFang")
+    notebook = v4.new_notebook(cells=[shown(blocks.meta("任丘市", lang="zh")), v4.new_markdown_cell("任丘市鄚州镇")])
+    data = PdfExporter(fonts=str(tmp_path)).from_notebook_node(notebook)[0]
+    used = {str(font["/BaseFont"]) for page in PdfReader(io.BytesIO(data)).pages
+            for font in page["/Resources"]["/Font"].get_object().values()}  # fmt: skip
+
+    assert "任丘市鄚州镇" in extract(data)
+    assert any("OfficeFang" in name for name in used) and any("FPASans" in name for name in used)
 
 
 def test_a_missing_glyph_is_refused(document):

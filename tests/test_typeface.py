@@ -336,7 +336,3 @@ def test_figures_and_the_minus_are_equally_wide(weight: str) -> None:
     widths = {font["hmtx"][font.getBestCmap()[ord(character)]][0] for character in "0123456789−"}
 
     assert 1 == len(widths)
-
-
-def test_figures_of_the_serif_are_equally_wide() -> None:
-    assert 1 == len({text_width(figure, FILES["body"]) for figure in "0123456789"})

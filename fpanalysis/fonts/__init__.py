@@ -1,1 +1,1 @@
-"""The bundled typefaces FPA Sans and FPA Song, their licence and the script that makes them; read through `typeface`."""
+"""FPA Sans and FPA Song, the bundled typefaces, their licence and the script that makes them; see `typeface`."""

@@ -45,7 +45,7 @@ SIZES = {"zh": (10.5, 9.5, 9.0), "en": (9.5, 9.0, 8.5)}
 GAP = 9.0
 PARTS = 3
 WORDS = 9.0
-KEPT = 12
+KEPT = 8
 WIDE = r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f“”‘’—…]"
 PIECES = re.compile(rf"(?<=[\s/，、；：）])|(?<={WIDE})(?={WIDE})")
 SAFE_ADDRESS = re.compile(r"(?:https?:|mailto:)", re.IGNORECASE)
