@@ -21,12 +21,13 @@ import numpy as np
 import pandas as pd
 
 from . import releases, results, wording
-from .errors import ParamsError
+from .errors import FpError, ParamsError
 from .execute import run_notebook
 from .ingest import Data, Delivery, find_deliveries, read_files
 from .params import Params, load_params
 from .paths import Home, find_home
 from .periods import Period, parse_period
+from .typeface import choose_fonts
 
 __all__ = ["KEEPERS", "REPORT", "Desk", "open_desk", "read_data"]
 
@@ -68,6 +69,11 @@ class Desk:
         """Return where the reference of the sex ratio comes from."""
         source = self.params.sex_ratio.source
         return source.zh if self.lang == "zh" else source.en
+
+    @property
+    def fonts(self) -> Path | None:
+        """Return the folder with the office's own fonts (params `fonts`, from the home of the project), if any."""
+        return self.home.root / self.params.fonts if self.params.fonts else None
 
     @property
     def other_page(self) -> str:
@@ -228,7 +234,17 @@ def open_desk(place: str, period: str, lang: str = "zh", as_of: str = "", home: 
     data = read_data(params, deliveries, awaited)
     day = _day(as_of) or max(d.received for d in deliveries)
     _check_period(when, data, place, pd.Period(day, "M"))
-    return Desk(params, when, wording.checked_lang(lang), day, data, found)
+    desk = Desk(params, when, wording.checked_lang(lang), day, data, found)
+    _choose_fonts(desk)
+    return desk
+
+
+def _choose_fonts(desk: Desk) -> None:
+    """Let everything that is drawn in this process be drawn in the office's fonts."""
+    try:
+        choose_fonts(desk.fonts, system=desk.params.system_fonts)
+    except FpError as error:
+        raise ParamsError(f"params/{desk.place}.yaml: fonts: {error}") from None
 
 
 def read_data(params: Params, deliveries: list[Delivery], awaited: Collection[str] = ()) -> Data:

@@ -15,6 +15,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
@@ -60,10 +61,14 @@ WIDEST = (45.0, 240.0)
 FALLBACK = "'FPA Sans','Noto Sans CJK SC','Microsoft YaHei','PingFang SC',sans-serif"
 
 
-@functools.cache
 def _style() -> Mapping[str, Any]:
+    return _style_in(*sorted(font_files().items()))
+
+
+@functools.cache
+def _style_in(*files: tuple[str, Path]) -> Mapping[str, Any]:
     return {
-        "font.family": register_matplotlib(font_files()),
+        "font.family": register_matplotlib(dict(files)),
         "font.size": 11,
         "text.color": INK,
         "axes.labelcolor": GREY,

@@ -85,7 +85,11 @@ class SexRatio(_Frozen):
 
 
 class Params(_Frozen):
-    """Everything that is particular to one place."""
+    """Everything that is particular to one place.
+
+    `fonts` is a folder, from the project's home, with the office's own fonts (仿宋, 小标宋, 黑体, 楷体, told by file
+    name); with `system_fonts` the system's are taken for what it lacks, and another machine gives other bytes.
+    """
 
     place: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
     name: Name
@@ -102,6 +106,7 @@ class Params(_Frozen):
     usual_mix: tuple[float, float] = (0.3, 2.0)
     seed: int = 20180630
     fonts: str = ""
+    system_fonts: bool = False
 
     @model_validator(mode="after")
     def _known_names(self) -> Params:

@@ -52,7 +52,8 @@ def run_report(
     _check_parameters(parameters or {}, notebooks)
     progress("check")
     made_from = releases.inputs(desk.home, place, desk.data.deliveries, notebooks)
-    mark = releases.fingerprint(made_from, period=desk.period.key, as_of=desk.as_of.isoformat(), **(parameters or {}))
+    mark = releases.fingerprint(made_from, period=desk.period.key, as_of=desk.as_of.isoformat(),
+                                **_fonts_mark(desk), **(parameters or {}))  # fmt: skip
     folder = desk.home.releases(place, desk.period.key)
     last = releases.newest(folder)
     if last and releases.manifest_of(last).get("fingerprint") == mark:
@@ -62,6 +63,12 @@ def run_report(
         _fill(stage, desk, notebooks, parameters or {}, progress)
         releases.write_manifest(stage, {**_about(desk, target.name), "fingerprint": mark, "inputs": made_from})
     return target, True
+
+
+def _fonts_mark(desk: Desk) -> dict[str, str]:
+    """Return one hash over the office's own fonts, nothing without: a report is made anew when they change."""
+    files = sorted(desk.fonts.iterdir()) if desk.fonts else []
+    return {"fonts": " ".join(releases.file_hash(path) for path in files if path.is_file())} if files else {}
 
 
 def _about(desk: Desk, release: str) -> dict[str, Any]:
@@ -103,7 +110,8 @@ def _fill(
             _execute(notebooks[-1], executed, {**given, "lang": lang})
             progress(executed.stem)
     for lang in LANGS:
-        publish(stage / "notebooks" / f"{REPORT}.{lang}.ipynb", stage / f"report.{lang}")
+        publish(stage / "notebooks" / f"{REPORT}.{lang}.ipynb", stage / f"report.{lang}", fonts=desk.fonts,
+                system_fonts=desk.params.system_fonts)  # fmt: skip
         progress(f"report.{lang}")
     results.write(
         results.combine([results.read(stage / "kept" / f"{name}.csv") for name in KEEPERS]), stage / "results.csv"
@@ -116,14 +124,24 @@ def _execute(notebook: Path, target: Path, given: Mapping[str, str]) -> None:
     run_notebook(notebook, target, {name: value for name, value in given.items() if name in known})
 
 
-def publish(notebook: Path, target: Path, formats: Sequence[str] = ("fp-html",)) -> None:
-    """Write an executed notebook in each format as `<target>.<extension>`, through nbconvert's exporters."""
+def publish(
+    notebook: Path,
+    target: Path,
+    formats: Sequence[str] = ("fp-html",),
+    *,
+    fonts: Path | None = None,
+    system_fonts: bool = False,
+) -> None:
+    """Write an executed notebook in each format as `<target>.<extension>`, through nbconvert's exporters.
+
+    `fonts` is a folder with the office's own fonts; with `system_fonts` the system's are used before the bundled.
+    """
     from nbconvert.exporters import get_exporter
 
     for name in formats:
         if name not in FORMATS:
             raise PublishError(f"format {name!r} does not exist{did_you_mean(name, FORMATS)}")
-        exporter: Any = get_exporter(name)()
+        exporter: Any = get_exporter(name)(fonts=str(fonts or ""), system_fonts=system_fonts)
         body, _ = exporter.from_filename(str(notebook))
         content = body if isinstance(body, bytes) else body.encode("utf-8")
         target.with_name(target.name + exporter.file_extension).write_bytes(content)

@@ -1,5 +1,7 @@
 import datetime as dt
 from dataclasses import replace
+import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from fpanalysis import results
 from fpanalysis.desk import KEEPERS, REPORT, open_desk
 from fpanalysis.errors import FpError, ParamsError
+from fpanalysis.typeface import choose_fonts, font_files
 
 
 def test_a_desk_knows_place_period_and_calendar(root):
@@ -155,3 +158,26 @@ def test_rows_of_several_sheets_count_for_their_file(desk):
     several = replace(desk, data=replace(desk.data, frames={**desk.data.frames, "births": births.assign(file=sheets)}))
 
     pd.testing.assert_frame_equal(several.files(), desk.files())
+
+
+def with_fonts(home: Path, folder: str) -> Path:
+    """The project with a folder of fonts named in its params."""
+    path = home / "params" / "renqiu.yaml"
+    path.write_text(f"{path.read_text('utf-8')}\nfonts: {folder}\n", "utf-8")
+    return home
+
+
+def test_everything_is_drawn_in_the_fonts_that_the_office_names(home):
+    (home / "fonts").mkdir()
+    shutil.copyfile(font_files()["bold"], home / "fonts" / "simfang.otf")
+    try:
+        desk = open_desk("renqiu", "2018H1", home=with_fonts(home, "fonts"))
+        assert desk.fonts == home / "fonts"
+        assert font_files()["body"] == home / "fonts" / "simfang.otf"
+    finally:
+        choose_fonts()
+
+
+def test_a_folder_without_fonts_is_one_clear_error(home):
+    with pytest.raises(ParamsError, match=r"params/renqiu\.yaml: fonts: .*font: found no font file, expected at least"):
+        open_desk("renqiu", "2018H1", home=with_fonts(home, "font"))

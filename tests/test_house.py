@@ -23,6 +23,7 @@ FLOORS = {
         "publish.document",
         "publish.exporter",
         "publish.html",
+        "publish.pdf",
         "publish.sheets",
         "publish.xlsx",
         "publish.docx",

@@ -21,7 +21,7 @@ from nbformat import v4, write
 from fpanalysis import blocks
 from fpanalysis.errors import PublishError
 from fpanalysis.publish.html import HtmlExporter
-from fpanalysis.typeface import font_files, register_matplotlib
+from fpanalysis.typeface import font_files, page_font, register_matplotlib
 
 TOWNS = pd.DataFrame({"place": ["鄚州镇", "青塔乡", "任丘市"], "a": [12, 30, 42], "b": [0.5, None, 0.6]})
 COLUMNS = [blocks.Column("place", "地区"), blocks.Column("a", "男", "count", "人", "出生"),
@@ -173,6 +173,19 @@ def test_the_page_carries_its_characters_as_two_weights(page):
     assert all(ord(character) in fonts["400"] for character in "鄚州镇青塔乡占比登记")
     assert all(ord(character) in fonts["700"] for character in "任丘市减少")
     assert ord("龘") not in fonts["400"]
+
+
+def test_what_an_office_font_lacks_is_borrowed_for_those_characters_alone(tmp_path):
+    for weight in ("regular", "bold"):
+        font = TTFont(io.BytesIO(page_font("任丘市", font_files()[weight])))
+        font.flavor = None
+        font.save(tmp_path / f"office-{weight}.otf")
+    cells = [v4.new_markdown_cell("# 任丘市鄚")]
+    page, _ = HtmlExporter(fonts=str(tmp_path)).from_notebook_node(v4.new_notebook(cells=cells))
+    ranges = re.findall(r"font-weight:700;src:[^}]*?(unicode-range:[^}]*)?}", page)
+
+    assert sorted(ranges)[0] == ""
+    assert "U+911A" in sorted(ranges)[1] and "U+4EFB" not in sorted(ranges)[1]
 
 
 def test_a_page_without_fonts_is_small():

@@ -1,1 +1,1 @@
-"""The bundled typeface FPA Sans, its licence and the script that makes it; read through `typeface`."""
+"""FPA Sans and FPA Song, the bundled typefaces, their licence and the script that makes them; see `typeface`."""

@@ -12,5 +12,6 @@ FORMATS = {
     "fp-html": "fpanalysis.publish.html:HtmlExporter",
     "fp-xlsx": "fpanalysis.publish.xlsx:XlsxExporter",
     "fp-docx": "fpanalysis.publish.docx:DocxExporter",
+    "fp-pdf": "fpanalysis.publish.pdf:PdfExporter",
 }
 """The exporter of each format by the name that nbconvert knows it by; named, not imported, so that import is quick."""

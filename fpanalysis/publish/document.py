@@ -314,7 +314,7 @@ def _check_characters(
         missing = sorted(uncovered(_words(part.content), fonts))
         if missing:
             listed = ", ".join(f"{character} (U+{ord(character):04X})" for character in missing)
-            files = ", ".join(sorted(path.name for path in fonts.values()))
+            files = ", ".join(sorted({path.name for path in fonts.values()}))
             raise refuse(part.cell, f"no glyph for {listed} in {files}", "use another character or other fonts")
 
 

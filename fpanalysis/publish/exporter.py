@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
-from traitlets import Unicode, default
+from traitlets import Bool, Unicode, default
 
 from ..typeface import font_files
 from .document import Document, read_document
@@ -26,6 +26,7 @@ class ReportExporter(Exporter):
     extension: ClassVar[str] = ""
 
     fonts = Unicode("", help="Folder with the fonts to use; empty for the bundled ones.").tag(config=True)
+    system_fonts = Bool(False, help="Look through the system's fonts for what the folder lacks.").tag(config=True)
     lang = Unicode("", help="Language (zh, en) of a notebook without meta(...); empty to tell by its title.").tag(
         config=True
     )
@@ -40,9 +41,9 @@ class ReportExporter(Exporter):
         """Return the rendered report and nbconvert's resources."""
         copied, used = super().from_notebook_node(nb, resources, **kw)
         name = f"{used.get('metadata', {}).get('name') or 'notebook'}.ipynb"
-        files = font_files(Path(self.fonts) if self.fonts else None)
+        files = font_files(Path(self.fonts) if self.fonts else None, system=self.system_fonts)
         return self.render(read_document(copied, name=name, fonts=files, lang=self.lang), files), used
 
     def render(self, document: Document, files: Mapping[str, Path]) -> str | bytes:
-        """Return a document in this format; `files` are the font files by weight."""
+        """Return a document in this format; `files` are the font files by weight and role."""
         raise NotImplementedError

@@ -26,7 +26,7 @@ from traitlets import Bool
 
 from ..blocks import Cards, Figure, Heading, Table, csv_text
 from ..errors import PublishError
-from ..typeface import page_font, uncovered
+from ..typeface import FALLBACK, WEIGHTS, covers, page_font, uncovered
 from ..wording import text
 from .document import Document, Output, Part, Passage, Tokens, plain_text
 from .exporter import ReportExporter
@@ -412,15 +412,24 @@ def _faces(page: str, fonts: Mapping[str, Path]) -> str:
     reader.feed(page)
     shown = {weight: "".join(sorted(c for c in found if c.isprintable())) for weight, found in reader.found.items()}
     faces = []
-    for weight, file in sorted(fonts.items()):
+    for weight in sorted(WEIGHTS.keys() & fonts.keys()):
+        file = fonts[weight]
         missing = uncovered(shown[weight], {weight: file})
         if missing:
             raise PublishError(f"{file.name} has no glyph for {', '.join(sorted(missing))}; use other fonts")
-        if shown[weight].strip():
-            content = base64.b64encode(page_font(shown[weight], file)).decode("ascii")
-            faces.append(f'@font-face{{font-family:"{FAMILY}";font-weight:{CSS_WEIGHTS[weight]};'
-                         f"src:url(data:font/woff2;base64,{content}) format('woff2')}}")  # fmt: skip
+        borrowed = "".join(c for c in shown[weight] if not covers(file, c))
+        own = "".join(c for c in shown[weight] if c not in borrowed)
+        faces += [_face(weight, own, file)] if own.strip() else []
+        faces += [_face(weight, borrowed, FALLBACK, only=True)] if borrowed else []
     return "\n".join(faces)
+
+
+def _face(weight: str, characters: str, file: Path, *, only: bool = False) -> str:
+    """Return one font face with some characters; with `only` it is asked for these alone (CSS `unicode-range`)."""
+    content = base64.b64encode(page_font(characters, file)).decode("ascii")
+    held = f";unicode-range:{','.join(f'U+{ord(c):X}' for c in characters)}" if only else ""
+    return (f'@font-face{{font-family:"{FAMILY}";font-weight:{CSS_WEIGHTS[weight]};'
+            f"src:url(data:font/woff2;base64,{content}) format('woff2'){held}}}")  # fmt: skip
 
 
 HEAVY = re.compile(r"font-weight:\s*(?:bold|[6-9]00)|font:\s*bold")
