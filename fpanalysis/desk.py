@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +56,18 @@ class Desk:
         """Return the words for keys that params name (places, programmes) in the desk's language."""
         programmes = {key: p.zh if self.lang == "zh" else p.en for key, p in self.params.programmes.items()}
         return {**self.params.place_names(self.lang), **programmes, **self._peer_names()}
+
+    @property
+    def bilingual(self) -> dict[str, tuple[str, str]]:
+        """Return the Chinese and English words for keys that params and peers name."""
+        zh, en = (replace(self, lang=lang).names for lang in wording.LANGS)
+        return {key: (zh.get(key, key), en.get(key, key)) for key in {**zh, **en}}
+
+    @property
+    def sources(self) -> list[Delivery]:
+        """Return what the numbers come from: the raw files, and the file of params."""
+        path = self.home.params / f"{self.place}.yaml"
+        return [*self.data.deliveries, Delivery("params", "", self.as_of, path, releases.file_hash(path))]
 
     @property
     def office(self) -> str:
@@ -117,8 +129,10 @@ class Desk:
         return pd.DataFrame(records, columns=["kind", "file", "received", "used", "rows", "sha"])
 
     def prose(self, section: str) -> str:
-        """Return the analyst's words for a section, "" when there are none in this language."""
-        return self.data.prose.get((section, self.lang), "")
+        """Return the analyst's words for a section, "" when there are none; says so when only the other language has."""
+        said = self.data.prose.get((section, self.lang), "")
+        elsewhere = any(self.data.prose.get((section, lang)) for lang in wording.LANGS)
+        return said or (wording.text("prose.other_language", self.lang) if elsewhere else "")
 
     def _peer_names(self) -> dict[str, str]:
         peers = self.data["peers"]

@@ -1,0 +1,82 @@
+"""All formats of a report at once: the notebook is read and held against the gates once, then rendered in each format.
+
+`jupyter nbconvert --to fp-report report.ipynb` writes `report.html` and, beside it, `report.pdf`, `report.docx` and the
+others (nbconvert's FilesWriter writes what stands in `resources["outputs"]`). The numbers of every file are read back
+and compared with the report before anything is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nbconvert.exporters import get_exporter
+from nbformat import NotebookNode
+from traitlets import List, Unicode
+
+from ..errors import PublishError, did_you_mean
+from . import FORMATS
+from .document import Document
+from .exporter import ReportExporter
+from .facts import facts_csv
+from .numbers import check_format
+
+__all__ = ["EditionExporter", "checked_formats", "edition"]
+
+FACTS, FACTS_CSV = ".facts.json", ".facts.csv"
+
+
+class EditionExporter(ReportExporter):
+    """nbconvert exporter `fp-report`: an executed report notebook in all formats."""
+
+    export_from_notebook = "Report (all formats)"
+    output_mimetype = "text/html"
+    extension = ".html"
+
+    formats = List(Unicode(), help="Formats to write, such as fp-html, fp-docx; empty for all.").tag(config=True)
+
+    def from_notebook_node(
+        self, nb: NotebookNode, resources: Mapping[str, Any] | None = None, **kw: Any
+    ) -> tuple[str | bytes, dict[str, Any]]:
+        """Return the first format (the page, where it is one of them) and the others in `resources["outputs"]`."""
+        document, files, used = self.read(nb, resources, **kw)
+        name = str(used.get("unique_key") or (used.get("metadata") or {}).get("name") or "notebook")
+        made = edition(document, files, formats=self.formats, name=name, settings={"parent": self})
+        first = self.extension if self.extension in made else next(iter(made))
+        # nbconvert 7.17 makes the folder of each name and fails on the empty one, so the name says that it is here.
+        others = {f"./{name}{extension}": content for extension, content in made.items() if extension != first}
+        used["outputs"] = {**(used.get("outputs") or {}), **others}
+        used["output_extension"] = first
+        return made[first], used
+
+
+def edition(
+    document: Document,
+    files: Mapping[str, Path],
+    *,
+    formats: Sequence[str] = (),
+    name: str,
+    settings: Mapping[str, Any] | None = None,
+) -> dict[str, bytes]:
+    """Return the files of a document by extension (".html"), each with its numbers read back and compared.
+
+    `formats` are names in FORMATS, empty for all; `files` the font files by weight; `name` is said in errors; `settings`
+    are given to each exporter. Raises PublishError for an unknown format, or numbers that differ.
+    """
+    made: dict[str, bytes] = {}
+    for format in checked_formats(formats):
+        exporter: Any = get_exporter(format)(**(settings or {}))
+        body = exporter.render(document, files)
+        content = body if isinstance(body, bytes) else body.encode()
+        check_format(format, content, document, name=f"{name}{exporter.file_extension}")
+        made[exporter.file_extension] = content
+    return {**made, FACTS_CSV: facts_csv(made[FACTS])} if FACTS in made else made
+
+
+def checked_formats(formats: Sequence[str]) -> tuple[str, ...]:
+    """Return the formats asked for, all when none is. Raises PublishError for one that does not exist."""
+    for format in formats:
+        if format not in FORMATS:
+            raise PublishError(f"format {format!r} does not exist{did_you_mean(format, FORMATS)}")
+    return tuple(formats) or tuple(FORMATS)
