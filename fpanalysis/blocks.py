@@ -235,7 +235,7 @@ class Figure(Block):
 
 @dataclass(frozen=True)
 class Ledger(Block):
-    """Every result of a report as facts, for machines: no reader of a page sees it, and it is the same in all languages.
+    """Every result of a report as facts, for machines: no page shows it, and it is the same in both languages.
 
     `lines` is a table as CSV, one line a fact after a line of headings, so that a kept notebook shows a changed fact as
     one changed line. `names` words places and programmes (key, zh, en); `files` are the raw ones (kind, name, SHA-256).

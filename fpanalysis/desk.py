@@ -129,14 +129,16 @@ class Desk:
         return pd.DataFrame(records, columns=["kind", "file", "received", "used", "rows", "sha"])
 
     def prose(self, section: str) -> str:
-        """Return the analyst's words for a section, "" when there are none; says so when only the other language has."""
+        """Return the analyst's words for a section, "" for none; where only the other language has any, that."""
         said = self.data.prose.get((section, self.lang), "")
         elsewhere = any(self.data.prose.get((section, lang)) for lang in wording.LANGS)
         return said or (wording.text("prose.other_language", self.lang) if elsewhere else "")
 
     def _peer_names(self) -> dict[str, str]:
         peers = self.data["peers"]
-        english = zip(peers["county"], peers["county_en"], strict=True)
+        english = sorted(
+            zip(peers["county"], peers["county_en"], strict=True)
+        )  # tables have one order in both languages
         return {zh: en for zh, en in english if en} if self.lang == "en" else {}
 
     def title(self) -> str:

@@ -4,17 +4,18 @@
 as `facts.json` publishes it. Whatever the catalogue can say (labels, units, methods, remarks) is looked up when it is
 unpacked, so that a notebook carries each number once.
 
-An id is `<measure>@<place>@<period>`, with `@<method>` behind it where a measure has several intervals: it stays the
-same from release to release, so that a reader can follow a figure.
+An id is `<measure>@<place>@<period>`, with `@<method>` behind it where a measure has several intervals, and a number
+where several remarks (one a file) have all of that in common: it stays the same from release to release, so that a
+reader can follow a figure.
 
 | status | when |
 |---|---|
 | suppressed | hidden because it counts too few people (`note.suppressed`) |
-| preliminary | rests on births of a month whose registration is open: completeness below 1, or a month not known yet; what is counted by month of registration is settled with the month |
+| preliminary | rests on births of a month whose registration is open (completeness below 1) or that is not known yet |
 | revised | differs, in any of its numbers, from the same fact of the release before |
 | final | else |
 
-A preliminary figure that differs from the release before stays preliminary; `previous` holds the earlier value of both.
+Births counted by month of registration are settled with the month. A preliminary figure that differs from the release before stays preliminary; `previous` holds the earlier value of both.
 After the observation status of SDMX (CL_OBS_STATUS) and Eurostat's flags p and r.
 """
 
@@ -30,7 +31,6 @@ import pandas as pd
 
 from . import results
 from .blocks import Ledger, raw_value
-from .errors import FpError
 from .periods import parse_period
 from .results import COLUMNS, NUMBERS, read_note
 from .tables import measure_unit
@@ -79,10 +79,9 @@ def ledger(
 
     `place` and `period` are keys; `names` gives the Chinese and English words for keys of places and programmes (only
     those that the rows use are kept; a place without is called by its key); of `files` those that were used are
-    sources. Raises FpError when two rows are the same fact.
+    sources.
     """
-    rows = found.sort_values(["measure", "place", "period", "method"], kind="stable")
-    _ids(rows)
+    rows = found.sort_values(["measure", "place", "period", "method", "note"], kind="stable")
     known = sorted({key for key in _keys(rows) | {place} if key in names})
     used = sorted({(f.kind, f.name, f.sha256) for f in files if f.used})
     worded = tuple((key, *names[key]) for key in known)
@@ -102,7 +101,8 @@ def records(block: Ledger, earlier: Mapping[str, Mapping[str, Any]] | None = Non
     names = {lang: {key: words[n] for key, *words in block.names} for n, lang in enumerate(LANGS)}
     told, delivered = _Words(names), sorted({kind for kind, _, _ in block.files})
     made = [
-        _record(row, name, told, open_months, (earlier or {}).get(name)) | {"sources": _delivered(row.measure, delivered)}
+        _record(row, name, told, open_months, (earlier or {}).get(name))
+        | {"sources": _delivered(row.measure, delivered)}
         for name, row in zip(_ids(rows), rows.itertuples(index=False), strict=True)
     ]
     return sorted(made, key=lambda fact: fact["id"])
@@ -124,12 +124,11 @@ def _written(rows: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _ids(rows: pd.DataFrame) -> list[str]:
+    """Return the id of each row: what it is, then its method, then a number, as far as that is needed to tell it."""
     plain = rows["measure"] + "@" + rows["place"] + "@" + rows["period"]
-    several = plain.duplicated(keep=False)
-    found = plain.where(~several, plain + "@" + rows["method"])
-    if found.duplicated().any():
-        raise FpError(f"ledger: the fact {found[found.duplicated()].iloc[0]} stands twice; give one its own method")
-    return list(found)
+    with_method = plain.where(~plain.duplicated(keep=False), plain + "@" + rows["method"])
+    number = (with_method.groupby(with_method).cumcount() + 1).astype(str)
+    return list(with_method.where(~with_method.duplicated(keep=False), with_method + "@" + number))
 
 
 def _keys(rows: pd.DataFrame) -> set[str]:

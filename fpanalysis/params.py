@@ -102,6 +102,7 @@ class Params(_Frozen):
     usual_mix: tuple[float, float] = (0.3, 2.0)
     seed: int = 20180630
     fonts: str = ""
+    formats: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _known_names(self) -> Params:

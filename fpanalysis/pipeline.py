@@ -14,13 +14,14 @@ from typing import Any
 
 from . import releases, results
 from .desk import KEEPERS, REPORT, Desk, open_desk
-from .errors import ParamsError, PublishError, did_you_mean
+from .errors import ParamsError, did_you_mean
 from .execute import declared_parameters, run_notebook
-from .publish import FORMATS
+from .publish.edition import checked_formats, publish_edition
 from .wording import LANGS
 
 __all__ = ["run_report"]
 
+FACTS = "facts.json"
 Progress = Callable[[str], None]
 KERNEL = {"MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """Environment of the kernels: no window, and one thread for linear algebra (idle ones multiply the CPU time)."""
@@ -43,6 +44,7 @@ def run_report(
     desk = open_desk(place, period, as_of=as_of, home=home)
     notebooks = [desk.home.notebooks / f"{name}.ipynb" for name in (*KEEPERS, REPORT)]
     _check_parameters(parameters or {}, notebooks)
+    checked_formats(desk.params.formats)
     progress("check")
     made_from = releases.inputs(desk.home, place, desk.data.deliveries, notebooks)
     mark = releases.fingerprint(made_from, period=desk.period.key, as_of=desk.as_of.isoformat(), **(parameters or {}))
@@ -70,7 +72,7 @@ def _about(desk: Desk, release: str) -> dict[str, Any]:
 
 def steps() -> list[str]:
     """Return the names of the steps of a run, as `progress` hears them."""
-    return ["check", *KEEPERS, *(f"{REPORT}.{lang}" for lang in LANGS), *(f"report.{lang}" for lang in LANGS)]
+    return ["check", *KEEPERS, *(f"{REPORT}.{lang}" for lang in LANGS), "publish"]
 
 
 def _check_parameters(parameters: Mapping[str, str], notebooks: Sequence[Path]) -> None:
@@ -93,9 +95,11 @@ def _fill(
             executed = stage / "notebooks" / f"{REPORT}.{lang}.ipynb"
             _execute(notebooks[-1], executed, {**given, "lang": lang})
             progress(executed.stem)
-    for lang in LANGS:
-        publish(stage / "notebooks" / f"{REPORT}.{lang}.ipynb", stage / f"report.{lang}")
-        progress(f"report.{lang}")
+    executed = {lang: stage / "notebooks" / f"{REPORT}.{lang}.ipynb" for lang in LANGS}
+    before = releases.newest(desk.home.releases(desk.place, desk.period.key))
+    fonts = str(desk.home.root / desk.params.fonts) if desk.params.fonts else ""
+    publish(executed, stage, formats=desk.params.formats, fonts=fonts, before=before)
+    progress("publish")
     results.write(
         results.combine([results.read(stage / "kept" / f"{name}.csv") for name in KEEPERS]), stage / "results.csv"
     )
@@ -107,17 +111,23 @@ def _execute(notebook: Path, target: Path, given: Mapping[str, str]) -> None:
     run_notebook(notebook, target, {name: value for name, value in given.items() if name in known})
 
 
-def publish(notebook: Path, target: Path, formats: Sequence[str] = ("fp-html",)) -> None:
-    """Write an executed notebook in each format as `<target>.<extension>`, through nbconvert's exporters."""
-    from nbconvert.exporters import get_exporter
+def publish(
+    notebooks: Mapping[str, Path],
+    target: Path,
+    *,
+    formats: Sequence[str] = (),
+    fonts: str = "",
+    before: Path | None = None,
+) -> None:
+    """Write the executed notebooks, by language, as `report.<lang>.<extension>` into the folder `target`.
 
-    for name in formats:
-        if name not in FORMATS:
-            raise PublishError(f"format {name!r} does not exist{did_you_mean(name, FORMATS)}")
-        exporter: Any = get_exporter(name)()
-        body, _ = exporter.from_filename(str(notebook))
-        content = body if isinstance(body, bytes) else body.encode("utf-8")
-        target.with_name(target.name + exporter.file_extension).write_bytes(content)
+    Formats that carry both languages are written once, without a language in their name. `formats` empty for all;
+    `fonts` is the office's folder of fonts; `before` the release before. Every notebook is read and held against the
+    gates once, both languages against each other, and nothing is written when a gate refuses. Raises PublishError.
+    """
+    earlier = before / FACTS if before and (before / FACTS).is_file() else None
+    for name, content in publish_edition(notebooks, formats=formats, fonts=fonts, before=earlier).items():
+        (target / name).write_bytes(content)
 
 
 @contextmanager

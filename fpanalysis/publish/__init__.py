@@ -14,8 +14,8 @@ FORMATS = {
 }
 """The exporter of each format by the name that nbconvert knows it by; named, not imported, so that import is quick.
 
-The module of a format also has `extract(data) -> list[str]`, which reads the texts of a file back (a workbook: texts and
-numbers), so that the numbers of all formats can be compared (`numbers.check_format`).
+The module of a format also has `extract(data) -> list[str]`, which reads the texts of a file back (of a workbook: its
+texts and numbers), so that the numbers of all formats can be compared (`numbers.check_format`).
 """
 
 EDITION = {"fp-report": "fpanalysis.publish.edition:EditionExporter"}

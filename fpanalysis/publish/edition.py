@@ -2,7 +2,8 @@
 
 `jupyter nbconvert --to fp-report report.ipynb` writes `report.html` and, beside it, `report.pdf`, `report.docx` and the
 others (nbconvert's FilesWriter writes what stands in `resources["outputs"]`). The numbers of every file are read back
-and compared with the report before anything is written.
+and compared with the report before anything is written. `publish_edition` does the same for a release: both languages,
+held against each other.
 """
 
 from __future__ import annotations
@@ -11,18 +12,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from nbconvert.exporters import get_exporter
 from nbformat import NotebookNode
 from traitlets import List, Unicode
+from traitlets.config import Config
 
 from ..errors import PublishError, did_you_mean
-from . import FORMATS
+from ..wording import LANGS
+from . import BILINGUAL, FORMATS
 from .document import Document
 from .exporter import ReportExporter
 from .facts import facts_csv
+from .languages import check_languages
 from .numbers import check_format
 
-__all__ = ["EditionExporter", "checked_formats", "edition"]
+__all__ = ["EditionExporter", "checked_formats", "edition", "publish_edition"]
 
 FACTS, FACTS_CSV = ".facts.json", ".facts.csv"
 
@@ -42,7 +47,7 @@ class EditionExporter(ReportExporter):
         """Return the first format (the page, where it is one of them) and the others in `resources["outputs"]`."""
         document, files, used = self.read(nb, resources, **kw)
         name = str(used.get("unique_key") or (used.get("metadata") or {}).get("name") or "notebook")
-        made = edition(document, files, formats=self.formats, name=name, settings={"parent": self})
+        made = edition(document, files, formats=self.formats, name=name, config=self.config)
         first = self.extension if self.extension in made else next(iter(made))
         # nbconvert 7.17 makes the folder of each name and fails on the empty one, so the name says that it is here.
         others = {f"./{name}{extension}": content for extension, content in made.items() if extension != first}
@@ -57,21 +62,52 @@ def edition(
     *,
     formats: Sequence[str] = (),
     name: str,
-    settings: Mapping[str, Any] | None = None,
+    config: Config | None = None,
 ) -> dict[str, bytes]:
     """Return the files of a document by extension (".html"), each with its numbers read back and compared.
 
-    `formats` are names in FORMATS, empty for all; `files` the font files by weight; `name` is said in errors; `settings`
-    are given to each exporter. Raises PublishError for an unknown format, or numbers that differ.
+    `formats` are names in FORMATS, empty for all; `files` the font files by weight; `name` is said in errors; `config`
+    is given to each exporter. Raises PublishError for an unknown format, or numbers that differ.
     """
     made: dict[str, bytes] = {}
     for format in checked_formats(formats):
-        exporter: Any = get_exporter(format)(**(settings or {}))
+        exporter: Any = get_exporter(format)(config=config)
         body = exporter.render(document, files)
         content = body if isinstance(body, bytes) else body.encode()
         check_format(format, content, document, name=f"{name}{exporter.file_extension}")
         made[exporter.file_extension] = content
     return {**made, FACTS_CSV: facts_csv(made[FACTS])} if FACTS in made else made
+
+
+def publish_edition(
+    notebooks: Mapping[str, Path], *, formats: Sequence[str] = (), fonts: str = "", before: Path | None = None
+) -> dict[str, bytes]:
+    """Return the files of a release by name, from the executed notebooks by language.
+
+    `report.zh.html`, `report.en.html` and so on; formats that carry both languages once (`facts.json`). `fonts` is a
+    folder of fonts ("" for the bundled ones), `before` the facts.json of the release before. Raises PublishError when a
+    gate refuses: of one notebook, or of the two languages against each other.
+    """
+    config = Config({"ReportExporter": {"fonts": fonts}, "FactsExporter": {"before": str(before or "")}})
+    reader = ReportExporter(config=config)
+    read = {lang: reader.read(*_opened(path)) for lang, path in notebooks.items()}
+    documents = {lang: document for lang, (document, _, _) in read.items()}
+    if set(documents) == set(LANGS):
+        check_languages(documents, names={lang: path.name for lang, path in notebooks.items()})
+    made: dict[str, bytes] = {}
+    for lang, (document, files, _) in read.items():
+        wanted = [name for name in checked_formats(formats) if name not in BILINGUAL or lang == next(iter(read))]
+        found = edition(document, files, formats=wanted, name=f"report.{lang}", config=config) if wanted else {}
+        made |= {_file_name(extension, lang): content for extension, content in found.items()}
+    return made
+
+
+def _opened(path: Path) -> tuple[NotebookNode, dict[str, Any]]:
+    return nbformat.read(path, as_version=4), {"metadata": {"name": path.stem}}
+
+
+def _file_name(extension: str, lang: str) -> str:
+    return extension.removeprefix(".") if extension in (FACTS, FACTS_CSV) else f"report.{lang}{extension}"
 
 
 def checked_formats(formats: Sequence[str]) -> tuple[str, ...]:

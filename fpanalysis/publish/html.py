@@ -91,7 +91,7 @@ def extract(data: bytes) -> list[str]:
     reader = _Said()
     reader.feed(data.decode())
     reader.close()
-    return [words for words in reader.texts if words]
+    return [words.strip() for words in reader.texts if words.strip()]
 
 
 def _counted(page: str) -> str:

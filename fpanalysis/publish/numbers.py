@@ -1,14 +1,13 @@
 """The numbers of a report: found in text, held against the facts, and read back from every file.
 
 A number is written in many ways (`1,559`, `12.3万`, `−3.5%`, `98.5%`); `find` gives each its value, its step (what the
-last digit printed stands for) and whether it is a share. Three gates rest on that, each refusing with notebook, cell and
-remedy:
+last digit printed stands for) and whether it is a share. Three gates rest on that, each of which says what to do:
 
 * `check_prose`: a figure in running text must be one of the facts. Held to it is what a reader would take for a result:
   a number with a thousands separator, a decimal part or a per cent sign, or of three digits and more. It passes when,
   rounded as it is printed, it equals a number of a fact of the county (or of a township that the paragraph names; of a
   single month only where the paragraph names the month), a number in a fact's remark, one of the headline figures and
-  captions, or one that the catalogue itself has. Years, dates and numbers that are names (row 3622, 12号) are no results.
+  captions, or one that the catalogue itself has. Years, dates and numbers that are names (row 3622, 12号) are none.
   A paragraph with a footnote or a stated source (`来源：`, `source:`) is the analyst's own responsibility.
 * `check_format`: what a rendered file says, read back by its format's `extract`, is the set of numbers of the document.
 * `telling` gives the numbers for the comparison of two languages (`languages`).
@@ -75,7 +74,7 @@ def find(words: str) -> list[Number]:
 
 
 def telling(document: Document) -> dict[str, int]:
-    """Return the numbers of running text that tell a result, each with the first cell it stands in; no years, no dates."""
+    """Return the numbers of running text that tell a result, each with the first cell that has it; no years or dates."""
     found: dict[str, int] = {}
     for cell, tokens in _paragraphs(document):
         words = _plain(tokens)
@@ -102,7 +101,7 @@ def check_prose(document: Document, *, name: str) -> None:
                 around = words[max(0, number.start - 12) : number.end + 12].strip()
                 raise PublishError(
                     f"notebook {name}, cell {cell}: the figure {words[number.start : number.end].strip()!r} in "
-                    f"\"{around}\" is not in the facts; take it from the results, or say where it comes from: a "
+                    f'"{around}" is not in the facts; take it from the results, or say where it comes from: a '
                     f"footnote [^a], or 'source: ...' in the same paragraph"
                 )
 
@@ -110,7 +109,7 @@ def check_prose(document: Document, *, name: str) -> None:
 def check_format(format: str, content: bytes, document: Document, *, name: str) -> None:
     """Refuse a rendered file whose numbers, read back, are not those of the document.
 
-    `format` is a name in FORMATS, `name` is said in errors. Raises PublishError with the numbers that are missing or too many.
+    `format` is a name in FORMATS, `name` is said in errors. Raises PublishError with what is missing or too many.
     """
     missing, extra = CHECKS.get(format, _compare_texts)(format, content, document)
     if missing or extra:
@@ -118,7 +117,9 @@ def check_format(format: str, content: bytes, document: Document, *, name: str) 
             f"{what}: {', '.join(sorted(found)[:8])}{' ...' * (len(found) > 8)}"
             for what, found in (("missing", missing), ("not in the report", extra)) if found
         )  # fmt: skip
-        raise PublishError(f"{name}: its numbers differ from those of the report ({said}); the format {format} is at fault")
+        raise PublishError(
+            f"{name}: its numbers differ from those of the report ({said}); the format {format} is at fault"
+        )
 
 
 def extractor(format: str) -> Callable[[bytes], Any]:
@@ -166,7 +167,7 @@ def _is_name(number: Number, words: str, lang: str) -> bool:
 
 
 def _paragraphs(document: Document) -> Iterator[tuple[int, Tokens]]:
-    """Yield cell and tokens of every paragraph and list item of the running text; footnotes are sources, not results."""
+    """Yield cell and tokens of every paragraph and list item of the running text (footnotes are sources)."""
     for part in document.parts:
         if isinstance(part.content, Passage):
             for token in part.content.tokens:
@@ -219,7 +220,7 @@ class _Known:
         if number.is_share:
             return bool((np.abs(shares - float(abs(number.value))) <= half).any())
         near = bool((np.abs(plain - float(abs(number.value))) <= half).any())
-        return near or (number.step == 1 and _is_floor_of(int(abs(number.value)), plain))
+        return near or (number.step >= 1 and _is_floor_of(int(abs(number.value)), plain))
 
     def _pool(self, words: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the plain numbers and the shares (in per cent) of the facts that a paragraph speaks of."""
@@ -272,7 +273,7 @@ def _short(name: str) -> str:
 def _months(words: str) -> set[str]:
     """Return the months that a text names, as keys: 2018年6月, June 2018, 2018-06."""
     names = {text(f"month.{n}", "en"): n for n in range(1, 13)}
-    zh = re.findall(r"(\d{4})\s*年\s*(\d{1,2})\s*月", words)
+    zh = re.findall(text("numbers.month", "zh"), words)
     en = [(year, names[name]) for name, year in re.findall(rf"({'|'.join(names)})\s+(\d{{4}})", words)]
     iso = [tuple(found[:7].split("-")) for found in ISO_DAY.findall(words)]
     return {f"{year}-{int(month):02d}" for year, month in [*zh, *en, *iso]}
@@ -293,7 +294,7 @@ def _said_elsewhere(document: Document) -> set[str]:
 
 @functools.cache
 def _said_by_the_house() -> set[str]:
-    """Return the numbers of the catalogue's own wording (95%, 80%), and the bounds that formats print (<0.001, >99.9%)."""
+    """Return the numbers of the catalogue's own wording (95%), and the bounds that formats print (<0.001, >99.9%)."""
     templates = [entry[lang] for key, entry in catalogue().items() for lang in LANGS if not key.startswith("numbers.")]
     said = ["".join(literal for literal, *_ in string.Formatter().parse(template)) for template in templates]
     return _keys([*said, format_value(0.0, "p", "en"), format_value(0.9999, "pct", "en")])
@@ -337,7 +338,11 @@ def _furniture(document: Document) -> set[str]:
     """Return further numbers that a file may carry: cover, drawings, data behind them, raw values, their counts."""
     meta = document.meta
     texts = [meta.title, meta.subtitle, meta.office, meta.place, meta.period, meta.calendar, meta.as_of, meta.release]
-    texts += [meta.inputs, meta.notice, *(entry[meta.lang] for key, entry in catalogue().items() if key.startswith("page."))]
+    texts += [
+        meta.inputs,
+        meta.notice,
+        *(entry[meta.lang] for key, entry in catalogue().items() if key.startswith("page.")),
+    ]
     for part in document.parts:
         content = part.content
         if isinstance(content, Figure):
@@ -359,7 +364,11 @@ def _compare_facts(format: str, content: bytes, document: Document) -> Differenc
     """Return which numbers of the ledger a facts file lacks, and which it has too many."""
     found = set(extractor(format)(content))
     must = _ledger_numbers(document.ledger) if document.ledger else set()
-    levels = {str(float(n) / 100) for n in re.findall(r"-(\d+(?:\.\d+)?)(?:,|$)", "\n".join(document.ledger.lines), re.M)} if document.ledger else set()
+    levels = (
+        {str(float(n) / 100) for n in re.findall(r"-(\d+(?:\.\d+)?)(?:,|$)", "\n".join(document.ledger.lines), re.M)}
+        if document.ledger
+        else set()
+    )
     return must - found, found - must - levels
 
 
@@ -369,12 +378,12 @@ def _ledger_numbers(ledger: Ledger) -> set[str]:
 
 
 def _compare_workbook(format: str, content: bytes, document: Document) -> Differences:
-    """Return which raw numbers of tables, data of figures and headline figures an annex lacks."""
-    found = extractor(format)(content)
-    values = found[1] if isinstance(found, tuple) else [n.value for words in found for n in find(words)]
-    have = {_rounded(value) for value in values}
+    """Return which raw numbers an annex lacks, and which fractions are too many (whole ones also count sheets)."""
+    cells = extractor(format)(content)
+    have = {_rounded(n) for cell in cells for n in ([n.value for n in find(cell)] if isinstance(cell, str) else [cell])}
     must = {_rounded(value) for value in _raw_numbers(document)}
-    return {str(n) for n in must - have}, set()
+    may = must | {_rounded(n) for key in _stated(document) | _furniture(document) for n in [float(key.rstrip("%"))]}
+    return {f"{n:g}" for n in must - have}, {f"{n:g}" for n in have - may if not n.is_integer()}
 
 
 def _raw_numbers(document: Document) -> Iterator[float]:
