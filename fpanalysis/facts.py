@@ -15,8 +15,9 @@ reader can follow a figure.
 | revised | differs, in any of its numbers, from the same fact of the release before |
 | final | else |
 
-Births counted by month of registration are settled with the month. A preliminary figure that differs from the release before stays preliminary; `previous` holds the earlier value of both.
-After the observation status of SDMX (CL_OBS_STATUS) and Eurostat's flags p and r.
+Births counted by month of registration are settled with the month. A preliminary figure that differs from the release
+before stays preliminary; `previous` holds the earlier value of both. After the observation status of SDMX
+(CL_OBS_STATUS) and Eurostat's flags p and r.
 """
 
 from __future__ import annotations

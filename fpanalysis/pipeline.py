@@ -116,17 +116,17 @@ def publish(
     target: Path,
     *,
     formats: Sequence[str] = (),
-    fonts: str = "",
     before: Path | None = None,
+    **traits: Any,
 ) -> None:
     """Write the executed notebooks, by language, as `report.<lang>.<extension>` into the folder `target`.
 
     Formats that carry both languages are written once, without a language in their name. `formats` empty for all;
-    `fonts` is the office's folder of fonts; `before` the release before. Every notebook is read and held against the
-    gates once, both languages against each other, and nothing is written when a gate refuses. Raises PublishError.
+    `before` is the release before; `traits` are those of ReportExporter (`fonts`). Every notebook is read and held
+    against the gates once, both languages against each other, and nothing is written when a gate refuses: PublishError.
     """
     earlier = before / FACTS if before and (before / FACTS).is_file() else None
-    for name, content in publish_edition(notebooks, formats=formats, fonts=fonts, before=earlier).items():
+    for name, content in publish_edition(notebooks, formats=formats, before=earlier, **traits).items():
         (target / name).write_bytes(content)
 
 

@@ -47,7 +47,7 @@ class EditionExporter(ReportExporter):
         """Return the first format (the page, where it is one of them) and the others in `resources["outputs"]`."""
         document, files, used = self.read(nb, resources, **kw)
         name = str(used.get("unique_key") or (used.get("metadata") or {}).get("name") or "notebook")
-        made = edition(document, files, formats=self.formats, name=name, config=self.config)
+        made = edition(document, files, formats=self.formats, name=name, traits=self.config)
         first = self.extension if self.extension in made else next(iter(made))
         # nbconvert 7.17 makes the folder of each name and fails on the empty one, so the name says that it is here.
         others = {f"./{name}{extension}": content for extension, content in made.items() if extension != first}
@@ -62,16 +62,16 @@ def edition(
     *,
     formats: Sequence[str] = (),
     name: str,
-    config: Config | None = None,
+    traits: Config | None = None,
 ) -> dict[str, bytes]:
     """Return the files of a document by extension (".html"), each with its numbers read back and compared.
 
-    `formats` are names in FORMATS, empty for all; `files` the font files by weight; `name` is said in errors; `config`
+    `formats` are names in FORMATS, empty for all; `files` the font files by weight; `name` is said in errors; `traits`
     is given to each exporter. Raises PublishError for an unknown format, or numbers that differ.
     """
     made: dict[str, bytes] = {}
     for format in checked_formats(formats):
-        exporter: Any = get_exporter(format)(config=config)
+        exporter: Any = get_exporter(format)(config=traits)
         body = exporter.render(document, files)
         content = body if isinstance(body, bytes) else body.encode()
         check_format(format, content, document, name=f"{name}{exporter.file_extension}")
@@ -80,15 +80,15 @@ def edition(
 
 
 def publish_edition(
-    notebooks: Mapping[str, Path], *, formats: Sequence[str] = (), fonts: str = "", before: Path | None = None
+    notebooks: Mapping[str, Path], *, formats: Sequence[str] = (), before: Path | None = None, **traits: Any
 ) -> dict[str, bytes]:
     """Return the files of a release by name, from the executed notebooks by language.
 
-    `report.zh.html`, `report.en.html` and so on; formats that carry both languages once (`facts.json`). `fonts` is a
-    folder of fonts ("" for the bundled ones), `before` the facts.json of the release before. Raises PublishError when a
+    `report.zh.html`, `report.en.html` and so on; formats that carry both languages once (`facts.json`). `before` is
+    the facts.json of the release before; `traits` are those of ReportExporter (`fonts`). Raises PublishError when a
     gate refuses: of one notebook, or of the two languages against each other.
     """
-    config = Config({"ReportExporter": {"fonts": fonts}, "FactsExporter": {"before": str(before or "")}})
+    config = Config({"ReportExporter": traits, "FactsExporter": {"before": str(before or "")}})
     reader = ReportExporter(config=config)
     read = {lang: reader.read(*_opened(path)) for lang, path in notebooks.items()}
     documents = {lang: document for lang, (document, _, _) in read.items()}
@@ -97,7 +97,7 @@ def publish_edition(
     made: dict[str, bytes] = {}
     for lang, (document, files, _) in read.items():
         wanted = [name for name in checked_formats(formats) if name not in BILINGUAL or lang == next(iter(read))]
-        found = edition(document, files, formats=wanted, name=f"report.{lang}", config=config) if wanted else {}
+        found = edition(document, files, formats=wanted, name=f"report.{lang}", traits=config) if wanted else {}
         made |= {_file_name(extension, lang): content for extension, content in found.items()}
     return made
 

@@ -74,7 +74,7 @@ def find(words: str) -> list[Number]:
 
 
 def telling(document: Document) -> dict[str, int]:
-    """Return the numbers of running text that tell a result, each with the first cell that has it; no years or dates."""
+    """Return the numbers of running text that tell a result, with the first cell that has it; no years or dates."""
     found: dict[str, int] = {}
     for cell, tokens in _paragraphs(document):
         words = _plain(tokens)
@@ -382,7 +382,8 @@ def _compare_workbook(format: str, content: bytes, document: Document) -> Differ
     cells = extractor(format)(content)
     have = {_rounded(n) for cell in cells for n in ([n.value for n in find(cell)] if isinstance(cell, str) else [cell])}
     must = {_rounded(value) for value in _raw_numbers(document)}
-    may = must | {_rounded(n) for key in _stated(document) | _furniture(document) for n in [float(key.rstrip("%"))]}
+    other = _stated(document) | _furniture(document) | _said_by_the_house()
+    may = must | {_rounded(float(key.rstrip("%"))) for key in other}
     return {f"{n:g}" for n in must - have}, {f"{n:g}" for n in have - may if not n.is_integer()}
 
 
