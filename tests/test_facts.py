@@ -294,7 +294,7 @@ def test_the_csv_says_the_same_as_the_json():
 
 
 def test_every_number_is_read_back():
-    assert {"5584", "106", "100.6", "0.5", "0.95", "0.65"} <= set(extract(facts_json(document(made()))))
+    assert {"5584", "106", "100.6", "0.5", "0.65"} <= set(extract(facts_json(document(made()))))
 
 
 def test_the_release_before_may_be_named(tmp_path):

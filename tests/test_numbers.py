@@ -292,7 +292,8 @@ def swapped(key: str) -> str:
 def is_refused(document, words: str) -> bool:
     token = {"type": "paragraph", "children": [{"type": "text", "raw": words}]}
     try:
-        check_prose(replace(document, parts=(*document.parts, Part(Passage((token,)), 99))), name="06")
+        others = [part for part in document.parts if not isinstance(part.content, Passage)]
+        check_prose(replace(document, parts=(*others, Part(Passage((token,)), 99))), name="06")
     except PublishError:
         return True
     return False

@@ -20,6 +20,7 @@ from ..blocks import Ledger, csv_cell
 from ..errors import PublishError
 from ..facts import FIELDS, records, sources
 from ..periods import parse_period
+from ..results import NUMBERS
 from ..wording import LANGS, period_label, text
 from .document import Document
 from .exporter import ReportExporter
@@ -77,8 +78,8 @@ def facts_csv(facts: bytes) -> bytes:
 
 
 def extract(data: bytes) -> list[str]:
-    """Return every number of a `facts.json` as text, for the comparison of formats."""
-    return [str(value) for fact in json.loads(data)["facts"] for value in fact.values() if _is_number(value)]
+    """Return the numbers of all results in a `facts.json` as text, for the comparison of formats."""
+    return [str(fact[name]) for fact in json.loads(data)["facts"] for name in NUMBERS if _is_number(fact[name])]
 
 
 def _is_number(value: Any) -> bool:

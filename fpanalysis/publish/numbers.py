@@ -236,10 +236,10 @@ class _Known:
 
     def _numbers(self, mine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rows, share = self.rows[mine], self.share[mine]
-        remarks = [n for n, kept in zip(self.remarks, mine, strict=True) if kept for n in n]
+        remarks = [n for told, kept in zip(self.remarks, mine, strict=True) if kept for n in told]
         results = rows[[*NUMBERS_OF_A_FACT]].to_numpy()
         whole = rows[["count", "total", "p"]].to_numpy().ravel()
-        counted = [len(self.ledger.files), *(len(group) for _, group in rows.groupby("measure"))]
+        counted = [len(self.ledger.files), *rows["measure"].value_counts().unique()]
         plain = np.concatenate([results[~share].ravel(), whole, remarks, counted])
         shares = np.concatenate([100 * results[share].ravel(), 100 * np.array(remarks), remarks, [*self.levels]])
         return _finite(plain), _finite(shares)
@@ -364,12 +364,7 @@ def _compare_facts(format: str, content: bytes, document: Document) -> Differenc
     """Return which numbers of the ledger a facts file lacks, and which it has too many."""
     found = set(extractor(format)(content))
     must = _ledger_numbers(document.ledger) if document.ledger else set()
-    levels = (
-        {str(float(n) / 100) for n in re.findall(r"-(\d+(?:\.\d+)?)(?:,|$)", "\n".join(document.ledger.lines), re.M)}
-        if document.ledger
-        else set()
-    )
-    return must - found, found - must - levels
+    return must - found, found - must
 
 
 def _ledger_numbers(ledger: Ledger) -> set[str]:
