@@ -41,9 +41,11 @@ __all__ = [
     "Fact",
     "Figure",
     "Heading",
+    "Ledger",
     "Meta",
     "Prose",
     "Table",
+    "csv_cell",
     "csv_text",
     "fact",
     "facts",
@@ -229,6 +231,29 @@ class Figure(Block):
 
     def _shown(self) -> dict[str, str]:
         return {"image/svg+xml": self.svg, "text/plain": f"{self.caption}\n{self.alt}"}
+
+
+@dataclass(frozen=True)
+class Ledger(Block):
+    """Every result of a report as facts, for machines: no page shows it, and it is the same in both languages.
+
+    `lines` is a table as CSV, one line a fact after a line of headings, so that a kept notebook shows a changed fact as
+    one changed line. `names` words places and programmes (key, zh, en); `files` are the raw ones (kind, name, SHA-256).
+    """
+
+    place: str
+    period: str
+    lines: tuple[str, ...]
+    names: tuple[tuple[str, str, str], ...] = ()
+    files: tuple[tuple[str, str, str], ...] = ()
+    as_of: str = ""
+    inputs: str = ""
+    synthetic: bool = False
+
+    def _shown(self) -> dict[str, str]:
+        count = len(self.lines) - 1
+        said = " · ".join(text("ledger.shown", lang, n=count) for lang in LANGS)
+        return {"text/markdown": said, "text/plain": said}
 
 
 def meta(title: str, *, lang: str, **words: Any) -> Meta:
@@ -420,10 +445,11 @@ def _csv_heads(column: Column, lang: str) -> list[str]:
 
 def _csv_cells(value: Any, column: Column) -> list[Any]:
     cells = list(value) if isinstance(value, tuple) else [value, *([None, None] if column.interval else [])]
-    return [_csv_cell(cell) for cell in cells]
+    return [csv_cell(cell) for cell in cells]
 
 
-def _csv_cell(value: Any) -> str:
+def csv_cell(value: Any) -> str:
+    """Return a value as a CSV cell: four decimals (below 1: six digits), no formula."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -508,5 +534,6 @@ BLOCKS: dict[str, type[Block]] = {
     "cards": Cards,
     "table": Table,
     "figure": Figure,
+    "ledger": Ledger,
 }
 """Every block by the name it carries in JSON."""

@@ -14,7 +14,7 @@ import datetime as dt
 import hashlib
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +58,18 @@ class Desk:
         """Return the words for keys that params name (places, programmes) in the desk's language."""
         programmes = {key: p.zh if self.lang == "zh" else p.en for key, p in self.params.programmes.items()}
         return {**self.params.place_names(self.lang), **programmes, **self._peer_names()}
+
+    @property
+    def bilingual(self) -> dict[str, tuple[str, str]]:
+        """Return the Chinese and English words for keys that params and peers name."""
+        zh, en = (replace(self, lang=lang).names for lang in wording.LANGS)
+        return {key: (zh.get(key, key), en.get(key, key)) for key in {**zh, **en}}
+
+    @property
+    def sources(self) -> list[Delivery]:
+        """Return what the numbers come from: the raw files, and the file of params."""
+        path = self.home.params / f"{self.place}.yaml"
+        return [*self.data.deliveries, Delivery("params", "", self.as_of, path, releases.file_hash(path))]
 
     @property
     def office(self) -> str:
@@ -167,12 +179,16 @@ class Desk:
         return pd.DataFrame(records, columns=["kind", "file", "received", "used", "rows", "sha"])
 
     def prose(self, section: str) -> str:
-        """Return the analyst's words for a section of this period, "" when there are none in this language."""
-        return self.data.prose.get((self.period.key, section, self.lang), "")
+        """Return the analyst's words for a section of this period, "" for none; a notice where only the other language
+        has any."""
+        said = {lang: self.data.prose.get((self.period.key, section, lang), "") for lang in wording.LANGS}
+        return said[self.lang] or (wording.text("prose.other_language", self.lang) if any(said.values()) else "")
 
     def _peer_names(self) -> dict[str, str]:
         peers = self.data["peers"]
-        english = zip(peers["county"], peers["county_en"], strict=True)
+        english = sorted(
+            zip(peers["county"], peers["county_en"], strict=True)
+        )  # tables have one order in both languages
         return {zh: en for zh, en in english if en} if self.lang == "en" else {}
 
     def title(self) -> str:

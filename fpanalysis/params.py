@@ -107,6 +107,7 @@ class Params(_Frozen):
     seed: int = 20180630
     fonts: str = ""
     system_fonts: bool = False
+    formats: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _known_names(self) -> Params:

@@ -14,13 +14,14 @@ from typing import Any
 
 from . import releases, results
 from .desk import KEEPERS, REPORT, Desk, open_desk
-from .errors import ParamsError, PublishError, did_you_mean
+from .errors import ParamsError, did_you_mean
 from .execute import declared_parameters, run_notebook
-from .publish import FORMATS
+from .publish.edition import checked_formats, publish_edition
 from .wording import LANGS
 
 __all__ = ["run_report"]
 
+FACTS = "facts.json"
 Progress = Callable[[str], None]
 GIVEN = {
     "place": "it is the first word of the command",
@@ -50,6 +51,7 @@ def run_report(
     desk = open_desk(place, period, as_of=as_of, home=home)
     notebooks = [desk.home.notebooks / f"{name}.ipynb" for name in (*KEEPERS, REPORT)]
     _check_parameters(parameters or {}, notebooks)
+    checked_formats(desk.params.formats)
     progress("check")
     made_from = releases.inputs(desk.home, place, desk.data.deliveries, notebooks)
     mark = releases.fingerprint(made_from, period=desk.period.key, as_of=desk.as_of.isoformat(),
@@ -84,7 +86,7 @@ def _about(desk: Desk, release: str) -> dict[str, Any]:
 
 def steps() -> list[str]:
     """Return the names of the steps of a run, as `progress` hears them."""
-    return ["check", *KEEPERS, *(f"{REPORT}.{lang}" for lang in LANGS), *(f"report.{lang}" for lang in LANGS)]
+    return ["check", *KEEPERS, *(f"{REPORT}.{lang}" for lang in LANGS), "publish"]
 
 
 def _check_parameters(parameters: Mapping[str, str], notebooks: Sequence[Path]) -> None:
@@ -109,10 +111,11 @@ def _fill(
             executed = stage / "notebooks" / f"{REPORT}.{lang}.ipynb"
             _execute(notebooks[-1], executed, {**given, "lang": lang})
             progress(executed.stem)
-    for lang in LANGS:
-        publish(stage / "notebooks" / f"{REPORT}.{lang}.ipynb", stage / f"report.{lang}", fonts=desk.fonts,
-                system_fonts=desk.params.system_fonts)  # fmt: skip
-        progress(f"report.{lang}")
+    executed = {lang: stage / "notebooks" / f"{REPORT}.{lang}.ipynb" for lang in LANGS}
+    before = releases.newest(desk.home.releases(desk.place, desk.period.key))
+    fonts = {"fonts": str(desk.fonts or ""), "system_fonts": desk.params.system_fonts}
+    publish(executed, stage, formats=desk.params.formats, before=before, **fonts)
+    progress("publish")
     results.write(
         results.combine([results.read(stage / "kept" / f"{name}.csv") for name in KEEPERS]), stage / "results.csv"
     )
@@ -125,26 +128,22 @@ def _execute(notebook: Path, target: Path, given: Mapping[str, str]) -> None:
 
 
 def publish(
-    notebook: Path,
+    notebooks: Mapping[str, Path],
     target: Path,
-    formats: Sequence[str] = ("fp-html",),
     *,
-    fonts: Path | None = None,
-    system_fonts: bool = False,
+    formats: Sequence[str] = (),
+    before: Path | None = None,
+    **traits: Any,
 ) -> None:
-    """Write an executed notebook in each format as `<target>.<extension>`, through nbconvert's exporters.
+    """Write the executed notebooks, by language, as `report.<lang>.<extension>` into the folder `target`.
 
-    `fonts` is a folder with the office's own fonts; with `system_fonts` the system's are used before the bundled.
+    Formats that carry both languages are written once, without a language in their name. `formats` empty for all;
+    `before` is the release before; `traits` are those of ReportExporter (`fonts`). Every notebook is read and held
+    against the gates once, both languages against each other, and nothing is written when a gate refuses: PublishError.
     """
-    from nbconvert.exporters import get_exporter
-
-    for name in formats:
-        if name not in FORMATS:
-            raise PublishError(f"format {name!r} does not exist{did_you_mean(name, FORMATS)}")
-        exporter: Any = get_exporter(name)(fonts=str(fonts or ""), system_fonts=system_fonts)
-        body, _ = exporter.from_filename(str(notebook))
-        content = body if isinstance(body, bytes) else body.encode("utf-8")
-        target.with_name(target.name + exporter.file_extension).write_bytes(content)
+    earlier = before / FACTS if before and (before / FACTS).is_file() else None
+    for name, content in publish_edition(notebooks, formats=formats, before=earlier, **traits).items():
+        (target / name).write_bytes(content)
 
 
 @contextmanager

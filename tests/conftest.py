@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import nbformat
 import pytest
 from hypothesis import settings
 
@@ -45,11 +46,28 @@ def shared() -> Path:
 def copy_project(folder: Path, *places: str) -> Path:
     """A project of its own with the notebooks, and params and raw files of some places."""
     shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    add_ledger(folder / "notebooks" / "06_report.ipynb")
     (folder / "params").mkdir()
     for place in places:
         shutil.copyfile(ROOT / "params" / f"{place}.yaml", folder / "params" / f"{place}.yaml")
         shutil.copytree(ROOT / "data" / "raw" / place, folder / "data" / "raw" / place)
     return folder
+
+
+LEDGER = """\
+from fpanalysis.facts import ledger
+
+about = {"as_of": desk.as_of.isoformat(), "inputs": desk.inputs, "synthetic": desk.params.synthetic}
+ledger(found, **here, names=desk.bilingual, files=desk.sources, **about)"""
+"""The cell of the report notebook that carries its facts."""
+
+
+def add_ledger(path: Path) -> None:
+    """Give a report notebook the cell with its facts, where it has none."""
+    notebook = nbformat.read(path, as_version=4)
+    if not any("ledger(" in cell.source for cell in notebook.cells):
+        notebook.cells.append(nbformat.v4.new_code_cell(LEDGER, id="facts"))
+        nbformat.write(notebook, path)
 
 
 @pytest.fixture(scope="session")

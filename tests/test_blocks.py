@@ -29,6 +29,7 @@ EXAMPLES = {
     ),
     "table": TABLE,
     "figure": blocks.Figure("<svg></svg>", "出生减少。", "图", "登记", ("注",), TABLE, "births"),
+    "ledger": blocks.Ledger("renqiu", "2018H1", ("place,value", "renqiu,1"), (("renqiu", "任丘市", "Renqiu"),)),
 }
 
 

@@ -1,12 +1,12 @@
 import datetime as dt
-from dataclasses import replace
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from fpanalysis import results
+from fpanalysis import releases, results
 from fpanalysis.desk import KEEPERS, REPORT, open_desk
 from fpanalysis.errors import FpError, ParamsError
 from fpanalysis.typeface import choose_fonts, font_files
@@ -139,6 +139,40 @@ def test_names_are_in_the_language_asked_for(root):
         "Renqiu",
         "Zhaoxian",
     )
+
+
+def test_names_of_both_languages_stand_side_by_side(root, desk):
+    assert desk.bilingual["鄚州镇"] == ("鄚州镇", "Maozhou")
+    assert desk.bilingual["赵县"] == ("赵县", "Zhaoxian")
+    assert desk.bilingual == open_desk("renqiu", "2018H1", "en", home=root).bilingual
+
+
+def test_peers_are_in_one_order_in_both_languages(root):
+    names = list(open_desk("renqiu", "2018H1", "en", home=root).names)
+    peers = names[names.index("乐亭县") :]
+
+    assert len(peers) == 9
+    assert peers == sorted(peers)
+
+
+def test_the_file_of_params_is_a_source(desk, root):
+    last = desk.sources[-1]
+
+    assert (last.kind, last.name, last.used) == ("params", "params/renqiu.yaml", True)
+    assert last.sha256 == releases.file_hash(root / "params" / "renqiu.yaml")
+
+
+@pytest.mark.parametrize(
+    ("prose", "lang", "said"),
+    [
+        ({("plan", "zh"): "文"}, "zh", "文"),
+        ({("plan", "zh"): "文"}, "en", "(The analyst wrote this section in Chinese only; see the Chinese version.)"),
+        ({("plan", "en"): "Text"}, "zh", "（本节分析人员只写了英文，见英文版。）"),
+        ({("problems", "zh"): "文"}, "en", ""),
+    ],
+)
+def test_a_report_says_that_the_analyst_wrote_in_the_other_language_only(desk, prose, lang, said):
+    assert replace(desk, lang=lang, data=replace(desk.data, prose=prose)).prose("plan") == said
 
 
 def test_the_day_of_the_report_is_that_of_the_last_delivery_not_of_the_clock(desk):

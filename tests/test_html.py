@@ -20,7 +20,7 @@ from nbformat import v4, write
 
 from fpanalysis import blocks
 from fpanalysis.errors import PublishError
-from fpanalysis.publish.html import HtmlExporter
+from fpanalysis.publish.html import HtmlExporter, extract
 from fpanalysis.typeface import font_files, page_font, register_matplotlib
 
 TOWNS = pd.DataFrame({"place": ["鄚州镇", "青塔乡", "任丘市"], "a": [12, 30, 42], "b": [0.5, None, 0.6]})
@@ -193,6 +193,40 @@ def test_a_page_without_fonts_is_small():
 
     assert faces(page) == {}
     assert len(page.encode()) < 30_000
+
+
+def test_what_a_page_says_is_read_back(page):
+    said = extract(page.encode())
+
+    assert {"5,584人", "+0.2%", "预期 6,133", '出生"减少"<5%。', "12", "50.0%", "0.5", "一、出生"} <= set(said)
+    assert not [words for words in said if "font-face" in words or "secret" in words]
+
+
+def test_formatting_within_a_line_parts_no_number_and_a_footnote_does():
+    assert extract("<p>共<b>1,5</b>59<sup><a>2</a></sup>件</p>".encode())[:2] == ["共1,559", "2"]
+
+
+def test_the_sample_page_is_small(edition):
+    """At most 80 kB without fonts and 200 kB with (80 and 200 thousand bytes)."""
+    for lang in ("zh", "en"):
+        page = (edition / f"report.{lang}.html").read_bytes()
+        bare = re.sub(rb"@font-face\{[^}]*\}", b"", page)
+
+        assert len(page) <= 200_000
+        assert 30_000 < len(bare) <= 80_000
+
+
+def test_the_sample_page_has_what_a_reader_needs(edition):
+    """Headline figures with reference and change, contents, data under each figure, a CSV at each table, the other page."""
+    page = (edition / "report.zh.html").read_text("utf-8")
+    tables, figures = page.count('class="table'), page.count("<figure ")
+
+    assert min(tables, figures) >= 4
+    assert page.count('<details class="data">') == figures
+    assert len([a for a in tags(page, "a") if "download" in a]) == tables + figures
+    assert len(tags(page, "nav")) == 1
+    assert 'href="report.en.html"' in page and "同口径比上年同期" in page and "95%区间" in page
+    assert "@media print" in page and "position:sticky" in page.replace(" ", "")
 
 
 def test_two_runs_give_the_same_bytes(tmp_path, page):

@@ -42,8 +42,12 @@ def locked() -> dict[str, str]:
 
 
 def conda() -> dict[str, str]:
-    """Return the version of every package in environment.yml, by its name in the lock."""
-    pairs = (line.split("=") for line in CONDA["dependencies"] if isinstance(line, str) and "=" in line)
+    """Return the version of every package in environment.yml, by its name in the lock; pip's too (not on conda-forge)."""
+    lines = [line for line in CONDA["dependencies"] if isinstance(line, str)]
+    lines += [
+        line.replace("==", "=") for part in CONDA["dependencies"] if isinstance(part, dict) for line in part["pip"]
+    ]
+    pairs = (line.split("=") for line in lines if "=" in line)
     return {CONDA_NAMES.get(name, name): pinned for name, pinned in pairs if name != "python"}
 
 

@@ -81,3 +81,8 @@ def test_other_spellings_lead_to_the_same_township(root):
     spellings = load_params("renqiu", root / "params").spellings
 
     assert spellings["莫州镇"] == spellings["鄚州镇"] == "鄚州镇"
+
+
+def test_all_formats_are_published_where_none_is_named(root, changed):
+    assert load_params("renqiu", root / "params").formats == ()
+    assert changed("seed: 20180630", "formats: [fp-html]").formats == ("fp-html",)

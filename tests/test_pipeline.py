@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from fpanalysis import releases
-from fpanalysis.errors import FpError, NotebookError
+from fpanalysis.errors import NotebookError, PublishError
 from fpanalysis.pipeline import publish, run_report, steps
 
 RUN = [sys.executable, "-m", "fpanalysis"]
@@ -30,6 +30,8 @@ def test_a_release_holds_both_reports_results_and_manifest(edition):
     assert {p.name for p in edition.iterdir()} == {
         "report.zh.html",
         "report.en.html",
+        "facts.json",
+        "facts.csv",
         "results.csv",
         "manifest.json",
         "notebooks",
@@ -63,7 +65,7 @@ def test_an_unchanged_report_is_not_made_again(edition):
 
 
 def test_steps_are_those_of_a_run():
-    assert len(steps()) == len(set(steps())) == 10
+    assert len(steps()) == len(set(steps())) == 9
 
 
 WRONG = {
@@ -160,9 +162,22 @@ def test_a_failing_notebook_is_named_and_leaves_nothing(home):
     assert not (home / "outputs").exists()
 
 
-def test_an_unknown_format_is_refused(tmp_path):
-    with pytest.raises(FpError, match="format 'fp-htm' does not exist; did you mean 'fp-html'"):
-        publish(tmp_path / "x.ipynb", tmp_path / "report", ["fp-htm"])
+def test_an_unknown_format_in_params_is_refused_before_anything_runs(home):
+    path = home / "params" / "renqiu.yaml"
+    path.write_text(path.read_text("utf-8") + "formats: [fp-html, fp-fact]\n", "utf-8")
+    heard: list[str] = []
+
+    with pytest.raises(PublishError, match="format 'fp-fact' does not exist; did you mean 'fp-facts'"):
+        run_report("renqiu", "2018H1", home=home, progress=heard.append)
+    assert heard == []
+
+
+def test_the_formats_asked_for_are_published(edition, tmp_path):
+    notebooks = {lang: edition / "notebooks" / f"06_report.{lang}.ipynb" for lang in ("zh", "en")}
+    publish(notebooks, tmp_path, formats=["fp-facts"], before=edition)
+
+    assert {path.name for path in tmp_path.iterdir()} == {"facts.json", "facts.csv"}
+    assert (tmp_path / "facts.json").read_bytes() == (edition / "facts.json").read_bytes()
 
 
 def test_the_sample_is_written_where_asked(home, tmp_path):

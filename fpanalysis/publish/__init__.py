@@ -6,12 +6,23 @@ an entry in FORMATS, and one in `[project.entry-points."nbconvert.exporters"]` o
 
 from __future__ import annotations
 
-__all__ = ["FORMATS"]
+__all__ = ["BILINGUAL", "EDITION", "FORMATS"]
 
 FORMATS = {
     "fp-html": "fpanalysis.publish.html:HtmlExporter",
-    "fp-xlsx": "fpanalysis.publish.xlsx:XlsxExporter",
-    "fp-docx": "fpanalysis.publish.docx:DocxExporter",
     "fp-pdf": "fpanalysis.publish.pdf:PdfExporter",
+    "fp-docx": "fpanalysis.publish.docx:DocxExporter",
+    "fp-xlsx": "fpanalysis.publish.xlsx:XlsxExporter",
+    "fp-facts": "fpanalysis.publish.facts:FactsExporter",
 }
-"""The exporter of each format by the name that nbconvert knows it by; named, not imported, so that import is quick."""
+"""The exporter of each format by the name that nbconvert knows it by; named, not imported, so that import is quick.
+
+The module of a format also has `extract(data) -> list[str]`, which reads the texts of a file back (of a workbook: its
+texts and numbers), so that the numbers of all formats can be compared (`numbers.check_format`).
+"""
+
+EDITION = {"fp-report": "fpanalysis.publish.edition:EditionExporter"}
+"""The exporter that writes all formats at once."""
+
+BILINGUAL = ("fp-facts",)
+"""Formats that carry both languages: one file a release."""

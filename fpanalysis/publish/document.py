@@ -22,7 +22,7 @@ from typing import Any
 import mistune
 from nbformat import NotebookNode
 
-from ..blocks import Block, Cards, Figure, Heading, Meta, Prose, Table, from_bundle, to_json
+from ..blocks import Block, Cards, Figure, Heading, Ledger, Meta, Prose, Table, from_bundle, to_json
 from ..errors import FpError, PublishError
 from ..typeface import uncovered
 
@@ -68,13 +68,15 @@ class Part:
 class Document:
     """A report ready to be rendered: cover, parts in order, footnotes in the order of their first mention.
 
-    Every table and figure has an id; `numbers` gives ("table" or "figure", its number) by id.
+    Every table and figure has an id; `numbers` gives ("table" or "figure", its number) by id. `ledger` carries the
+    facts, for machines and for the comparison of numbers; no page shows it.
     """
 
     meta: Meta
     parts: tuple[Part, ...]
     footnotes: tuple[Mapping[str, Any], ...]
     numbers: Mapping[str, tuple[str, int]]
+    ledger: Ledger | None = None
 
     @property
     def headings(self) -> tuple[Heading, ...]:
@@ -109,13 +111,16 @@ def read_document(notebook: NotebookNode, *, name: str, fonts: Mapping[str, Path
     metas = [item for item in items if isinstance(item.content, Meta)]
     if len(metas) > 1:
         raise refuse(metas[1].cell, "a second meta(...)", "a report has one cover")
-    parts, footnotes = _parts([item for item in items if item not in metas], refuse)
+    ledgers = [item for item in items if isinstance(item.content, Ledger)]
+    if len(ledgers) > 1:
+        raise refuse(ledgers[1].cell, "a second ledger(...)", "a report has its facts once")
+    parts, footnotes = _parts([item for item in items if not isinstance(item.content, (Meta, Ledger))], refuse)
     meta, parts = _titled(metas[0].content if metas else None, parts, lang, name, refuse)
     parts, numbers = _numbered(parts, refuse)
     _check_levels(parts, refuse)
     _check_alternatives(parts, refuse)
     _check_characters(meta, parts, footnotes, fonts, refuse)
-    return Document(meta, tuple(parts), tuple(footnotes), numbers)
+    return Document(meta, tuple(parts), tuple(footnotes), numbers, ledgers[0].content if ledgers else None)  # type: ignore[arg-type]
 
 
 def plain_text(tokens: Tokens) -> str:

@@ -16,6 +16,7 @@ from traitlets import Bool, Unicode, default
 
 from ..typeface import font_files
 from .document import Document, read_document
+from .numbers import check_prose
 
 __all__ = ["ReportExporter"]
 
@@ -39,10 +40,19 @@ class ReportExporter(Exporter):
         self, nb: NotebookNode, resources: Mapping[str, Any] | None = None, **kw: Any
     ) -> tuple[str | bytes, dict[str, Any]]:
         """Return the rendered report and nbconvert's resources."""
+        document, files, used = self.read(nb, resources, **kw)
+        return self.render(document, files), used
+
+    def read(
+        self, nb: NotebookNode, resources: Mapping[str, Any] | None = None, **kw: Any
+    ) -> tuple[Document, dict[str, Path], dict[str, Any]]:
+        """Return the document of a notebook that passes the gates, the font files by weight, nbconvert's resources."""
         copied, used = super().from_notebook_node(nb, resources, **kw)
         name = f"{used.get('metadata', {}).get('name') or 'notebook'}.ipynb"
         files = font_files(Path(self.fonts) if self.fonts else None, system=self.system_fonts)
-        return self.render(read_document(copied, name=name, fonts=files, lang=self.lang), files), used
+        document = read_document(copied, name=name, fonts=files, lang=self.lang)
+        check_prose(document, name=name)
+        return document, files, used
 
     def render(self, document: Document, files: Mapping[str, Path]) -> str | bytes:
         """Return a document in this format; `files` are the font files by weight and role."""

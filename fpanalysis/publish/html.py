@@ -18,7 +18,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from unicodedata import east_asian_width
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -31,7 +31,7 @@ from ..wording import text
 from .document import Document, Output, Part, Passage, Tokens, plain_text
 from .exporter import ReportExporter
 
-__all__ = ["HtmlExporter", "render"]
+__all__ = ["HtmlExporter", "extract", "render"]
 
 HTML_LANG = {"zh": "zh-CN", "en": "en"}
 FAMILY = "FPA Page"
@@ -46,6 +46,7 @@ TABLE_TAGS = {"table", "thead", "tbody", "tfoot", "tr", "th", "td", "caption", "
 SPANS = {"colspan", "rowspan"}
 UNSEEN = {"style", "script", "title"}
 BOLD = {"h1", "h2", "h3", "h4", "strong", "b"}
+WITHIN_A_LINE = {"b", "strong", "em", "i", "del", "code", "span"}
 VOID = {"meta", "br", "hr", "img", "link", "use", "wbr"}
 
 
@@ -83,6 +84,14 @@ def render(document: Document, *, fonts: Mapping[str, Path]) -> str:
     )
     page = _counted(re.sub(r"\n\s*\n+", "\n", page))
     return page.replace("%FACES%", _faces(page, fonts), 1)
+
+
+def extract(data: bytes) -> list[str]:
+    """Return what a page says, a text an element: its words, the words of drawings and labels, the CSV behind links."""
+    reader = _Said()
+    reader.feed(data.decode())
+    reader.close()
+    return [words.strip() for words in reader.texts if words.strip()]
 
 
 def _counted(page: str) -> str:
@@ -373,6 +382,33 @@ class _Harmless(HTMLParser):
     def handle_data(self, data: str) -> None:
         if not self.hidden:
             self.kept.append(escape(data))
+
+
+class _Said(HTMLParser):
+    """Collect what a page says: text by element (formatting within a line does not part it), labels, and CSV."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.texts: list[str] = [""]
+        self.hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.hidden += tag in UNSEEN
+        if tag not in WITHIN_A_LINE:
+            given = dict(attrs)
+            said = [given.get("aria-label"), given.get("alt")]
+            if (given.get("href") or "").startswith("data:text/csv"):
+                said += unquote((given["href"] or "").partition(",")[2]).replace("\n", ",").split(",")
+            self.texts += [*(words for words in said if words), ""]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.hidden -= tag in UNSEEN
+        if tag not in WITHIN_A_LINE:
+            self.texts.append("")
+
+    def handle_data(self, data: str) -> None:
+        if not self.hidden:
+            self.texts[-1] += data
 
 
 class _Characters(HTMLParser):

@@ -1,0 +1,260 @@
+"""The facts of a report: every result row with its words, basis, status and sources, the same in both languages.
+
+`ledger` packs the rows into a block that the report notebook shows once; `records` unpacks it into one mapping a fact,
+as `facts.json` publishes it. Whatever the catalogue can say (labels, units, methods, remarks) is looked up when it is
+unpacked, so that a notebook carries each number once.
+
+An id is `<measure>@<place>@<period>`, with `@<method>` behind it where a measure has several intervals, and a number
+where several remarks (one a file) have all of that in common: it stays the same from release to release, so that a
+reader can follow a figure.
+
+| status | when |
+|---|---|
+| suppressed | hidden because it counts too few people (`note.suppressed`) |
+| preliminary | rests on births of a month whose registration is open (completeness below 1) or that is not known yet |
+| revised | differs, in any of its numbers, from the same fact of the release before |
+| final | else |
+
+Births counted by month of registration are settled with the month. A preliminary figure that differs from the release
+before stays preliminary; `previous` holds the earlier value of both. After the observation status of SDMX
+(CL_OBS_STATUS) and Eurostat's flags p and r.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import pandas as pd
+
+from . import results
+from .blocks import Ledger, raw_value
+from .periods import parse_period
+from .results import COLUMNS, NUMBERS, read_note
+from .tables import measure_unit
+from .wording import LANGS, has, indicator, label, period_label, remark, text
+
+__all__ = ["FIELDS", "SourceFile", "ledger", "ledger_rows", "records", "sources"]
+
+FIELDS = (
+    "id", "measure", "label", "place", "period", "calendar", "basis", "unit", *NUMBERS, "level", "method", "note",
+    "status", "previous", "sources",
+)  # fmt: skip
+"""What a fact says, in the order in which files say it."""
+
+LEVEL = re.compile(r"-(\d+(?:\.\d+)?)$")
+SUPPRESSED = "note.suppressed"
+SETTLED = ("births_reported", "births_carried_in")
+"""Measures of births that are counted by month of registration, and so do not wait for late registrations."""
+ALL_FILES = "all files"
+
+
+class SourceFile(Protocol):
+    """A raw file: its kind, its name as reports print it, its hash, and whether it was used."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def used(self) -> bool: ...
+
+
+def ledger(
+    found: pd.DataFrame,
+    *,
+    place: str,
+    period: str,
+    names: Mapping[str, tuple[str, str]],
+    files: Iterable[SourceFile] = (),
+    as_of: str = "",
+    inputs: str = "",
+    synthetic: bool = False,
+) -> Ledger:
+    """Return the block that carries every result row of a report as a fact.
+
+    `place` and `period` are keys; `names` gives the Chinese and English words for keys of places and programmes (only
+    those that the rows use are kept; a place without is called by its key); of `files` those that were used are
+    sources.
+    """
+    rows = found.sort_values(["measure", "place", "period", "method", "note"], kind="stable")
+    known = sorted({key for key in _keys(rows) | {place} if key in names})
+    used = sorted({(f.kind, f.name, f.sha256) for f in files if f.used})
+    worded = tuple((key, *names[key]) for key in known)
+    return Ledger(place, period, _written(rows), worded, tuple(used), as_of, inputs, synthetic)
+
+
+def ledger_rows(block: Ledger) -> pd.DataFrame:
+    """Return the result table that a ledger carries, numbers to twelve digits."""
+    records = list(csv.DictReader(block.lines))
+    return results.rows(pd.DataFrame(records, columns=list(COLUMNS)).replace({n: {"": None} for n in NUMBERS}))
+
+
+def records(block: Ledger, earlier: Mapping[str, Mapping[str, Any]] | None = None) -> list[dict[str, Any]]:
+    """Return the facts of a ledger, sorted by id; `earlier` are those of the release before, by id."""
+    rows = ledger_rows(block)
+    open_months = _open_months(rows)
+    names = {lang: {key: words[n] for key, *words in block.names} for n, lang in enumerate(LANGS)}
+    told, delivered = _Words(names), sorted({kind for kind, _, _ in block.files})
+    made = [
+        _record(row, name, told, open_months, (earlier or {}).get(name))
+        | {"sources": _delivered(row.measure, delivered)}
+        for name, row in zip(_ids(rows), rows.itertuples(index=False), strict=True)
+    ]
+    return sorted(made, key=lambda fact: fact["id"])
+
+
+def sources(block: Ledger) -> dict[str, list[dict[str, str]]]:
+    """Return the raw files by kind, each as file and sha256: what the `sources` of a fact name."""
+    kinds = sorted({kind for kind, _, _ in block.files})
+    return {kind: [{"file": f, "sha256": sha} for k, f, sha in block.files if k == kind] for kind in kinds}
+
+
+def _written(rows: pd.DataFrame) -> tuple[str, ...]:
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for record in rows[list(COLUMNS)].to_dict("records"):
+        writer.writerow(["" if (v := raw_value(record[c])) is None else v for c in COLUMNS])
+    return tuple(lines.getvalue().splitlines())
+
+
+def _ids(rows: pd.DataFrame) -> list[str]:
+    """Return the id of each row: what it is, then its method, then a number, as far as that is needed to tell it."""
+    plain = rows["measure"] + "@" + rows["place"] + "@" + rows["period"]
+    with_method = plain.where(~plain.duplicated(keep=False), plain + "@" + rows["method"])
+    number = (with_method.groupby(with_method).cumcount() + 1).astype(str)
+    return list(with_method.where(~with_method.duplicated(keep=False), with_method + "@" + number))
+
+
+def _keys(rows: pd.DataFrame) -> set[str]:
+    """Return the places and the parts of measures: what `names` may word."""
+    return {*rows["place"], *(part for measure in rows["measure"].unique() for part in measure.split("/")[1:])}
+
+
+def _open_months(rows: pd.DataFrame) -> tuple[str, str]:
+    """Return the first month whose registration is open and the last month known, "" where no row says."""
+    shares = rows[rows["measure"] == "births_completeness"]
+    unfinished = shares[~(shares["value"] >= 1)]
+    return min(unfinished["period"], default=""), max(shares["period"], default="")
+
+
+def _record(
+    row: Any, name: str, told: _Words, open_months: tuple[str, str], before: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    numbers = {column: raw_value(getattr(row, column)) for column in NUMBERS}
+    period = parse_period(row.period)
+    level = LEVEL.search(row.method)
+    status, previous = _status(row, numbers, open_months, before)
+    return {
+        "id": name,
+        "measure": row.measure,
+        "label": told.label(row.measure),
+        "place": told.place(row.place),
+        "period": told.period(row.period),
+        "calendar": "month" if period.is_month else period.calendar,
+        "basis": _basis(row),
+        "unit": told.unit(row.measure),
+        **numbers,
+        "level": float(level[1]) / 100 if level else None,
+        "method": told.method(row.method),
+        "note": told.note(row.note),
+        "status": status,
+        "previous": previous,
+    }
+
+
+def _status(
+    row: Any, numbers: Mapping[str, Any], open_months: tuple[str, str], before: Mapping[str, Any] | None
+) -> tuple[str, Any]:
+    """Return the status of a fact, and its value in the release before where any number differs from it."""
+    if row.note and read_note(row.note)[0] == SUPPRESSED:
+        return "suppressed", None
+    comparable = before is not None and before["status"] != "suppressed"
+    changed = comparable and any(before[n] != number for n, number in numbers.items())  # type: ignore[index]
+    previous = before["value"] if changed else None  # type: ignore[index]
+    if _is_open(row, open_months):
+        return "preliminary", previous
+    return ("revised" if changed else "final"), previous
+
+
+def _is_open(row: Any, open_months: tuple[str, str]) -> bool:
+    first, last = open_months
+    if "births" not in _kinds(row.measure) or row.measure.split("/")[0] in SETTLED or not last:
+        return False
+    ends = str(parse_period(row.period).last_month)
+    return ends > last or bool(first and ends >= first)
+
+
+def _kinds(measure: str) -> list[str]:
+    return [kind.strip() for kind in indicator(measure)["source"].split(",") if kind.strip()]
+
+
+def _delivered(measure: str, kinds: Sequence[str]) -> list[str]:
+    """Return the kinds of files that a measure comes from, of those that there are."""
+    named = _kinds(measure)
+    return [kind for kind in kinds if kind in named or ALL_FILES in named]
+
+
+def _basis(row: Any) -> str:
+    if row.method in BASES_BY_METHOD:
+        return BASES_BY_METHOD[row.method]
+    return BASES[_kinds(row.measure)[0]]
+
+
+class _Words:
+    """Words for keys in both languages, each looked up once."""
+
+    def __init__(self, names: Mapping[str, Mapping[str, str]]) -> None:
+        self.names = names
+        self.known: dict[tuple[str, str], Any] = {}
+
+    def _both(self, kind: str, key: str, say: Any, *, with_key: bool) -> dict[str, str]:
+        if (kind, key) not in self.known:
+            words = {lang: say(key, lang) for lang in LANGS}
+            self.known[kind, key] = {"key": key, **words} if with_key else words
+        return self.known[kind, key]
+
+    def label(self, measure: str) -> dict[str, str]:
+        return self._both("label", measure, lambda k, lang: label(k, lang, self.names[lang]), with_key=False)
+
+    def place(self, key: str) -> dict[str, str]:
+        return self._both("place", key, lambda k, lang: self.names[lang].get(k, k), with_key=True)
+
+    def period(self, key: str) -> dict[str, str]:
+        return self._both("period", key, lambda k, lang: period_label(k, lang, calendar=False), with_key=True)
+
+    def unit(self, measure: str) -> dict[str, str]:
+        return self._both("unit", measure, lambda k, lang: measure_unit(k, lang) or "%", with_key=False)
+
+    def method(self, key: str) -> dict[str, str]:
+        words = f"method.{key}"
+        return self._both("method", key, lambda k, lang: text(words, lang) if has(words) else k, with_key=True)
+
+    def note(self, note: str) -> dict[str, str] | None:
+        return self._both("note", note, remark, with_key=False) if note else None
+
+
+BASES_BY_METHOD = {"by_occurrence": "occurrence", "by_registration": "registration", "by_both": "both"}
+"""What a figure of births is counted by, by the method that says so."""
+
+BASES = {
+    "births": "occurrence",
+    "registrations": "handled",
+    "checkups": "examined",
+    "roll": "roll",
+    "payments": "due",
+    "reported": "reported",
+    "activities": "event",
+    "plan": "reported",
+    "commitments": "reported",
+    "peers": "reported",
+    "params": "rule",
+    ALL_FILES: "files",
+}
+"""What a figure is counted by, by the kind of file that it comes from first; words in the catalogue under `basis.`."""

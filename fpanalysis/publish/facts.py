@@ -1,0 +1,137 @@
+"""The facts of a report for machines: `facts.json` against a published JSON Schema, and the same as a tidy CSV.
+
+`facts.schema.json` beside this file is the contract (JSON Schema, draft 2020-12). Both files carry Chinese and English,
+so that the notebooks of both languages give the same bytes. One fact is one line, also in the JSON, sorted by id: two
+releases can be compared with any tool that compares lines.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from traitlets import Unicode
+
+from ..blocks import Ledger, csv_cell
+from ..errors import PublishError
+from ..facts import FIELDS, records, sources
+from ..periods import parse_period
+from ..results import NUMBERS
+from ..wording import LANGS, period_label, text
+from .document import Document
+from .exporter import ReportExporter
+
+__all__ = ["SCHEMA", "VERSION", "FactsExporter", "extract", "facts_csv", "facts_json"]
+
+VERSION = "urn:fpanalysis:facts:1"
+SCHEMA = Path(__file__).with_name("facts.schema.json")
+WORDS = ("label", "unit", "note")
+NAMED = ("place", "period", "method")
+
+
+class FactsExporter(ReportExporter):
+    """nbconvert exporter `fp-facts`: the facts of an executed report notebook as JSON."""
+
+    export_from_notebook = "Report (facts, JSON)"
+    output_mimetype = "application/json"
+    extension = ".facts.json"
+
+    before = Unicode("", help="facts.json of the release before, to tell what was revised; empty for none.").tag(
+        config=True
+    )
+
+    def render(self, document: Document, files: Mapping[str, Path]) -> bytes:
+        """Return the facts."""
+        return facts_json(document, before=Path(self.before) if self.before else None)
+
+
+def facts_json(document: Document, *, before: Path | None = None) -> bytes:
+    """Return `facts.json` of a document; `before` is that of the release before.
+
+    Raises PublishError when `before` is not of this version.
+    """
+    ledger = document.ledger
+    earlier = _earlier(before) if before else {}
+    head = {
+        "schema": VERSION,
+        "report": _report(ledger) if ledger else {"title": document.meta.title, "lang": document.meta.lang},
+        "sources": sources(ledger) if ledger else {},
+    }
+    lines = [_line({name: fact[name] for name in FIELDS}) for fact in (records(ledger, earlier) if ledger else [])]
+    top = json.dumps(head, ensure_ascii=False, indent=1).removesuffix("\n}")
+    return (top + ',\n "facts": [' + ",".join(f"\n  {line}" for line in lines) + "\n ]\n}\n").encode()
+
+
+def facts_csv(facts: bytes) -> bytes:
+    """Return the facts of a `facts.json` as tidy CSV (UTF-8 with BOM): one row a fact, words in both languages."""
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\r\n")
+    writer.writerow([head for name in FIELDS for head in _heads(name)])
+    for fact in json.loads(facts)["facts"]:
+        cells = [cell for name in FIELDS for cell in _cells(fact[name], name)]
+        writer.writerow([cell if _is_number(cell) else csv_cell(cell) for cell in cells])
+    return lines.getvalue().encode("utf-8-sig")
+
+
+def extract(data: bytes) -> list[str]:
+    """Return the numbers of all results in a `facts.json` as text, for the comparison of formats."""
+    return [str(fact[name]) for fact in json.loads(data)["facts"] for name in NUMBERS if _is_number(fact[name])]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _line(fact: Mapping[str, Any]) -> str:
+    return json.dumps(fact, ensure_ascii=False, separators=(",", ":"))
+
+
+def _report(ledger: Ledger) -> dict[str, Any]:
+    period = parse_period(ledger.period)
+    names = {key: dict(zip(LANGS, words, strict=True)) for key, *words in ledger.names}
+    place = names.get(ledger.place) or dict.fromkeys(LANGS, ledger.place)
+    when = {lang: period_label(period, lang, calendar=False) for lang in LANGS}
+    return {
+        "title": {lang: text("report.title", lang, name=place[lang], period=when[lang]) for lang in LANGS},
+        "place": {"key": ledger.place, **place},
+        "period": {
+            "key": period.key,
+            **when,
+            "calendar": period.calendar,
+            "first_month": str(period.first_month),
+            "last_month": str(period.last_month),
+        },
+        "as_of": ledger.as_of,
+        "inputs": ledger.inputs,
+        "synthetic": ledger.synthetic,
+    }
+
+
+def _earlier(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise PublishError(f"{path.name} of the release before cannot be read: {error}") from None
+    if not isinstance(content, dict) or content.get("schema") != VERSION:
+        found = content.get("schema") if isinstance(content, dict) else type(content).__name__
+        raise PublishError(f"{path.name} of the release before has schema {found!r}, expected {VERSION!r}")
+    return {fact["id"]: fact for fact in content["facts"]}
+
+
+def _heads(name: str) -> Iterator[str]:
+    if name in NAMED:
+        yield name
+    yield from (f"{name}_{lang}" for lang in LANGS) if name in (*NAMED, *WORDS) else (name,)
+
+
+def _cells(value: Any, name: str) -> Iterator[Any]:
+    if name in NAMED:
+        yield value["key"]
+    if name in (*NAMED, *WORDS):
+        yield from (value[lang] if value else None for lang in LANGS)
+    else:
+        yield " ".join(value) if isinstance(value, list) else value
