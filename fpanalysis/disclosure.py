@@ -64,7 +64,7 @@ def protect(
     before = counts & results["note"].str.contains(f'"{HIDDEN}"', regex=False).to_numpy()
     hidden = small | before
     if small.any():
-        sums = list(_sums(results, counts, township))
+        sums = list(_sums(results, counts & (results["count"].notna().to_numpy() | before), township))
         hidden = _complementary(results, hidden, sums, township, smallest)
         hidden = _audited(results, small, hidden, sums, township, smallest)
         money = _money_of(results, hidden)
@@ -291,7 +291,7 @@ def _people_of(measure: str) -> list[str]:
         programme, _, item = tail.rpartition("/")
         people = MONEY["pay_amount"] if item == "amount" else (f"roll_{item}",)
         return [f"{name}/{programme}" for name in people]
-    return [f"{people}/{tail}" for people in MONEY.get(head, ())]
+    return [f"{people}/{tail}".removesuffix("/") for people in MONEY.get(head, ())]
 
 
 FLOWS = (
@@ -308,5 +308,10 @@ MONEY = {
     "pay_class_amount": ("pay_class",),
     "pay_amount": ("pay_on_time", "pay_class"),
     "entitled_amount": ("pay_on_time", "pay_class"),
+    "registered_on_time": ("registered/first", "registered/second"),
+    "srb": ("births",),
+    "srb_adjusted": ("births", "srb"),
+    "srb_detectable": ("births", "srb"),
 }
-"""Figures of money and the person counts by which they are hidden."""
+"""Figures of money, and others whose total is a sum of person counts, with the person counts by which they are hidden.
+"""

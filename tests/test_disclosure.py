@@ -198,3 +198,38 @@ def test_hiding_again_changes_nothing(sizes, random):
 
 def test_no_rows_are_no_rows():
     assert 0 == len(hide(results.empty()))
+
+
+SRB = ["births", "srb", "srb_adjusted", "srb_detectable"]
+
+
+def ratios(totals: tuple[int, ...], boys: tuple[int, ...]) -> pd.DataFrame:
+    """Births, sex ratio and what could be detected, as notebooks 02 and 03 keep them: the last without a count."""
+    more = {"total": [sum(totals), *totals]}
+    detectable = by_township("srb_detectable", *boys, **more).assign(count=np.nan)
+    return results.combine([by_township("births", *totals), by_township("srb", *boys, **more), detectable])
+
+
+def test_rows_without_a_count_stand_in_no_sum():
+    """A township with one or two births once stopped the run: linprog refused the missing county count."""
+    found = protect(ratios((2, 30, 40), (2, 15, 20)), smallest=3, measures=SRB, county="x")
+
+    assert "a" in hidden(found, "srb")
+
+
+def test_the_births_of_a_township_are_not_told_by_its_sex_ratio():
+    """By births c goes with a, by boys b: then each table would show what the other one hides."""
+    found = protect(ratios((2, 30, 20), (2, 3, 9)), smallest=3, measures=SRB, county="x")
+    gone = results.pick(found, measure="srb_detectable")
+
+    assert set("ac") <= set(hidden(found, "births")) <= set(gone.loc[gone["total"].isna(), "place"])
+    assert set(hidden(found, "births")) <= set(hidden(found, "srb"))
+
+
+def test_the_share_on_time_does_not_tell_the_registrations():
+    """On time of 42 registrations, 40 of them second ones: two first ones."""
+    on_time = by_township("registered_on_time", 41, 69, 42, total=[153, 42, 69, 42])
+    tables = [by_township("registered/first", 2, 9, 12), by_township("registered/second", 40, 60, 30), on_time]
+    found = protect(results.combine(tables), smallest=3, measures=["registered"], county="x")
+
+    assert "ab" == hidden(found, "registered/first") == hidden(found, "registered_on_time")
