@@ -33,6 +33,7 @@ from ..typeface import FALLBACK, text_width
 from ..wording import text
 from .document import Document, Output, Part, Passage, Tokens, plain_text
 from .exporter import ReportExporter
+from .facts import FactsExporter
 
 __all__ = ["PdfExporter", "extract", "render"]
 
@@ -49,6 +50,7 @@ KEPT = 8
 WIDE = r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f“”‘’—…]"
 PIECES = re.compile(rf"(?<=[\s/，、；：）])|(?<={WIDE})(?={WIDE})")
 SAFE_ADDRESS = re.compile(r"(?:https?:|mailto:)", re.IGNORECASE)
+FACTS = "facts.json"
 SUFFIX = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
 
 
@@ -60,8 +62,9 @@ class PdfExporter(ReportExporter):
     extension = ".pdf"
 
     def render(self, document: Document, files: Mapping[str, Path]) -> bytes:
-        """Return the file."""
-        return render(document, files)
+        """Return the file, with the facts attached where the document carries any."""
+        facts = FactsExporter(config=self.config).render(document, files) if document.ledger else b""
+        return render(document, files, {FACTS: facts} if facts else None)
 
 
 def render(document: Document, files: Mapping[str, Path], attachments: Mapping[str, bytes] | None = None) -> bytes:
