@@ -11,6 +11,7 @@ total has an interval and no test, because nothing makes the counties comparable
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
@@ -43,7 +44,9 @@ def peers(
     in both languages. Measures that the own county has no result for have rows of the peers alone. `own_names`: how
     files call the own county; a row under its own name is no peer and is left out.
     """
-    mine = peers[(peers["period"] == period) & ~peers["county"].isin([county, *own_names])]
+    mine = peers[
+        (peers["period"] == period) & ~peers["county"].map(_bare).isin({_bare(name) for name in (county, *own_names)})
+    ]
     records = [
         r
         for measure, group in mine.groupby("measure")
@@ -51,6 +54,11 @@ def peers(
     ]
     tests = sum(not np.isnan(r.get("p", np.nan)) for r in records)
     return rows([_worded(r, tests, level) for r in records])
+
+
+def _bare(name: str) -> str:
+    """Return a county's name without spaces and what stands in brackets."""
+    return re.sub(r"\s|[（(].*?[）)]", "", name)
 
 
 def visits(activities: pd.DataFrame, *, first: dt.date, last: dt.date, period: str, county: str) -> pd.DataFrame:

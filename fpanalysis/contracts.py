@@ -21,7 +21,7 @@ class Column:
     """One column of a raw file.
 
     `kind` is one of ingest's PARSERS: text, place, month, date, period, int, count, number, yuan, choice, person,
-    programme. A column that is not `required` may be missing or empty and then holds `default`.
+    programme, measure. A column that is not `required` may be missing or empty and then holds `default`.
     `choices` maps the value in the tidy frame to the spellings accepted in files.
     """
 
@@ -193,7 +193,7 @@ CONTRACTS = {
         of_a_period=True,
     ),
     "plan": Contract(
-        {"period": Column("period"), "measure": Column("text"), "target": Column("number")},
+        {"period": Column("period"), "measure": Column("measure"), "target": Column("number")},
         unique=("period", "measure"),
     ),
     "commitments": Contract(
@@ -203,7 +203,7 @@ CONTRACTS = {
             "due": Column("period"),
             "zh": Column("text"),
             "en": Column("text"),
-            "measure": Column("text", required=False, default=""),
+            "measure": Column("measure", required=False, default=""),
             "target": Column("number", required=False),
             "owner": Column("text", required=False, default=""),
         },
@@ -214,7 +214,7 @@ CONTRACTS = {
             "county": Column("text"),
             "county_en": Column("text", required=False, default=""),
             "period": Column("period"),
-            "measure": Column("text"),
+            "measure": Column("measure"),
             "count": Column("count"),
             "total": Column("count", required=False),
         },

@@ -122,8 +122,14 @@ class Desk:
     def last_known(self, period: Period | None = None) -> pd.Period:
         """Return the last month of registration that is known; of another period, the month that was as late for it."""
         births = self.births
-        last = births["registered"].max() if len(births) else self.period.last_month
+        last = births["registered"].max() if len(births) else self._last_of_others()
         return last if period is None else period.last_month + (last - self.period.last_month).n
+
+    def _last_of_others(self) -> pd.Period:
+        """Return the last month of the other monthly files up to the day of the report; without any, the period's."""
+        months = pd.concat([self.data[kind]["month"] for kind in ("registrations", "checkups")])
+        known = months[months <= pd.Period(self.as_of, "M")]
+        return known.max() if len(known) else self.period.last_month
 
     @property
     def reached(self) -> pd.Period | None:
@@ -292,3 +298,5 @@ def _check_period(period: Period, data: Data, place: str, last: pd.Period) -> No
             f"period {period.key} of {place} ({period.first_month} to {period.last_month}) lies outside the data, "
             f"which cover {months.min()} to {months.max()}"
         )
+    if period.first_month > last:
+        raise ParamsError(f"period {period.key} of {place} begins in {period.first_month}, after the data ({last})")

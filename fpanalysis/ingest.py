@@ -221,7 +221,9 @@ def read_files(
     for delivery in (d for d in deliveries if d.used and d.kind in files):
         try:
             if delivery.kind == "prose":
-                prose |= _read_prose(delivery)
+                said = _read_prose(delivery)
+                faults += [_said_twice(delivery, key) for key in said if key in prose]
+                prose |= said
             else:
                 frame, found = _read_tables(delivery, CONTRACTS[delivery.kind], files[delivery.kind], base, county)
                 frames[delivery.kind].append(frame)
@@ -252,6 +254,11 @@ def _unmapped(delivery: Delivery) -> Fault:
     )
 
 
+def _said_twice(delivery: Delivery, key: tuple[str, str, str]) -> Fault:
+    expected = f"one file of {key[0]} with this section in {key[2]}, but another has it too"
+    return Fault(delivery.name, 0, "", key[1], expected, "put the texts together in one file")
+
+
 def _read_prose(delivery: Delivery) -> dict[tuple[str, str, str], str]:
     """Return the analyst's text by (period, section, language)."""
     raw = delivery.path.read_bytes()
@@ -264,6 +271,11 @@ def _read_prose(delivery: Delivery) -> dict[tuple[str, str, str], str]:
               f"a section of the report{did_you_mean(s, SECTIONS)}")
         for s in pieces[1::2] if s not in SECTIONS
     ]  # fmt: skip
+    twice = sorted({s for s in pieces[1::2] if pieces[1::2].count(s) > 1})
+    faults += [Fault(delivery.name, 0, "", s, "each section once", "put both texts under one heading") for s in twice]
+    if re.search(r"^#[ \t]+\S", written, flags=re.MULTILINE):
+        expected = "headings of sections as '## section' (a '#' alone is the report's title)"
+        faults.append(Fault(delivery.name, 0, "", "# ", expected, "write ##"))
     lang = delivery.part.rpartition(".")[2]
     if lang not in ("zh", "en") or not delivery.period:
         expected = "the period and the language in the name: prose.<period>.zh.md or prose.<period>.en.md"

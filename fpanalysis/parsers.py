@@ -21,8 +21,10 @@ from typing import Any
 
 import pandas as pd
 
+from .contracts import ACTIVITIES
 from .errors import ParamsError, did_you_mean
 from .periods import parse_period
+from .wording import catalogue
 
 __all__ = ["PARSERS", "Context", "Parsed", "Person", "Refusal", "check_character", "clean", "one_slip_neighbours"]
 
@@ -244,6 +246,17 @@ def _programme(cell: str, context: Context) -> Parsed:
     return _named(context.programmes, "a programme of params")(cell)
 
 
+def _measure(cell: str, context: Context) -> Parsed:
+    """Return a measure whose indicator the catalogue knows, and whose activity is one that files may hold."""
+    head, _, tail = cell.partition("/")
+    known = [key for key, entry in catalogue().items() if entry["file"] == "indicators.csv"]
+    if head not in known:
+        raise Refusal("a measure such as checkups/preconception", did_you_mean(head, known).removeprefix("; "))
+    if head.startswith("activity") and tail not in ACTIVITIES:
+        raise Refusal("an activity of the data dictionary", did_you_mean(tail, ACTIVITIES).removeprefix("; "))
+    return Parsed(cell)
+
+
 def _choice(cell: str, context: Context) -> Parsed:
     return _named(context.choices, "one of the known values")(cell)
 
@@ -319,6 +332,7 @@ PARSERS: Mapping[str, Callable[[str, Context], Parsed]] = {
     "place": _place,
     "programme": _programme,
     "choice": _choice,
+    "measure": _measure,
     "person": _person,
 }
 """How each kind of column is read; a new kind is one function and its entry here."""

@@ -130,12 +130,13 @@ def levels(reported: pd.DataFrame, computed: pd.DataFrame, *, period: str, count
     told = _reported_cells(reported[reported["period"] == period], county)
     known = pick(computed, period=period).drop_duplicates(["place", "measure"])
     known = known.set_index(["place", "measure"])["value"]
-    cells = told[told["measure"].isin(known.index.get_level_values("measure"))].reset_index(drop=True)
-    at = pd.MultiIndex.from_frame(cells[["place", "measure"]])
-    cells["computed"] = known.reindex(at).fillna(0).to_numpy()
-    differing = [r for _, of_item in cells.groupby("measure") for r in _differences(of_item, cells, county)]
+    by_rows = told["measure"].isin(known.index.get_level_values("measure"))
+    computed = known.reindex(pd.MultiIndex.from_frame(told[["place", "measure"]])).fillna(0).to_numpy()
+    told["computed"] = np.where(by_rows, computed, np.nan)
+    cells = told[by_rows].reset_index(drop=True)
+    differing = [r for _, of_item in told.groupby("measure") for r in _differences(of_item, told, county)]
     asked = known[known.index.get_level_values("measure").isin(cells["measure"])]
-    missing = len(asked.index.difference(at))
+    missing = len(asked.index.difference(pd.MultiIndex.from_frame(cells[["place", "measure"]])))
     counted = {"different": len(differing), "missing": missing, "alone": len(told) - len(cells)}
     remark = note("note.reported.compared", **counted)
     summary = {"place": county, "measure": "reported_compared", "count": len(cells), "method": "levels", "note": remark}
@@ -228,8 +229,9 @@ def _differences(of_item: pd.DataFrame, cells: pd.DataFrame, county: str) -> Ite
         gap = cell.value - cell.computed
         both = {"reported": cell.value, "computed": cell.computed}
         if cell.level == "county" and len(below) and cell.value != summed:
+            gap = cell.value - summed if np.isnan(gap) else gap
             remark = note("note.reported.sum", **both, townships=summed)
-        elif gap == 0:
+        elif gap == 0 or np.isnan(gap):
             continue
         else:
             remark = _located(cell, cells, both)

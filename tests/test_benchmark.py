@@ -23,7 +23,7 @@ def others(*records: tuple, measure: str = "registered_on_time") -> pd.DataFrame
 
 
 def test_the_own_county_is_no_peer_of_its_own():
-    frame = others(("X City", 999, 1000), ("z", 90, 100))
+    frame = others(("X City", 999, 1000), ("X  City（本市）", 999, 1000), ("z", 90, 100))
     found = peers(frame, own(95, 100), **WHERE, own_names=["X City"])
 
     assert ["x", "z"] == found["place"].tolist()

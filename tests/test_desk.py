@@ -165,10 +165,14 @@ def test_the_file_of_params_is_a_source(desk, root):
 @pytest.mark.parametrize(
     ("prose", "lang", "said"),
     [
-        ({("plan", "zh"): "文"}, "zh", "文"),
-        ({("plan", "zh"): "文"}, "en", "(The analyst wrote this section in Chinese only; see the Chinese version.)"),
-        ({("plan", "en"): "Text"}, "zh", "（本节分析人员只写了英文，见英文版。）"),
-        ({("problems", "zh"): "文"}, "en", ""),
+        ({("2018H1", "plan", "zh"): "文"}, "zh", "文"),
+        (
+            {("2018H1", "plan", "zh"): "文"},
+            "en",
+            "(The analyst wrote this section in Chinese only; see the Chinese version.)",
+        ),
+        ({("2018H1", "plan", "en"): "Text"}, "zh", "（本节分析人员只写了英文，见英文版。）"),
+        ({("2018H1", "problems", "zh"): "文"}, "en", ""),
     ],
 )
 def test_a_report_says_that_the_analyst_wrote_in_the_other_language_only(desk, prose, lang, said):

@@ -254,6 +254,24 @@ def test_prose_says_its_period_and_language(read, part):
         )
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("## plan\n一\n## plan\n二\n", "expected each section once"),
+        ("# 计划\n\n## plan\n一\n", "expected headings of sections as '## section'"),
+    ],
+)
+def test_no_word_of_the_analyst_is_dropped(read, text, expected):
+    with pytest.raises(DataError, match=expected):
+        read({**births(GOOD), "2018-07-06/prose.2018H1.zh.md": text}, files={"births": BIRTHS, "prose": FileNames()})
+
+
+def test_a_section_in_two_files_is_refused(read):
+    files = {f"2018-07-06/prose.2018H1-{part}.zh.md": "## plan\n一\n" for part in "ab"}
+    with pytest.raises(DataError, match="expected one file of 2018H1 with this section in zh"):
+        read({**births(GOOD), **files}, files={"births": BIRTHS, "prose": FileNames()})
+
+
 def test_prose_is_read_by_section_and_language(read):
     files = {"births": BIRTHS, "prose": FileNames()}
     data = read(

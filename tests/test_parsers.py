@@ -209,3 +209,19 @@ def test_any_text_is_read_or_refused(cell, kind):
         PARSERS[kind](clean(cell), CONTEXT)
     except Refusal as refusal:
         assert refusal.expected
+
+
+@pytest.mark.parametrize(
+    ("cell", "near"),
+    [("checkup/preconception", "checkups"), ("activity/inspections", "inspection"), ("pay_in_time", "pay_on_time")],
+)
+def test_a_misspelt_measure_is_refused_with_the_nearest(cell, near):
+    with pytest.raises(Refusal) as refused:
+        PARSERS["measure"](cell, CONTEXT)
+
+    assert near in refused.value.fix
+
+
+@pytest.mark.parametrize("cell", ["plan_share/checkups/preconception", "activity/inspection", "srb", "pay_on_time"])
+def test_a_measure_of_the_catalogue_is_taken(cell):
+    assert cell == PARSERS["measure"](cell, CONTEXT).value

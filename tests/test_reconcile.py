@@ -382,6 +382,14 @@ def test_a_total_without_a_roll_is_not_held_against_nothing():
     assert out["count"].iloc[-1] < 5
 
 
+def test_the_county_is_held_against_its_townships_also_without_rows():
+    told = reported(("county", "x", "closing", 50), ("township", "a", "closing", 30), ("township", "b", "closing", 10))
+    row = levels(told, results.empty(), **WHERE).iloc[0]
+
+    assert 10 == row["value"]
+    assert "the townships reported 40 together" in wording.remark(row["note"], "en")
+
+
 def test_nothing_reported_is_nothing_compared():
     out = levels(reported(), COMPUTED, **WHERE)
 
