@@ -72,9 +72,9 @@ def bases(
 ) -> pd.DataFrame:
     """Return rows that hold the two bases of a period against each other.
 
-    `srb_basis/occurred` and `srb_basis/registered`: the ratio on each, with interval. `srb_basis/difference`: ratio of
-    ratios between the births that are in one of them alone (registered now, born before) and those in both, with
-    interval and p: are births found late of another sex ratio? Its note says whether the bases agree.
+    `srb_basis/occurred` and `srb_basis/registered`: the ratio on each, with interval. `srb_late`: ratio of ratios
+    between births registered now that happened before and those in both, with interval and p: are births found
+    late of another sex ratio? Its note says whether the bases agree.
     """
     born, recorded = births["occurred"].isin(months), births["registered"].isin(months)
     rows = []
@@ -93,7 +93,7 @@ def bases(
     said = results.note(f"note.srb.bases.{key}", occurred=_known(apart[0]), registered=_known(apart[1]),
                         late=int(sum(late)), ratio=_known(_ratio(*late)), p=_known(p))  # fmt: skip
     rows.append({
-        "measure": "srb_basis/difference", "count": late[0], "total": sum(late), "value": value, "lower": low,
+        "measure": "srb_late", "count": late[0], "total": sum(late), "value": value, "lower": low,
         "upper": high, "p": p, "method": f"odds_ratio_{kind}-{100 * level:g}", "note": said,
     })  # fmt: skip
     return results.rows([{"place": county, "period": period, **row} for row in rows])

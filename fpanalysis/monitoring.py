@@ -44,6 +44,7 @@ __all__ = [
     "monitor",
     "normal_boundaries",
     "spending",
+    "watched",
 ]
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -106,6 +107,24 @@ def monitor(
     return results.rows(rows)
 
 
+def watched(looks: pd.DataFrame, *, period: str, county: str) -> pd.DataFrame:
+    """Return what the looks of a year say by now: `srb_watch` (count = streams with an alarm, total = streams) and
+    `srb_watch/<stream>`, the last look of each, with an alarm for good once it was raised.
+    """
+    mine = results.pick(looks, place=county, measure="srb_look/*").sort_values("period", kind="stable")
+    last = mine.drop_duplicates("measure", keep="last")
+    alarmed = [results.read_note(note)[0] != "note.srb.look.quiet" for note in last["note"]]
+    rows = last.assign(period=period, measure=last["measure"].str.replace("srb_look", "srb_watch"))
+    if rows.empty:
+        return results.empty()
+    which = [measure.rpartition("/")[2] for measure, alarm in zip(last["measure"], alarmed, strict=True) if alarm]
+    said = results.note("note.srb.watch." + ("alarm" if which else "quiet"), last=str(last["period"].max()),
+                        looks=int(mine["period"].nunique()), streams=[f"stream.{name}" for name in which])  # fmt: skip
+    whole = {"place": county, "period": period, "measure": "srb_watch", "count": sum(alarmed), "total": len(rows),
+             "value": np.nan, "method": "spending", "note": said}  # fmt: skip
+    return results.combine([results.rows([whole]), results.rows(rows)])
+
+
 def anytime(
     births: pd.DataFrame,
     *,
@@ -120,16 +139,17 @@ def anytime(
     """Return rows `srb_anytime/<stream>` for looks that nobody planned, valid however often they are made.
 
     value = ratio of all births of `months`, lower, upper = confidence sequence, p = 1 / e-value (at most 1) against
-    ratios up to `upper`, one-sided. `planned`: births at which it shall be sharpest; must not depend on the sexes.
-    The note holds the e-value.
+    ratios up to `upper`, one-sided. `planned`: births in all at which it shall be sharpest, shared out by the
+    births of each stream; must not depend on the sexes. The note holds the e-value.
     """
     mine = births[births[basis].isin(months)]
+    whole = max(_sexes(mine, ())[1], 1.0)
     rows = []
     for stream, orders in STREAMS.items():
         boys, total = _sexes(mine, orders)
-        share = max(planned, 1.0)
-        low, high = confidence_sequence(boys, total, planned=share, level=level)
-        e = float(np.exp(min(log_e(boys, total, float(stats.ratio_to_share(upper)), planned=share), 600.0)))
+        sharpest = max(planned * total / whole, 1.0)
+        low, high = confidence_sequence(boys, total, planned=sharpest, level=level)
+        e = float(np.exp(min(log_e(boys, total, float(stats.ratio_to_share(upper)), planned=sharpest), 600.0)))
         said = results.note("note.srb.anytime", e=round(e, 4), upper=upper, births=int(total))
         rows.append({
             "place": county, "period": period, "measure": f"srb_anytime/{stream}", "count": boys, "total": total,

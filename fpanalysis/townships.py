@@ -49,7 +49,7 @@ MIXED = np.array([0.55, 0.35, 0.10])
 WINSOR = 0.1
 """Share of the z-scores at each end that is pulled in before over-dispersion is measured (Spiegelhalter 2005)."""
 LEVELS = (0.95, 0.998)
-MEASURES = ("srb_shrunken", "srb_funnel", "srb_pooled")
+MEASURES = ("srb_shrunken", "srb_funnel", "srb_pooled", "srb_pooled_adjusted")
 """Measures that stand on counts of persons in townships: for `disclosure.protect`."""
 
 
