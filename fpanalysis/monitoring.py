@@ -36,6 +36,7 @@ from .errors import FpError, did_you_mean
 __all__ = [
     "SPENDING",
     "STREAMS",
+    "alarm_chance",
     "anytime",
     "boundaries",
     "confidence_sequence",
@@ -191,6 +192,19 @@ def boundaries(births: Sequence[float], allowed: Sequence[float], share: float) 
             bounds.append(float(now + 1))
         total.append(spent)
     return np.array(bounds), np.array(total)
+
+
+def alarm_chance(births: Sequence[float], bounds: Sequence[float], share: float) -> Floats:
+    """Return the probability of an alarm by each look when the true share of boys is `share`, exactly."""
+    first, mass, known, raised, found = 0, np.ones(1), 0.0, 0.0, []
+    for now, bound in zip(births, bounds, strict=True):
+        if now > known:
+            first, mass = _grown(first, mass, int(now - known), share)
+            cut = int(np.clip(bound - first, 0, len(mass)))
+            raised += float(mass[cut:].sum())
+            first, mass, known = *_trimmed(first, mass[:cut]), now
+        found.append(raised)
+    return np.array(found)
 
 
 def normal_boundaries(information: Sequence[float], allowed: Sequence[float]) -> Floats:
@@ -372,9 +386,9 @@ def _grown(first: int, mass: Floats, more: int, share: float) -> tuple[int, Floa
 
 
 def _trimmed(first: int, mass: Floats) -> tuple[int, Floats]:
-    """Return the distribution without the negligible masses at its lower end."""
+    """Return the distribution without the negligible masses at its lower end; without any mass, one of nothing."""
     some = np.flatnonzero(mass > NEGLIGIBLE)
-    return (first, mass) if not len(some) else (first + int(some[0]), mass[some[0] :])
+    return (first, np.zeros(1)) if not len(some) else (first + int(some[0]), mass[some[0] :])
 
 
 def _pmf(k: NDArray[np.int64], n: int, share: float) -> Floats:

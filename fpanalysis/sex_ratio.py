@@ -93,7 +93,7 @@ def sex_ratio(
     rule = _Rule(reference, (float(band[0]), float(band[1])), level, alpha, test)
     counted = _counted(births[births[basis].isin(months)], births, period, county, by, basis, months)
     table = _tested(counted, rule)
-    return results.combine(_rows(table, rule, int(table["p"].notna().sum()), period, county))
+    return results.rows(_rows(table, rule, int(table["p"].notna().sum()), period, county))
 
 
 def ratios(
@@ -225,8 +225,8 @@ def _tested(counted: pd.DataFrame, rule: _Rule) -> pd.DataFrame:
     )
 
 
-def _rows(table: pd.DataFrame, rule: _Rule, tests: int, period: str, county: str) -> list[pd.DataFrame]:
-    """Return the result rows, one table a measure."""
+def _rows(table: pd.DataFrame, rule: _Rule, tests: int, period: str, county: str) -> pd.DataFrame:
+    """Return the result rows, measure by measure."""
     verdicts = [_verdict(row, rule, tests) for row in table.to_dict("records")]
     together = [results.note("note.srb.tests", tests=tests, unknown=int(n)) for n in table["unknown"]]
     found = results.note("note.srb.detectable", alpha=rule.alpha, power=FOUND, reference=rule.reference)
@@ -245,13 +245,13 @@ def _rows(table: pd.DataFrame, rule: _Rule, tests: int, period: str, county: str
         *((plain.assign(value=table[f"missed{t:g}"]), f"srb_missed{t:g}", f"{kind}-power", missed[t]) for t in MISSED),
     ]
     number = {"place": county, "period": period, "measure": "srb_tests", "count": tests, "method": f"{kind}-holm"}
-    return [*(_made(*each) for each in made), results.rows([number])]
+    return pd.concat([*(_made(*each) for each in made), pd.DataFrame([{**number, "value": tests}])])
 
 
 def _made(table: pd.DataFrame, measure: str, method: str, notes: str | list[str]) -> pd.DataFrame:
     named = table.assign(measure=measure + table["part"], method=method, note=notes)
     named = named.assign(count=named["boys"], total=named["births"])
-    return results.rows(named.reindex(columns=list(results.COLUMNS)))
+    return named.reindex(columns=[name for name in results.COLUMNS if name in named])
 
 
 def _verdict(row: Mapping[str, Any], rule: _Rule, tests: int) -> str:

@@ -262,7 +262,7 @@ def births_needed(
 ) -> float:
     """Return how many trials the test needs to find a true share with probability `power`, and with any more too.
 
-    Exact up to some 4,000 trials, above that to 0.1 %. Infinite where truth and reference are the same.
+    Exact up to some 8,000 trials, above that to 0.05 %. Infinite where truth and reference are the same.
     """
     if truth == reference:
         return np.inf
@@ -270,7 +270,7 @@ def births_needed(
     spreads = [np.sqrt(s * (1 - s)) for s in (reference, truth)]
     first = ((-special.ndtri(tail) * spreads[0] + special.ndtri(power) * spreads[1]) / (truth - reference)) ** 2
     most = 1.5 * first + 60
-    tried = np.unique(np.ceil(np.arange(1, most, max(1.0, most / 6000))))
+    tried = np.unique(np.ceil(np.arange(1, most, max(1.0, most / 12_000))))
     short = _power(tried, truth, reference, alpha, side, kind) < power
     return float(tried[np.flatnonzero(short)[-1] + 1]) if short.any() else 1.0
 

@@ -13,7 +13,7 @@ from fpanalysis import wording
 
 PACKAGE = Path(__file__).resolve().parent.parent / "fpanalysis"
 FLOORS = {
-    "ground": ["errors", "paths", "periods", "results", "wording", "stats", "typeface"],
+    "ground": ["errors", "paths", "periods", "results", "wording", "stats", "typeface", "history"],
     "entry": ["contracts", "parsers", "ingest", "params", "checks", "dictionary"],
     "analysis": [
         "nowcast",
