@@ -27,7 +27,7 @@ Floats: TypeAlias = NDArray[np.float64]
 
 LARGEST = 4
 DRAWS = 999
-MOST_GROUPS = 200_000
+MOST_GROUPS = 50_000
 
 
 def scan(
@@ -83,14 +83,16 @@ def connected(places: Iterable[str], edges: Mapping[str, set[str]], largest: int
     layer = {(place,) for place in known}
     found = sorted(layer)
     for _ in range(largest - 1):
-        layer = {
-            tuple(sorted((*group, other)))
-            for group in layer
-            for other in set().union(*(edges.get(place, set()) for place in group)) & known - set(group)
-        }
+        grown: set[tuple[str, ...]] = set()
+        for group in layer:
+            near = set().union(*(edges.get(place, set()) for place in group)) & known - set(group)
+            grown |= {tuple(sorted((*group, other))) for other in near}
+            if len(found) + len(grown) > MOST_GROUPS:
+                raise FpError(
+                    f"more than {MOST_GROUPS:,} groups of up to {largest} neighbours; take a smaller `largest`"
+                )
+        layer = grown
         found += sorted(layer)
-        if len(found) > MOST_GROUPS:
-            raise FpError(f"more than {MOST_GROUPS:,} groups of up to {largest} neighbours; take a smaller `largest`")
     return found
 
 

@@ -257,8 +257,8 @@ def confidence_sequence(boys: float, births: float, *, planned: float, level: fl
         return log_mixture(s, v, planned * variance, share, 1 - share, one_sided=False) - threshold
 
     tiny = 1e-12
-    low = 0.0 if boys == 0 else brentq(excess, tiny * seen, seen, xtol=1e-15)
-    high = 1.0 if boys == births else brentq(excess, seen, 1 - tiny * (1 - seen), xtol=1e-15)
+    low = 0.0 if boys == 0 else brentq(excess, tiny * seen, min(seen, 1 - tiny), xtol=1e-15)
+    high = 1.0 if boys == births else brentq(excess, max(seen, tiny), 1 - tiny * (1 - seen), xtol=1e-15)
     return float(low), float(high)
 
 

@@ -380,15 +380,27 @@ def _wilson(k: Floats, n: Floats, tail: float) -> tuple[Floats, Floats]:
 
 
 def _midp_interval(k: Floats, n: Floats, tail: float) -> tuple[Floats, Floats]:
-    """Bounds by root finding between the two exact bounds for k and its neighbour, which enclose them."""
+    """Bounds by Newton's method between the two exact bounds for k and its neighbour, which enclose them."""
     return _midp_lower(k, n, tail), 1 - _midp_lower(n - k, n, tail)
 
 
 def _midp_lower(k: Floats, n: Floats, tail: float) -> Floats:
     some = np.where(k > 0, k, np.nan)
-    outer = special.betaincinv(some, n - k + 1, tail)
-    inner = np.where(k < n, special.betaincinv(some + 1, np.where(k < n, n - k, 1.0), tail), 1.0)
-    return _root(lambda share, k, n, a: _greater(k, n, share, "midp") - a, outer, inner, some, n, tail)
+    low = special.betaincinv(some, n - k + 1, tail)
+    high = np.where(k < n, special.betaincinv(some + 1, np.where(k < n, n - k, 1.0), tail), 1.0)
+    share, whole = (low + high) / 2, special.betaln(some, n - k + 1)
+    for _ in range(60):
+        excess = _greater(some, n, share, "midp") - tail
+        low, high = np.where(excess < 0, share, low), np.where(excess < 0, high, share)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rise = np.exp(special.xlogy(some - 1, share) + special.xlog1py(n - k, -share) - whole)  # of P(X >= k)
+            step = excess / (0.5 * rise * (1 + (n - k) / some * share / (1 - share)))
+        settled = np.abs(step) <= 1e-9 * share  # the error left is smaller by as much again
+        inside = (share - step > low) & (share - step < high)
+        share = np.where(settled | inside, share - step, (low + high) / 2)
+        if (settled | np.isnan(share)).all():
+            break
+    return share
 
 
 def _root(function: object, low: Floats, high: Floats, *args: ArrayLike) -> Floats:
