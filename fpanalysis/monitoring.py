@@ -145,6 +145,7 @@ def anytime(
     """
     mine = births[births[basis].isin(months)]
     whole = max(_sexes(mine, ())[1], 1.0)
+    planned = planned if np.isfinite(planned) and planned > 0 else whole
     rows = []
     for stream, orders in STREAMS.items():
         boys, total = _sexes(mine, orders)

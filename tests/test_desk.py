@@ -98,3 +98,18 @@ def test_only_months_that_payments_reach_are_reconciled(root, desk):
     assert list(desk.paid_months()) == list(desk.months)
     assert len(open_desk("renqiu", "S2018H1", home=root).paid_months()) == 3
     assert len(open_desk("renqiu", "2017", home=root).paid_months()) == 0
+
+
+def test_published_looks_come_from_the_newest_release_of_the_same_year(home):
+    desk = open_desk("renqiu", "2018H1", home=home)
+    look = {"place": "renqiu", "measure": "srb_look/total", "period": "2018-01", "total": 10}
+    for release, value in (("2018H1/r1", 100), ("2018H1/r2", 101), ("2017H1/r1", 99)):
+        folder = desk.home.outputs / "renqiu" / release
+        folder.mkdir(parents=True)
+        results.write(results.rows([{**look, "value": value}, {**look, "measure": "births"}]), folder / "results.csv")
+
+    assert [101] == list(desk.published("srb_look/*")["value"])
+
+
+def test_before_anything_is_published_there_are_no_looks(home):
+    assert open_desk("renqiu", "2018H1", home=home).published("srb_look/*").empty

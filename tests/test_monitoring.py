@@ -222,6 +222,16 @@ def test_a_skewed_county_raises_an_alarm_that_stays():
     assert "note.srb.look.before" in {results.read_note(note)[0] for note in table["note"]}
 
 
+def test_without_a_forecast_nothing_is_spent_before_the_last_look():
+    table = watch(births_of(), looks=MONTHS, expected=float("nan"))
+    total = results.pick(table, measure="srb_look/total")
+    spent = [results.read_note(note)[1]["spent"] for note in total["note"]]
+    free = monitoring.anytime(births_of(), months=MONTHS, period="2018", county="renqiu", planned=float("nan"))
+
+    assert 0 == max(spent[:-1]) < spent[-1] <= 0.0125
+    assert free["lower"].notna().all()
+
+
 def test_expected_births_by_stream_must_be_whole():
     with pytest.raises(FpError, match="expected births of stream 'order1' are missing"):
         watch(births_of(), expected={"total": 3600})
