@@ -800,7 +800,7 @@ def _ratio_text(ax: Axes, heights: Sequence[float], rows: pd.DataFrame, top: int
 
 def _funnel_rows(results: pd.DataFrame, county: str) -> tuple[pd.DataFrame, Mapping[str, Any] | None]:
     """Return one row a township, with its limits by level, and the county's row with target and over-dispersion."""
-    rows = pick(results, measure="srb_funnel").dropna(subset=["value"])
+    rows = results[results["measure"].str.match(r"srb_funnel(/|$)")].dropna(subset=["value"])
     about = rows[rows["place"] == county].to_dict("records")
     rows = rows[(rows["place"] != county) & (rows["total"] > 0)]
     if rows.duplicated(["place", "method"]).any() or len(about) > 1:

@@ -116,12 +116,12 @@ def funnel(
     overdispersion: str = "none",
     levels: Sequence[float] = LEVELS,
 ) -> pd.DataFrame:
-    """Return rows `srb_funnel`: each township's ratio with the limits within which chance alone keeps it.
+    """Return rows `srb_funnel/95`, `/99.8`: townships' ratios with the limits within which chance alone keeps them.
 
-    One row a township and level. `target`: boys per 100 girls, by default the townships' together.
+    `target`: boys per 100 girls, by default the townships' together.
     `overdispersion`: a key of OVERDISPERSION: "multiplicative" widens all limits by the same factor, "additive" adds
     a spread between places; both are measured on the townships and used only when they exceed chance. The county's
-    row holds the target (value), the factor (lower) and the spread in shares (upper). Limits below or above which
+    row `srb_funnel` holds the target (value), the factor (lower) and the spread in shares (upper). Limits below or above which
     no count can lie are 0 or infinite.
     """
     if overdispersion not in OVERDISPERSION:
@@ -140,8 +140,10 @@ def funnel(
         low, high = stats.funnel_limits(total, share, level, factor=factor, spread=spread)
         outside = (boys / total < low) | (boys / total > high)
         notes = [results.note(f"note.srb.funnel.{'outside' if out else 'inside'}", level=level) for out in outside]
-        made.append(towns.assign(lower=_ratio(low), upper=_ratio(high), method=f"funnel-{100 * level:g}", note=notes))
-    rows = pd.concat(made).assign(measure="srb_funnel", p=np.nan)
+        name = f"{100 * level:g}"
+        limits = towns.assign(measure=f"srb_funnel/{name}", method=f"funnel-{name}", note=notes, p=np.nan)
+        made.append(limits.assign(lower=_ratio(low), upper=_ratio(high)))
+    rows = pd.concat(made)
     said = results.note("note.srb.funnel.about", places=len(towns), target=float(_ratio(share)))
     head = {"place": county, "period": period, "measure": "srb_funnel", "count": len(towns), "total": total.sum()}
     about = {**head, "value": float(_ratio(share)), "lower": factor, "upper": spread, "note": said,

@@ -46,7 +46,7 @@ def _funnel():
     about = row("srb_funnel", count=2, total=600, value=106.0, lower=1.0, upper=0.0) | {"method": "funnel_none"}
     points = [("青塔乡", 200, 98.0), ("鄚州镇", 400, 175.0)]
     limits = {"funnel-95": (85.0, 132.0), "funnel-99.8": (72.0, 156.0)}
-    return [about] + [row("srb_funnel", p, count=n / 2, total=n, value=v, lower=low, upper=high) | {"method": m}
+    return [about] + [row(m.replace("funnel-", "srb_funnel/"), p, count=n / 2, total=n, value=v, lower=low, upper=high) | {"method": m}
                       for p, n, v in points for m, (low, high) in limits.items()]  # fmt: skip
 
 

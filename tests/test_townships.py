@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpanalysis import results, stats, townships, wording
+from fpanalysis.disclosure import protect
 from fpanalysis.errors import FpError
 
 WHERE = {"period": "2018H1", "county": "renqiu"}
@@ -170,3 +171,15 @@ def test_everything_has_words(lang):
     assert all(wording.remark(note, lang) for note in made["note"] if note)
     assert all(wording.text(f"method.{method}", lang) for method in made["method"])
     assert all(wording.indicator(measure)["kind"] for measure in made["measure"])
+
+
+def test_a_small_township_is_hidden_with_the_same_others_in_every_measure():
+    """Else the sum of one measure would give away what another hides."""
+    rows = ratios_of([(1, 1), (60, 50), (70, 60), (90, 85)])
+    whole = results.rows([{"place": "renqiu", "period": "2018H1", "measure": "srb", "count": 221, "total": 417}])
+    found = [rows, whole, townships.shrunken(rows, **WHERE), townships.funnel(rows, **WHERE)]
+    kept = protect(results.combine(found), smallest=3, measures=["srb", *townships.MEASURES], county="renqiu")
+    hidden = kept[kept["count"].isna()].groupby("measure")["place"].agg(set)
+
+    assert {"srb", "srb_shrunken", "srb_funnel/95", "srb_funnel/99.8"} == set(hidden.index)
+    assert all({"t00", "t01"} == places for places in hidden)
