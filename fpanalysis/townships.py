@@ -121,8 +121,8 @@ def funnel(
     `target`: boys per 100 girls, by default the townships' together.
     `overdispersion`: a key of OVERDISPERSION: "multiplicative" widens all limits by the same factor, "additive" adds
     a spread between places; both are measured on the townships and used only when they exceed chance. The county's
-    row `srb_funnel` holds the target (value), the factor (lower) and the spread in shares (upper). Limits beyond which no
-    count can lie are 0 or infinite.
+    row `srb_funnel` holds the target (value), the factor (lower) and the spread in shares (upper). Limits beyond
+    which no count can lie are 0 or infinite.
     """
     if overdispersion not in OVERDISPERSION:
         raise FpError(
