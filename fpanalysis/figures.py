@@ -23,7 +23,8 @@ import pandas as pd
 
 from .errors import FpError
 from .periods import parse_period
-from .results import pick
+from .results import pick, read_note
+from .stats import funnel_limits, ratio_to_share, share_to_ratio
 from .typeface import font_files, register_matplotlib
 from .wording import format_value, has, label, period_label, text
 
@@ -35,12 +36,14 @@ __all__ = [
     "alt_births",
     "alt_classes",
     "alt_completeness",
+    "alt_funnel",
     "alt_plan",
     "alt_sex_ratio",
     "alt_small_multiples",
     "plot_births",
     "plot_classes",
     "plot_completeness",
+    "plot_funnel",
     "plot_plan",
     "plot_sex_ratio",
     "plot_small_multiples",
@@ -58,6 +61,10 @@ COMPLETE = 0.98
 ORDERS = ("srb", "srb/order1", "srb/order2", "srb/order3")
 TICKS = (25, 40, 50, 60, 70, 80, 90, 100, 110, 120, 140, 160, 200, 250, 300, 400)
 WIDEST = (45.0, 240.0)
+TOLD = {f"note.srb.{verdict}" for verdict in ("high", "low", "above", "below", "inside")}
+"""Verdicts on a sex ratio that are more than chance, after allowing for all tests."""
+FUNNEL = ((0.95, (0, (4, 2))), (0.998, "-"))
+"""Limits of the funnel and how their lines are drawn: inner, outer."""
 FALLBACK = "'FPA Sans','Noto Sans CJK SC','Microsoft YaHei','PingFang SC',sans-serif"
 
 
@@ -172,8 +179,9 @@ def plot_sex_ratio(
     """Return sex ratios at birth with intervals: the county and its birth orders, below them the townships.
 
     Reads srb rows of one period; townships stand in the order of `names`, not ranked: raw ratios are mostly chance.
-    The grey stripe is `band`, the line `reference`. An interval that leaves out the reference is drawn as an orange
-    square, the others as blue dots.
+    The grey stripe is `band`, the line `reference`. A ratio that differs from the reference by the verdict in its note
+    (after allowing for all tests; of a row without a note: whose interval leaves it out) is an orange square, the
+    others are blue dots.
     """
     top, below = _ratio_rows(results, county, names or {}, lang)
     rows = pd.concat([top, below]) if townships else top
@@ -192,7 +200,7 @@ def alt_sex_ratio(
     results: pd.DataFrame, *, county: str, lang: str, names: Mapping[str, str] | None = None,
     reference: float = 106.3, townships: bool = True,
 ) -> str:  # fmt: skip
-    """Return in words what `plot_sex_ratio` shows: county, orders, and which townships leave out the reference."""
+    """Return in words what `plot_sex_ratio` shows: county, orders, and which townships differ from the reference."""
     top, below = _ratio_rows(results, county, names or {}, lang)
     county_row = top[top["measure"] == "srb"]
     if county_row["value"].notna().sum() == 0:
@@ -208,6 +216,54 @@ def alt_sex_ratio(
         out = below[[_leaves_out(r, reference) for r in below.to_dict("records")]]
         which = text("figure.alt.srb.which", lang, names=_listed(list(out["name"]), lang)) if len(out) else ""
         said.append(text("figure.alt.srb.places", lang, n=len(out), all=len(below), which=which))
+    return _joined(said, lang)
+
+
+@_styled
+def plot_funnel(
+    results: pd.DataFrame,
+    *,
+    county: str,
+    lang: str,
+    names: Mapping[str, str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Return the funnel: townships' sex ratios by births, between the limits within which chance keeps them.
+
+    Reads srb_funnel rows of one period: the townships' points, and from the county's row target and over-dispersion.
+    Points outside the outer limits (99.8 %) are orange squares and named; nobody else is.
+    """
+    towns, about = _funnel_rows(results, county)
+    ax = _axes(ax, 3.4)
+    if about is None or towns.empty:
+        return _no_data(ax, lang)
+    most = towns["total"].max() * 1.15
+    births = np.linspace(max(towns["total"].min() * 0.7, 10.0), most, 120)
+    for level, line in FUNNEL:
+        low, high = _limits(births, about, level)
+        for edge in (low, high):
+            ax.plot(births, edge, color=GREY, linewidth=1.1, linestyle=line)
+    _right_labels(ax, most, [(float(_limits(np.array([most]), about, level)[side][0]), f"{100 * level:g}%", GREY)
+                             for level, _ in FUNNEL for side in (0, 1)])  # fmt: skip
+    ax.axhline(about["value"], color=INK, linewidth=1)
+    ax.set_yscale("log")
+    _funnel_marks(ax, towns, names)
+    _funnel_scale(ax, towns, births, about)
+    ax.set_xlabel(text("figure.funnel.births", lang))
+    _y_title(ax, text("figure.funnel.axis", lang, target=about["value"]))
+    return _finish(ax, lang)
+
+
+def alt_funnel(results: pd.DataFrame, *, county: str, lang: str, names: Mapping[str, str] | None = None) -> str:
+    """Return in words what `plot_funnel` shows: the centre, and how many townships lie outside which limits."""
+    towns, about = _funnel_rows(results, county)
+    if about is None or towns.empty:
+        return text("figure.alt.none", lang, what=text("srb_funnel", lang))
+    out = {level: towns[_outside(towns, level)] for level, _ in FUNNEL}
+    said = [text("figure.alt.funnel", lang, n=len(towns), target=about["value"], inner=len(out[FUNNEL[0][0]]),
+                 outer=len(out[FUNNEL[1][0]]))]  # fmt: skip
+    beyond = [_name(place, names) for place in out[FUNNEL[1][0]]["place"]]
+    said += [text("figure.alt.funnel.named", lang, names=_listed(beyond, lang))] if beyond else []
     return _joined(said, lang)
 
 
@@ -687,6 +743,9 @@ def _ratio_rows(
 
 
 def _leaves_out(row: Mapping[str, Any], reference: float) -> bool:
+    """Return whether a ratio differs by its verdict; an interval alone names one township in twenty on noise."""
+    if row["note"] and (key := read_note(row["note"])[0]).startswith("note.srb."):
+        return key in TOLD
     return row["lower"] > reference or row["upper"] < reference
 
 
@@ -719,7 +778,7 @@ def _ratio_marks(ax: Axes, rows: pd.DataFrame, reference: float, lang: str) -> N
         ax.annotate(text("figure.no_data", lang), (0.02, height), xycoords=("axes fraction", "data"), va="center",
                     color=GREY, fontsize=10)  # fmt: skip
     low, high = ax.get_xlim()
-    out = (rows["lower"] > reference) | (rows["upper"] < reference)
+    out = pd.Series([_leaves_out(row, reference) for row in rows.to_dict("records")], index=rows.index, dtype=bool)
     for some, line, colour, mark, width in ((~out, PALE, BLUE, "o", 1.8), (out, ORANGE, ORANGE, "s", 2.4)):
         drawn = rows[some & rows["value"].notna()]
         seen = drawn[drawn["value"].between(low, high)]
@@ -742,6 +801,56 @@ def _ratio_text(ax: Axes, heights: Sequence[float], rows: pd.DataFrame, top: int
             ax.annotate(words, (1, height), (right, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
                         ha="right", va="center", fontsize=10, color=GREY if height > 0 else INK,
                         annotation_clip=False)  # fmt: skip
+
+
+def _funnel_rows(results: pd.DataFrame, county: str) -> tuple[pd.DataFrame, Mapping[str, Any] | None]:
+    """Return one row a township, with its limits by level, and the county's row with target and over-dispersion."""
+    rows = results[results["measure"].str.match(r"srb_funnel(/|$)")].dropna(subset=["value"])
+    about = rows[rows["place"] == county].to_dict("records")
+    rows = rows[(rows["place"] != county) & (rows["total"] > 0)]
+    if rows.duplicated(["place", "method"]).any() or len(about) > 1:
+        raise FpError("several funnels in one table: pick one period first")
+    towns = rows.drop_duplicates("place").copy()
+    for method, some in rows.groupby("method"):
+        bounds = some.set_index("place")[["lower", "upper"]].reindex(towns["place"])
+        towns[f"low{method}"], towns[f"high{method}"] = bounds["lower"].to_numpy(), bounds["upper"].to_numpy()
+    return towns, about[0] if about else None
+
+
+def _limits(births: np.ndarray, about: Mapping[str, Any], level: float) -> tuple[np.ndarray, np.ndarray]:
+    share = float(ratio_to_share(about["value"]))
+    low, high = funnel_limits(births, share, level, factor=about["lower"], spread=about["upper"])
+    return share_to_ratio(low), share_to_ratio(high)
+
+
+def _outside(towns: pd.DataFrame, level: float) -> pd.Series:
+    method = f"funnel-{100 * level:g}"
+    if f"low{method}" not in towns:
+        return pd.Series(False, index=towns.index)
+    return (towns["value"] < towns[f"low{method}"]) | (towns["value"] > towns[f"high{method}"])
+
+
+def _funnel_marks(ax: Axes, towns: pd.DataFrame, names: Mapping[str, str] | None) -> None:
+    beyond = _outside(towns, FUNNEL[1][0])
+    seen = towns["value"].clip(*WIDEST)
+    ax.plot(towns.loc[~beyond, "total"], seen[~beyond], "o", color=BLUE, markersize=6)
+    if beyond.any():
+        ax.plot(towns.loc[beyond, "total"], seen[beyond], "s", color=ORANGE, markersize=7)
+    for row in towns[beyond].assign(seen=seen[beyond]).itertuples():
+        ax.annotate(_name(row.place, names), (row.total, row.seen), (7, 0), textcoords="offset points", va="center",
+                    color=ORANGE, fontsize=10)  # fmt: skip
+
+
+def _funnel_scale(ax: Axes, towns: pd.DataFrame, births: np.ndarray, about: Mapping[str, Any]) -> None:
+    low, high = _limits(births[:1] * 1.3, about, FUNNEL[1][0])
+    ends = [low[0], high[0], *towns["value"]]
+    ends = [end for end in ends if math.isfinite(end) and end > 0]
+    bottom, top = max(WIDEST[0], min(ends) * 0.94), min(WIDEST[1], max(ends) * 1.06)
+    ticks = [tick for tick in TICKS if bottom <= tick <= top and tick % 20 == 0]
+    ax.set_yticks(ticks, [str(tick) for tick in ticks])
+    ax.set_yticks([], minor=True)
+    ax.set_ylim(bottom, top)
+    ax.set_xlim(births[0], births[-1])
 
 
 def _classes(results: pd.DataFrame, place: str, programme: str) -> pd.Series:

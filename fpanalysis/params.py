@@ -35,11 +35,12 @@ class Name(_Frozen):
 
 
 class Township(_Frozen):
-    """A township or sub-district: its name as in the files, its English name, other spellings that files use."""
+    """A township or sub-district: name as in the files, English name, other spellings, townships it borders on."""
 
     name: str
     en: str
     also: tuple[str, ...] = ()
+    neighbours: tuple[str, ...] = ()
 
 
 class FileNames(_Frozen):
@@ -70,14 +71,27 @@ class Programme(_Frozen):
     rates: tuple[Rate, ...] = Field(min_length=1)
 
 
+class Printed(_Frozen):
+    """A sex ratio as it was published: where, the births beside it, and the ratio as text with its decimals."""
+
+    source: str
+    births: int = Field(gt=0)
+    ratio: str = Field(pattern=r"^\d+(\.\d+)?$")
+
+
 class SexRatio(_Frozen):
-    """Reference and band of the sex ratio at birth (boys per 100 girls) with their source, level and error rate."""
+    """Reference and band of the sex ratio at birth (boys per 100 girls) with their source, level and error rate.
+
+    `uncertain`: 95 % interval of the reference. `printed`: published ratios whose consistency is to be checked.
+    """
 
     reference: float = Field(default=106.3, gt=90, lt=120)
+    uncertain: tuple[float, float] = (105.4, 107.2)
     band: tuple[float, float] = (103.0, 107.0)
     level: float = Field(default=0.95, gt=0.5, lt=1)
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
-    test: Literal["midp", "exact"] = "midp"
+    test: Literal["midp", "exact", "wilson"] = "midp"
+    printed: tuple[Printed, ...] = ()
     source: Name = Name(
         zh="Chao、Gerland、Cook、Alkema，PNAS 2019（东亚参考值）",
         en="Chao, Gerland, Cook, Alkema, PNAS 2019 (East Asia)",
@@ -115,6 +129,10 @@ class Params(_Frozen):
             _known(f"files: {kind}", kind, KINDS)
             for column in [*names.columns, *names.values, *names.units] if kind in CONTRACTS else []:
                 _known(f"files: {kind}: {column}", column, CONTRACTS[kind].columns)
+        towns = [township.name for township in self.townships]
+        for township in self.townships:
+            for other in township.neighbours:
+                _known(f"townships: {township.name}: neighbours: {other}", other, towns)
         for kind in self.deadlines:
             _known(f"deadlines: {kind}", kind, KINDS)
         return self
@@ -128,6 +146,11 @@ class Params(_Frozen):
         """Return every accepted spelling of a place and the key it stands for (county first)."""
         county = dict.fromkeys((self.place, self.name.zh, self.name.en, "全市", "全县"), self.place)
         return county | {s: t.name for t in self.townships for s in (t.name, t.en, *t.also)}
+
+    @property
+    def neighbours(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the townships that each township borders on, as far as params say."""
+        return {township.name: township.neighbours for township in self.townships if township.neighbours}
 
     @property
     def programme_spellings(self) -> Mapping[str, str]:

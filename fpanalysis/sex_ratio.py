@@ -1,42 +1,67 @@
 """Sex ratio at birth: boys per 100 girls with exact intervals and tests, and what could have been found at all.
 
 Office practice reads "normal" off a ratio within 103-107. With the births of a county or a township that is
-mostly noise, so here every ratio comes with its mid-p interval, an exact test against a reference, and the
-smallest ratio that as many births would have shown with 80 % probability. The rules:
+mostly noise, so here every ratio comes with its mid-p interval, exact tests, and the smallest ratio that as many
+births would have shown with 80 % probability. The rules:
 
-- *One family of tests.* The county total, the birth orders and the townships of one call are tested together,
-  once a period: row `srb` carries the plain p, row `srb_adjusted` the p adjusted (Holm) for all of them.
-- *high* or *low* needs an adjusted p below alpha **and** a ratio outside the band; a ratio that is only
-  significant by itself is reported as such, with the number of tests (`alone`).
+- *Two questions.* Does the ratio differ from the reference (two-sided)? Does it lie outside the usual band, when
+  the truth may be anywhere within it (a composite null: high against its upper, low against its lower end)?
+- *One family of tests.* All groups of one call are tested together, once a period. `srb` carries the plain p,
+  `srb_adjusted` and `srb_band_adjusted` the p adjusted for all of them (Holm), `srb_bh` after Benjamini and
+  Hochberg; `srb_tests` says how many there were.
+- *Words by significance and by size.* `high` and `low` need the band to be left, after adjustment. A ratio that
+  surely differs from the reference is `above` or `below` when the band may still hold it, and `inside` when it lies
+  within the band: real, but small. What is significant only by itself is `alone`.
 - *within* needs no significance and at least 50 % power against 115; otherwise the answer is *cannot tell*.
 - Births of unknown sex are left out and counted in the notes.
 
 The default reference is East Asia's 1.063 (1.054-1.072): Chao, Gerland, Cook and Alkema, PNAS 116 (2019) 9303.
-Tests and intervals: `stats` (mid-p; Agresti and Gottard 2007). Adjustment: Holm 1979.
+Tests and intervals: `stats` (mid-p; Agresti and Gottard 2007). Adjustment: Holm 1979; Benjamini and Hochberg 1995.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from . import results, stats
 from .errors import FpError, did_you_mean
 
-__all__ = ["TESTS", "sex_ratio"]
+__all__ = ["MEASURES", "TESTS", "planning", "ratios", "sex_ratio"]
 
 AGAINST = 115.0
 """Ratio that must be findable before a place is called within the usual range."""
 LEAST_POWER = 0.5
 FOUND = 0.8
 """Power at which `srb_detectable` is read."""
-BREAKDOWNS = ("order", "place")
+MISSED = (115.0, 120.0)
+"""True ratios of which the chance to be missed is told."""
+PLANNED = (110.0, 112.0, 115.0, 120.0, 130.0)
+"""True ratios of the planning table."""
+ORDERS = (1, 2, 3)
+BREAKDOWNS = ("order", "place", "place/order", "month")
 BASES = ("occurred", "registered")
+MEASURES = ("srb", "srb_adjusted", "srb_bh", "srb_high", "srb_low", "srb_band", "srb_band_adjusted", "srb_detectable",
+            "srb_missed115", "srb_missed120")  # fmt: skip
+"""Measures of `sex_ratio` that stand on counts of persons: for `disclosure.protect`."""
 
 Test = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """By what a ratio is judged: boys per 100 girls, interval level, error rate, key of TESTS."""
+
+    reference: float
+    band: tuple[float, float]
+    level: float
+    alpha: float
+    test: str
 
 
 def sex_ratio(
@@ -45,7 +70,7 @@ def sex_ratio(
     months: pd.PeriodIndex,
     period: str,
     county: str,
-    by: Sequence[str] = BREAKDOWNS,
+    by: Sequence[str] = ("order", "place"),
     reference: float = 106.3,
     band: tuple[float, float] = (103, 107),
     level: float = 0.95,
@@ -53,20 +78,72 @@ def sex_ratio(
     test: str = "midp",
     basis: str = "occurred",
 ) -> pd.DataFrame:
-    """Return rows `srb`, `srb_adjusted` and `srb_detectable` of the county, its birth orders and its townships.
+    """Return the sex ratio of the county and its breakdowns: the rows of MEASURES, and `srb_tests`.
 
-    `births`: tidy births. Births whose `basis` month ("occurred" or "registered") is in `months` count.
-    `by`: breakdowns beside the county total, "order" (orders 1-3 of the county) and "place" (its townships).
-    `reference`, `band`: boys per 100 girls. `test`: a key of TESTS. In a row, count = boys, total = boys and
-    girls, value = boys per 100 girls (`srb_detectable`: the smallest ratio above the reference found with 80 %).
-    No births, or corrections that make a sex negative, give NaN and a note. Raises FpError for unknown names.
+    `births`: tidy births. Births whose `basis` month ("occurred" or "registered") is in `months` count. `by`:
+    breakdowns beside the county total: "order" (orders 1-3 of the county), "place" (townships), "place/order",
+    "month" (county; its rows carry the month as period). `reference`, `band`: boys per 100 girls. `test`: a key of
+    TESTS. In a row, count = boys, total = boys and girls, value = boys per 100 girls; of `srb_detectable` the
+    smallest ratio above the reference found with 80 %, of `srb_missed115` the chance to miss a true 115. p of
+    `srb`: two-sided against the reference; of `srb_high` and `srb_low`: one-sided against the ends of the band; of
+    `srb_band`: two-sided against the band. No births, or corrections that make a sex negative, give NaN and a
+    note. Raises FpError for unknown names and for counts that are not whole.
     """
     _check(by, test, basis)
-    counted = _counted(births[births[basis].isin(months)], births, county, by)
-    table = _tested(counted, reference, level, alpha, test)
-    table = table.assign(period=period, band=[band] * len(table))
-    limits = {"reference": reference, "alpha": alpha, "tests": int(table["p"].notna().sum()), "test": test}
-    return results.combine([_ratios(table, limits, level), _adjusted(table, limits), _detectable(table, limits)])
+    rule = _Rule(reference, (float(band[0]), float(band[1])), level, alpha, test)
+    counted = _counted(births[births[basis].isin(months)], births, period, county, by, basis, months)
+    table = _tested(counted, rule)
+    return results.rows(_rows(table, rule, int(table["p"].notna().sum()), period, county))
+
+
+def ratios(
+    boys: ArrayLike,
+    girls: ArrayLike,
+    *,
+    reference: float = 106.3,
+    band: tuple[float, float] = (103, 107),
+    level: float = 0.95,
+    test: str = "midp",
+) -> pd.DataFrame:
+    """Return one row a pair of counts: boys, girls, births, ratio, lower, upper, p, p_high, p_low, p_band.
+
+    As in `sex_ratio`, without adjustment or words, for any number of groups at once. No births, missing or negative
+    counts give NaN; girls alone 0, boys alone an infinite ratio. Raises FpError for counts that are not whole.
+    """
+    _check((), test, BASES[0])
+    numbers = [np.atleast_1d(np.asarray(given, dtype="float64")) for given in (boys, girls)]
+    male, female = np.broadcast_arrays(*numbers)
+    for name, given in (("boys", male), ("girls", female)):
+        broken = np.flatnonzero(~np.isnan(given) & (given % 1 != 0))
+        if len(broken):
+            found = given[broken[0]]
+            raise FpError(f"{name} of group {broken[0] + 1} are {found:g}, expected a whole number of births")
+    return _measured(male, female, _Rule(reference, (float(band[0]), float(band[1])), level, 0.05, test))
+
+
+def planning(
+    *,
+    period: str,
+    county: str,
+    reference: float = 106.3,
+    alpha: float = 0.05,
+    power: float = FOUND,
+    truths: Sequence[float] = PLANNED,
+    test: str = "midp",
+) -> pd.DataFrame:
+    """Return rows `srb_needed/<ratio>`: births needed so that a true ratio is found with the probability `power`.
+
+    Two-sided against the reference at `alpha`, a single test; exact (see `stats.births_needed`).
+    """
+    _check((), test, BASES[0])
+    share, kind = float(stats.ratio_to_share(reference)), TESTS[test][0]
+    said = results.note("note.srb.needed", alpha=alpha, power=power, reference=reference)
+    head = {"place": county, "period": period, "method": f"{test}-power", "note": said}
+    needed = {
+        truth: stats.births_needed(float(stats.ratio_to_share(truth)), share, alpha, power, "two-sided", kind)
+        for truth in truths
+    }
+    return results.rows([{**head, "measure": f"srb_needed/{truth:g}", "value": n} for truth, n in needed.items()])
 
 
 def _check(by: Sequence[str], test: str, basis: str) -> None:
@@ -75,85 +152,138 @@ def _check(by: Sequence[str], test: str, basis: str) -> None:
             raise FpError(f"{name!r} is not known to sex_ratio{did_you_mean(name, known)}")
 
 
-def _counted(period: pd.DataFrame, births: pd.DataFrame, county: str, by: Sequence[str]) -> pd.DataFrame:
-    """Return boys, girls and unknown of every row to be tested: place, part of the measure, then the counts."""
-    sexes = period.pivot_table(index=["place", "order"], columns="sex", values="count", aggfunc="sum", fill_value=0)
-    sexes = sexes.reindex(columns=["male", "female", "unknown"], fill_value=0)
-    cells = [(county, "", sexes.sum())]
-    if "order" in by:
-        orders = sexes.groupby("order").sum().reindex([1, 2, 3], fill_value=0)
-        cells += [(county, f"/order{order}", row) for order, row in orders.iterrows()]
-    if "place" in by:
-        townships = sorted(set(births["place"]) - {county})
-        places = sexes.groupby("place").sum().reindex(townships, fill_value=0)
-        cells += [(place, "", row) for place, row in places.iterrows()]
-    return pd.DataFrame([{"place": place, "part": part, **row.astype(float)} for place, part, row in cells])
+def _counted(
+    mine: pd.DataFrame,
+    births: pd.DataFrame,
+    period: str,
+    county: str,
+    by: Sequence[str],
+    basis: str,
+    months: pd.PeriodIndex,
+) -> pd.DataFrame:
+    """Return boys, girls and unknown of every row to be tested: place, period, part of the measure, the counts."""
+    broken = mine[mine["count"] % 1 != 0]
+    for row in broken.head(1).itertuples():
+        where = f"births of {row.place}, order {row.order}, {row.occurred}"
+        raise FpError(f"{where}: count is {row.count:g}, expected a whole number of births; correct the file")
+    towns = sorted(set(births["place"]) - {county})
+    orders = [(order, f"/order{order}") for order in ORDERS]
+    total = mine.assign(all=0)
+    groups: dict[str, Any] = {
+        "": (["all"], [(0, county, period, "")]),
+        "order": (["order"], [(order, county, period, part) for order, part in orders]),
+        "place": (["place"], [(town, town, period, "") for town in towns]),
+        "place/order": (["place", "order"], [((t, o), t, period, part) for t in towns for o, part in orders]),
+        "month": ([basis], [(month, county, str(month), "") for month in months]),
+    }
+    found = [_cells(total, *groups[name]) for name in ("", *BREAKDOWNS) if name in ("", *by)]
+    return pd.concat(found, ignore_index=True)
 
 
-def _tested(counted: pd.DataFrame, reference: float, level: float, alpha: float, test: str) -> pd.DataFrame:
-    """Return the counts with ratio, interval, p, adjusted p, power against AGAINST and the detectable ratio."""
-    p_kind, interval_kind = TESTS[test]
-    usable = (counted["male"] >= 0) & (counted["female"] >= 0)
-    boys = counted["male"].where(usable).to_numpy()
-    total = (counted["male"] + counted["female"]).where(usable).to_numpy()
-    share = stats.ratio_to_share(reference)
-    low, high = stats.binomial_interval(boys, total, level, interval_kind)
-    p = stats.binomial_p(boys, total, share, kind=p_kind)
-    with np.errstate(invalid="ignore"):
-        ratio = stats.share_to_ratio(np.divide(boys, total, out=np.full(len(boys), np.nan), where=total > 0))
-    detected = stats.detectable(total, share, alpha, FOUND, "two-sided", p_kind)
-    return counted.assign(
-        boys=counted["male"], births=counted["male"] + counted["female"], usable=usable, ratio=ratio, p=p,
-        lower=stats.share_to_ratio(low), upper=stats.share_to_ratio(high), p_adjusted=stats.adjust(p, "holm"),
-        power=stats.power(total, stats.ratio_to_share(AGAINST), share, alpha, "two-sided", p_kind),
+def _cells(births: pd.DataFrame, keys: list[str], wanted: list[tuple[Any, str, str, str]]) -> pd.DataFrame:
+    """Return the counts by sex of the groups that are wanted: (key, place, period, part)."""
+    sexes = births.pivot_table(index=keys, columns="sex", values="count", aggfunc="sum", observed=True)
+    at = [key for key, *_ in wanted]
+    sexes = sexes.reindex(index=at, columns=["male", "female", "unknown"]).astype("float64").fillna(0.0)
+    heads = pd.DataFrame([head for _, *head in wanted], columns=["place", "period", "part"])
+    return pd.concat([heads, sexes.reset_index(drop=True)], axis=1)
+
+
+def _measured(male: np.ndarray, female: np.ndarray, rule: _Rule) -> pd.DataFrame:
+    """Return counts, ratios, intervals and p-values."""
+    p_kind, interval_kind = TESTS[rule.test]
+    usable = (male >= 0) & (female >= 0)
+    boys, total = np.where(usable, male, np.nan), np.where(usable, male + female, np.nan)
+    share, ends = stats.ratio_to_share(rule.reference), tuple(stats.ratio_to_share(np.array(rule.band)))
+    low, high = stats.binomial_interval(boys, total, rule.level, interval_kind)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.where(total > 0, 100 * boys / (total - boys), np.nan)
+    tails = [stats.outside_p(boys, total, ends, side, p_kind) for side in ("greater", "less", "two-sided")]
+    return pd.DataFrame({
+        "boys": male, "girls": female, "births": male + female, "usable": usable, "ratio": ratio,
+        "lower": stats.share_to_ratio(low), "upper": stats.share_to_ratio(high),
+        "p": stats.binomial_p(boys, total, share, kind=p_kind),
+        **dict(zip(("p_high", "p_low", "p_band"), tails, strict=True)),
+    })  # fmt: skip
+
+
+def _tested(counted: pd.DataFrame, rule: _Rule) -> pd.DataFrame:
+    """Return the counts with what `_measured` gives, adjusted p, the chances to miss and the detectable ratio."""
+    measured = _measured(counted["male"].to_numpy(), counted["female"].to_numpy(), rule)
+    total = measured["births"].where(measured["usable"]).to_numpy()
+    share, kind = stats.ratio_to_share(rule.reference), TESTS[rule.test][0]
+    truths = {f"missed{truth:g}": stats.ratio_to_share(truth) for truth in MISSED}
+    power = {name: stats.power(total, truth, share, rule.alpha, "two-sided", kind) for name, truth in truths.items()}
+    detected = stats.detectable(total, share, rule.alpha, FOUND, "two-sided", kind)
+    return counted.join(measured).assign(
+        p_adjusted=stats.adjust(measured["p"], "holm"),
+        p_bh=stats.adjust(measured["p"], "bh"),
+        p_band_adjusted=stats.adjust(measured["p_band"], "holm"),
+        power=power[f"missed{AGAINST:g}"],
         detectable=stats.share_to_ratio(detected),
-    )  # fmt: skip
+        **{name: 1 - found for name, found in power.items()},
+    )
 
 
-def _ratios(table: pd.DataFrame, limits: Mapping[str, Any], level: float) -> pd.DataFrame:
-    notes = [_verdict(row, limits) for row in table.to_dict("records")]
-    method = f"{limits['test']}-{100 * level:g}"
-    columns = {"boys": "count", "births": "total", "ratio": "value"}
-    frame = table.assign(measure="srb" + table["part"], method=method, note=notes).rename(columns=columns)
-    return results.rows(frame.reindex(columns=list(results.COLUMNS)))
-
-
-def _adjusted(table: pd.DataFrame, limits: Mapping[str, Any]) -> pd.DataFrame:
-    notes = [
-        results.note("note.srb.tests", tests=limits["tests"], unknown=int(unknown)) for unknown in table["unknown"]
+def _rows(table: pd.DataFrame, rule: _Rule, tests: int, period: str, county: str) -> pd.DataFrame:
+    """Return the result rows, measure by measure."""
+    verdicts = [_verdict(row, rule, tests) for row in table.to_dict("records")]
+    together = [results.note("note.srb.tests", tests=tests, unknown=int(n)) for n in table["unknown"]]
+    found = results.note("note.srb.detectable", alpha=rule.alpha, power=FOUND, reference=rule.reference)
+    missed = {t: results.note("note.srb.missed", alpha=rule.alpha, against=t, reference=rule.reference) for t in MISSED}
+    plain = table.drop(columns=["lower", "upper", "p"]).rename(columns={"ratio": "value"})
+    kind = rule.test
+    made = [
+        (table.rename(columns={"ratio": "value"}), "srb", f"{kind}-{100 * rule.level:g}", verdicts),
+        (plain.assign(p=table["p_adjusted"]), "srb_adjusted", f"{kind}-holm", together),
+        (plain.assign(p=table["p_bh"]), "srb_bh", f"{kind}-bh", together),
+        (plain.assign(p=table["p_high"]), "srb_high", f"{kind}-above", ""),
+        (plain.assign(p=table["p_low"]), "srb_low", f"{kind}-below", ""),
+        (plain.assign(p=table["p_band"]), "srb_band", f"{kind}-outside", ""),
+        (plain.assign(p=table["p_band_adjusted"]), "srb_band_adjusted", f"{kind}-outside-holm", together),
+        (plain.assign(value=table["detectable"]), "srb_detectable", f"{kind}-power", found),
+        *((plain.assign(value=table[f"missed{t:g}"]), f"srb_missed{t:g}", f"{kind}-power", missed[t]) for t in MISSED),
     ]
-    frame = table.assign(measure="srb_adjusted" + table["part"], method=f"{limits['test']}-holm", note=notes)
-    columns = {"boys": "count", "births": "total", "ratio": "value", "p_adjusted": "p"}
-    frame = frame.drop(columns=["p", "lower", "upper"]).rename(columns=columns)
-    return results.rows(frame.reindex(columns=list(results.COLUMNS)))
+    number = {"place": county, "period": period, "measure": "srb_tests", "count": tests, "method": f"{kind}-holm"}
+    return pd.concat([*(_made(*each) for each in made), pd.DataFrame([{**number, "value": tests}])])
 
 
-def _detectable(table: pd.DataFrame, limits: Mapping[str, Any]) -> pd.DataFrame:
-    note = results.note("note.srb.detectable", alpha=limits["alpha"], power=FOUND, reference=limits["reference"])
-    frame = table.assign(measure="srb_detectable" + table["part"], method=f"{limits['test']}-power", note=note)
-    frame = frame.drop(columns=["p", "lower", "upper"]).rename(columns={"births": "total", "detectable": "value"})
-    return results.rows(frame.reindex(columns=list(results.COLUMNS)))
+def _made(table: pd.DataFrame, measure: str, method: str, notes: str | list[str]) -> pd.DataFrame:
+    named = table.assign(measure=measure + table["part"], method=method, note=notes)
+    named = named.assign(count=named["boys"], total=named["births"])
+    return named.reindex(columns=[name for name in results.COLUMNS if name in named])
 
 
-def _verdict(row: Mapping[str, Any], limits: Mapping[str, Any]) -> str:
+def _verdict(row: Mapping[str, Any], rule: _Rule, tests: int) -> str:
     """Return the note: what may be said about this ratio, with the numbers that it rests on."""
     births = int(row["births"])
-    facts = {"births": births, "unknown": int(row["unknown"]), "reference": limits["reference"]}
+    facts = {"births": births, "unknown": int(row["unknown"]), "reference": rule.reference}
     if not row["usable"]:
         return results.note("note.srb.negative", boys=int(row["boys"]), **facts)
     if births == 0:
         return results.note("note.srb.none", **facts)
-    facts |= {"against": AGAINST, "power": round(float(row["power"]), 4), "tests": limits["tests"]}
-    return results.note(f"note.srb.{_finding(row, limits['alpha'])}", **facts)
+    facts |= {"low": rule.band[0], "high": rule.band[1], "against": AGAINST}
+    facts |= {"power": round(float(row["power"]), 4), "tests": tests}
+    return results.note(f"note.srb.{_finding(row, rule)}", **facts)
 
 
-def _finding(row: Mapping[str, Any], alpha: float) -> str:
-    low, high = row["band"]
-    outside = "high" if row["ratio"] > high else "low" if row["ratio"] < low else ""
-    if outside and row["p"] < alpha:
-        return outside if row["p_adjusted"] < alpha else "alone"
+def _finding(row: Mapping[str, Any], rule: _Rule) -> str:
+    """Return the verdict: significance first, then size, then whether silence means anything."""
+    low, high = rule.band
+    if row["p_band_adjusted"] < rule.alpha:
+        return "high" if row["ratio"] > high else "low"
+    if row["p_adjusted"] < rule.alpha:
+        if low <= row["ratio"] <= high:
+            return "inside"
+        return "above" if row["ratio"] > high else "below"
+    if min(row["p"], row["p_band"]) < rule.alpha:
+        return "alone"
     return "within" if row["power"] >= LEAST_POWER else "cannot_tell"
 
 
-TESTS: dict[str, Test] = {"midp": ("midp", "midp"), "exact": ("exact", "clopper-pearson")}
+TESTS: dict[str, Test] = {
+    "midp": ("midp", "midp"),
+    "exact": ("exact", "clopper-pearson"),
+    "wilson": ("score", "wilson"),
+}
 """Tests by name: (kind of `stats.binomial_p`, kind of `stats.binomial_interval`), which agree with each other."""

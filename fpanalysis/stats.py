@@ -12,25 +12,33 @@ Everything broadcasts and passes missing numbers through. Two rules hold through
 References: Clopper and Pearson, Biometrika 26 (1934) 404; Wilson, JASA 22 (1927) 209; Lancaster, JASA 56 (1961)
 223 (mid-p); Agresti and Gottard, Computational Statistics & Data Analysis 51 (2007) 6447 (mid-p intervals);
 Garwood, Biometrika 28 (1936) 437 (Poisson); Holm, Scandinavian Journal of Statistics 6 (1979) 65; Benjamini and
-Hochberg, JRSS B 57 (1995) 289. Binomial tails by the incomplete beta function: Abramowitz and Stegun 26.5.24.
+Hochberg, JRSS B 57 (1995) 289; Wang and Ramdas, JRSS B 84 (2022) 822 (e-BH). Funnel limits: Spiegelhalter,
+Statistics in Medicine 24 (2005) 1185. Two shares: Cornfield, Proc. Third Berkeley Symposium 4 (1956) 135
+(conditional on all margins). Binomial tails by the incomplete beta function: Abramowitz and Stegun 26.5.24.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
-from scipy.optimize import elementwise
+from scipy.optimize import brentq, elementwise
 
 from .errors import FpError, did_you_mean
 
 __all__ = [
     "adjust",
+    "adjust_e",
     "binomial_interval",
     "binomial_p",
+    "births_needed",
     "detectable",
+    "funnel_limits",
+    "odds_ratio",
+    "outside_p",
     "poisson_interval",
     "power",
     "ratio_to_share",
@@ -41,6 +49,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Side: TypeAlias = Literal["two-sided", "greater", "less"]
 
 SIDES = ("two-sided", "greater", "less")
+KINDS = ("midp", "exact", "minlike", "score")
 TIE = 1e-7
 """Likelihoods this close count as equal in the `minlike` test, as in R's binom.test."""
 EDGE = 1e-12
@@ -72,18 +81,87 @@ def binomial_p(
 ) -> Floats:
     """Return the exact p-value of a share against `reference`.
 
-    `kind`: "midp" or "exact" (two-sided: twice the smaller tail, at most 1), or "minlike" (two-sided as R's
-    binom.test does it; one-sided the same as "exact"). NaN where there were no trials.
+    `kind`: "midp" or "exact" (two-sided: twice the smaller tail, at most 1), "minlike" (two-sided as R's
+    binom.test does it; one-sided the same as "exact"), or "score" (normal, agrees with Wilson's interval). NaN
+    where there were no trials.
     """
     _check_test(side, kind)
     k, n = _counts(successes, trials)
     k, n, share = np.broadcast_arrays(k, n, np.asarray(reference, dtype="float64"))
     if kind == "minlike" and side == "two-sided":
         return _minlike(k, n, share)
-    greater, less = (_greater(a, n, b, kind) for a, b in ((k, share), (n - k, 1 - share)))
     if side == "two-sided":
-        return np.minimum(1.0, 2 * np.minimum(greater, less))
-    return greater if side == "greater" else less
+        return np.minimum(1.0, 2 * _smaller_tail(k, n, share, kind))
+    return _greater(k, n, share, kind) if side == "greater" else _greater(n - k, n, 1 - share, kind)
+
+
+def outside_p(
+    successes: ArrayLike,
+    trials: ArrayLike,
+    band: tuple[ArrayLike, ArrayLike],
+    side: Side = "two-sided",
+    kind: str = "midp",
+) -> Floats:
+    """Return the p-value of the null hypothesis that the share lies anywhere within `band` (lower, upper share).
+
+    The worst case of a composite null is its nearer end: "greater" tests against the upper, "less" against the
+    lower end, "two-sided" is twice the smaller of the two, at most 1. Raises FpError for a band that is upside down.
+    """
+    low, high = (np.asarray(end, dtype="float64") for end in band)
+    if (low > high).any():
+        raise FpError(f"the band {band} is upside down, expected (lower, upper)")
+    if side != "two-sided":
+        return binomial_p(successes, trials, high if side == "greater" else low, side, kind)
+    k, n, low, high = _broadcast(successes, trials, low, high)
+    inside = (k >= n * low - 2) & (k <= n * high + 2)
+    nearer = np.where(k > n * high, high, low)
+    p = np.where(inside, 1.0, np.minimum(1.0, 2 * _smaller_tail(*_counts(k, n), nearer, kind)))
+    if inside.any():
+        tails = (
+            binomial_p(k[inside], n[inside], end[inside], way, kind) for end, way in ((high, "greater"), (low, "less"))
+        )
+        p = np.array(p)
+        p[inside] = np.minimum(1.0, 2 * np.minimum(*tails))
+    return np.where(np.isnan(_counts(k, n)[0]), np.nan, p)
+
+
+def odds_ratio(
+    first: tuple[float, float], second: tuple[float, float], level: float = 0.95, kind: str = "midp"
+) -> tuple[float, float, float, float]:
+    """Return the odds ratio of two 2-cell counts with interval and two-sided p, conditional on the margins.
+
+    `first`, `second`: (successes, failures). The estimate is the plain cross-product; interval and p are the
+    central ones of the noncentral hypergeometric distribution, "midp" or "exact", and agree with each other.
+    For counts of boys and girls it is the ratio of two sex ratios. NaN where a pair is empty.
+    """
+    if kind not in ("midp", "exact"):
+        raise FpError(f"test {kind!r} does not exist{did_you_mean(kind, ('midp', 'exact'))}")
+    (a, b), (c, d), tail = first, second, _tail(level)
+    if min(a, b, c, d) < 0 or not a + b or not c + d:
+        return (np.nan,) * 4
+    value = a * d / (b * c) if b * c else (np.nan if a * d == 0 else np.inf)
+    above, below = (_conditional(a, b, c, d, kind, upper) for upper in (True, False))
+    p = min(1.0, 2 * min(above(0.0), below(0.0)))
+    at = np.log((a + 0.5) * (d + 0.5) / ((b + 0.5) * (c + 0.5)))
+    lower = 0.0 if a == 0 or d == 0 else _log_root(lambda x: above(x) - tail, at)
+    upper = np.inf if b == 0 or c == 0 else _log_root(lambda x: below(x) - tail, at)
+    return value, lower, upper, p
+
+
+def funnel_limits(
+    trials: ArrayLike, target: ArrayLike, level: float = 0.95, *, factor: float = 1.0, spread: float = 0.0
+) -> tuple[Floats, Floats]:
+    """Return the shares between which a share `target` falls with probability `level`, for a funnel plot.
+
+    target -+ z sqrt(factor target (1 - target) / trials + spread^2), cut at 0 and 1. `factor` is a multiplicative,
+    `spread` an additive over-dispersion (Spiegelhalter 2005). Without either these are the shares whose Wilson
+    interval just touches the target: the limits of PHEindicatormethods. NaN where there were no trials.
+    """
+    n, share = _broadcast(trials, target)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        variance = np.where(n > 0, factor * share * (1 - share) / n + spread**2, np.nan)
+    half = -special.ndtri(_tail(level)) * np.sqrt(variance)
+    return np.maximum(share - half, 0.0), np.minimum(share + half, 1.0)
 
 
 def poisson_interval(count: ArrayLike, level: float = 0.95, kind: str = "midp") -> tuple[Floats, Floats]:
@@ -126,6 +204,16 @@ def adjust(p: ArrayLike, how: str = "holm") -> Floats:
     return result
 
 
+def adjust_e(e: ArrayLike) -> Floats:
+    """Return e-values as adjusted p-values: those at most alpha are the discoveries of e-BH at rate alpha.
+
+    e-BH is Benjamini-Hochberg on 1/e; it needs no independence of the tests. Missing e-values stay missing.
+    """
+    given = np.asarray(e, dtype="float64")
+    with np.errstate(divide="ignore"):
+        return adjust(np.minimum(1.0, 1 / given), "bh")
+
+
 def power(
     trials: ArrayLike,
     truth: ArrayLike,
@@ -138,6 +226,10 @@ def power(
 
     Exact: the probability of the outcomes that the test rejects, found by their bounds. `kind`: "midp" or "exact".
     """
+    return _power(trials, truth, reference, alpha, side, kind)
+
+
+def _power(trials: ArrayLike, truth: ArrayLike, reference: ArrayLike, alpha: float, side: Side, kind: str) -> Floats:
     n, share, ref = _broadcast(trials, truth, reference)
     high, low = _bounds(n, ref, alpha, side, kind)
     return np.where(n > 0, _at_least(high, n, share) + _at_least(n - low, n, 1 - share), np.nan)
@@ -163,6 +255,24 @@ def detectable(
     cut, some = np.where(possible, cut, 1.0), np.where(possible, n, 1.0)
     found = np.where(possible, special.betaincinv(cut, some - cut + 1, power), np.nan)
     return 1 - found if mirrored else found
+
+
+def births_needed(
+    truth: float, reference: float, alpha: float = 0.05, power: float = 0.8, side: Side = "greater", kind: str = "midp"
+) -> float:
+    """Return how many trials the test needs to find a true share with probability `power`, and with any more too.
+
+    Exact up to some 8,000 trials, above that to 0.05 %. Infinite where truth and reference are the same.
+    """
+    if truth == reference:
+        return np.inf
+    tail = alpha / 2 if side == "two-sided" else alpha
+    spreads = [np.sqrt(s * (1 - s)) for s in (reference, truth)]
+    first = ((-special.ndtri(tail) * spreads[0] + special.ndtri(power) * spreads[1]) / (truth - reference)) ** 2
+    most = 1.5 * first + 60
+    tried = np.unique(np.ceil(np.arange(1, most, max(1.0, most / 12_000))))
+    short = _power(tried, truth, reference, alpha, side, kind) < power
+    return float(tried[np.flatnonzero(short)[-1] + 1]) if short.any() else 1.0
 
 
 def ratio_to_share(ratio: ArrayLike) -> Floats:
@@ -197,8 +307,8 @@ def _tail(level: float) -> float:
 def _check_test(side: str, kind: str) -> None:
     if side not in SIDES:
         raise FpError(f"side {side!r} does not exist{did_you_mean(side, SIDES)}")
-    if kind not in ("midp", "exact", "minlike"):
-        raise FpError(f"test {kind!r} does not exist{did_you_mean(kind, ('midp', 'exact', 'minlike'))}")
+    if kind not in KINDS:
+        raise FpError(f"test {kind!r} does not exist{did_you_mean(kind, KINDS)}")
 
 
 def _at_least(k: Floats, n: Floats, share: Floats) -> Floats:
@@ -212,7 +322,48 @@ def _greater(k: Floats, n: Floats, share: Floats, kind: str) -> Floats:
     """Return the upper tail at k: P(X >= k), or for mid-p P(X > k) + P(X = k) / 2."""
     if kind == "midp":
         return 0.5 * (_at_least(k, n, share) + _at_least(k + 1, n, share))
+    if kind == "score":
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return special.ndtr((n * share - k) / np.sqrt(n * share * (1 - share)))
     return _at_least(k, n, share)
+
+
+def _conditional(a: float, b: float, c: float, d: float, kind: str, upper: bool) -> Callable[[float], float]:
+    """Return the upper (or lower) tail at `a` given all margins, as a function of the log odds ratio."""
+    drawn, least = a + c, max(0.0, a + c - (c + d))
+    most = min(a + b, drawn)
+    width = 40 * np.sqrt(min(a + b, c + d, drawn, b + d)) + 40  # far beyond any tail that can be told from 0
+    x = np.arange(max(least, a - width), min(most, a + width) + 1)
+    ways = [special.gammaln(m + 1) - special.gammaln(y + 1) - special.gammaln(m - y + 1)
+            for m, y in ((a + b, x), (c + d, drawn - x))]  # fmt: skip
+    within = x >= a if upper else x <= a
+    share = np.where(x == a, 0.5 if kind == "midp" else 1.0, within)
+
+    def tail(log_ratio: float) -> float:
+        weights = ways[0] + ways[1] + x * log_ratio
+        weights = np.exp(weights - weights.max())
+        return float(weights @ share / weights.sum())
+
+    return tail
+
+
+def _log_root(function: Callable[[float], float], start: float) -> float:
+    """Return exp of the root of a function of the log odds ratio that crosses zero once."""
+    reach = 1.0
+    while function(start - reach) * function(start + reach) > 0:
+        reach *= 2
+    return float(np.exp(brentq(function, start - reach, start + reach, xtol=1e-14, rtol=1e-14)))
+
+
+def _smaller_tail(k: Floats, n: Floats, share: Floats, kind: str) -> Floats:
+    """Return the smaller of the two tails; both are worked out only near the mean, where either can be it."""
+    above = k >= n * share
+    outer, rate = np.where(above, k, n - k), np.where(above, share, 1 - share)
+    tail, near = _greater(outer, n, rate, kind), np.abs(k - n * share) < 2
+    if near.any():
+        tail = np.array(tail)
+        tail[near] = np.minimum(tail[near], _greater(n[near] - outer[near], n[near], 1 - rate[near], kind))
+    return tail
 
 
 def _clopper_pearson(k: Floats, n: Floats, tail: float) -> tuple[Floats, Floats]:
@@ -229,15 +380,27 @@ def _wilson(k: Floats, n: Floats, tail: float) -> tuple[Floats, Floats]:
 
 
 def _midp_interval(k: Floats, n: Floats, tail: float) -> tuple[Floats, Floats]:
-    """Bounds by root finding between the two exact bounds for k and its neighbour, which enclose them."""
+    """Bounds by Newton's method between the two exact bounds for k and its neighbour, which enclose them."""
     return _midp_lower(k, n, tail), 1 - _midp_lower(n - k, n, tail)
 
 
 def _midp_lower(k: Floats, n: Floats, tail: float) -> Floats:
     some = np.where(k > 0, k, np.nan)
-    outer = special.betaincinv(some, n - k + 1, tail)
-    inner = np.where(k < n, special.betaincinv(some + 1, np.where(k < n, n - k, 1.0), tail), 1.0)
-    return _root(lambda share, k, n, a: _greater(k, n, share, "midp") - a, outer, inner, some, n, tail)
+    low = special.betaincinv(some, n - k + 1, tail)
+    high = np.where(k < n, special.betaincinv(some + 1, np.where(k < n, n - k, 1.0), tail), 1.0)
+    share, whole = (low + high) / 2, special.betaln(some, n - k + 1)
+    for _ in range(60):
+        excess = _greater(some, n, share, "midp") - tail
+        low, high = np.where(excess < 0, share, low), np.where(excess < 0, high, share)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rise = np.exp(special.xlogy(some - 1, share) + special.xlog1py(n - k, -share) - whole)  # of P(X >= k)
+            step = excess / (0.5 * rise * (1 + (n - k) / some * share / (1 - share)))
+        settled = np.abs(step) <= 1e-9 * share  # the error left is smaller by as much again
+        inside = (share - step > low) & (share - step < high)
+        share = np.where(settled | inside, share - step, (low + high) / 2)
+        if (settled | np.isnan(share)).all():
+            break
+    return share
 
 
 def _root(function: object, low: Floats, high: Floats, *args: ArrayLike) -> Floats:

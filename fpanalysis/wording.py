@@ -257,6 +257,7 @@ FORMATS = {
     "month": _month,
     "list": _list,
     "word": lambda value, lang: text(str(value), lang),
+    "words": lambda value, lang: _list([text(str(key), lang) for key in value], lang),
     "remark": lambda value, lang: remark(value, lang),
     "label": lambda value, lang: label(str(value), lang),
     "plain": lambda value, lang: str(value),

@@ -219,3 +219,18 @@ def test_everything_is_drawn_in_the_fonts_that_the_office_names(home):
 def test_a_folder_without_fonts_is_one_clear_error(home):
     with pytest.raises(ParamsError, match=r"params/renqiu\.yaml: fonts: .*font: found no font file, expected at least"):
         open_desk("renqiu", "2018H1", home=with_fonts(home, "font"))
+
+
+def test_published_looks_come_from_the_newest_release_of_the_same_year(home):
+    desk = open_desk("renqiu", "2018H1", home=home)
+    look = {"place": "renqiu", "measure": "srb_look/total", "period": "2018-01", "total": 10}
+    for release, value in (("2018H1/r1", 100), ("2018H1/r2", 101), ("2017H1/r1", 99)):
+        folder = desk.home.outputs / "renqiu" / release
+        folder.mkdir(parents=True)
+        results.write(results.rows([{**look, "value": value}, {**look, "measure": "births"}]), folder / "results.csv")
+
+    assert [101] == list(desk.published("srb_look/*")["value"])
+
+
+def test_before_anything_is_published_there_are_no_looks(home):
+    assert open_desk("renqiu", "2018H1", home=home).published("srb_look/*").empty

@@ -42,14 +42,23 @@ def _ratios():
     return [row(m, p, count=60, total=120, value=v, lower=low, upper=high) for p, m, v, low, high in numbers]
 
 
+def _funnel():
+    about = row("srb_funnel", count=2, total=600, value=106.0, lower=1.0, upper=0.0) | {"method": "funnel_none"}
+    points = [("青塔乡", 200, 98.0), ("鄚州镇", 400, 175.0)]
+    limits = {"funnel-95": (85.0, 132.0), "funnel-99.8": (72.0, 156.0)}
+    return [about] + [row(m.replace("funnel-", "srb_funnel/"), p, count=n / 2, total=n, value=v, lower=low, upper=high) | {"method": m}
+                      for p, n, v in points for m, (low, high) in limits.items()]  # fmt: skip
+
+
 RESULTS = results.rows(
-    _births() + _ratios()
+    _births() + _ratios() + _funnel()
     + [row(f"pay_class/rural_award/{name}", count=n) for name, n in (("matched", 90), ("unpaid", 3), ("late", 0))]
     + [row("plan_share/checkups/preconception", count=2886, total=5600, value=2886 / 5600)]
 )  # fmt: skip
 PLOTS = {
     "births": (figures.plot_births, figures.alt_births, {"place": "renqiu", "period": "2018H1"}),
     "sex_ratio": (figures.plot_sex_ratio, figures.alt_sex_ratio, {"county": "renqiu", "names": NAMES}),
+    "funnel": (figures.plot_funnel, figures.alt_funnel, {"county": "renqiu", "names": NAMES}),
     "classes": (figures.plot_classes, figures.alt_classes, {"place": "renqiu"}),
     "plan": (figures.plot_plan, figures.alt_plan, {"place": "renqiu"}),
     "completeness": (figures.plot_completeness, figures.alt_completeness, {"place": "renqiu"}),
@@ -241,3 +250,32 @@ def test_a_number_in_words_is_left_as_it_is():
     ax.set_title("12.3456")
 
     assert ">12.3456</text>" in figures.to_svg(ax, "a")
+
+
+def test_the_funnel_names_only_what_lies_beyond_the_outer_limits():
+    ax = figures.plot_funnel(RESULTS, county="renqiu", lang="en", names=NAMES)
+    shown = words(ax)
+
+    assert "鄚州镇" in shown
+    assert "Qingta" not in shown
+    assert "Outside the 99.8% limits: 鄚州镇" in figures.alt_funnel(RESULTS, county="renqiu", lang="en", names=NAMES)
+
+
+def test_the_funnel_says_how_many_lie_outside():
+    alt = figures.alt_funnel(RESULTS, county="renqiu", lang="en", names=NAMES)
+
+    assert "Funnel of 2 townships around 106.0: outside the 95% limits 1" in alt
+
+
+def test_two_funnels_in_one_table_are_refused():
+    with pytest.raises(FpError, match="several funnels"):
+        figures.plot_funnel(results.rows(_funnel() * 2), county="renqiu", lang="zh")
+
+
+def test_a_township_whose_verdict_is_chance_is_not_marked():
+    rows = results.rows([r | {"note": results.note("note.srb.alone")} for r in _ratios()])
+    alt = figures.alt_sex_ratio(rows, county="renqiu", lang="en", names=NAMES)
+    told = results.rows([r | {"note": results.note("note.srb.high")} for r in _ratios()])
+
+    assert "Of 2 townships, 0 differ" in alt
+    assert "Of 2 townships, 2 differ" in figures.alt_sex_ratio(told, county="renqiu", lang="en", names=NAMES)

@@ -13,9 +13,22 @@ from fpanalysis import wording
 
 PACKAGE = Path(__file__).resolve().parent.parent / "fpanalysis"
 FLOORS = {
-    "ground": ["errors", "paths", "periods", "results", "wording", "stats", "typeface"],
+    "ground": ["errors", "paths", "periods", "results", "wording", "stats", "typeface", "history"],
     "entry": ["contracts", "parsers", "grids", "levels", "ingest", "params", "checks", "dictionary"],
-    "analysis": ["nowcast", "forecast", "sex_ratio", "reconcile", "indicators", "benchmark"],
+    "analysis": [
+        "nowcast",
+        "forecast",
+        "sex_ratio",
+        "monitoring",
+        "townships",
+        "clusters",
+        "birth_order",
+        "missing_girls",
+        "consistency",
+        "reconcile",
+        "indicators",
+        "benchmark",
+    ],
     "show": ["disclosure", "blocks", "facts", "figures", "tables", "narrative"],
     "publish": [
         "publish",

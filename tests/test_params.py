@@ -86,3 +86,19 @@ def test_other_spellings_lead_to_the_same_township(root):
 def test_all_formats_are_published_where_none_is_named(root, changed):
     assert load_params("renqiu", root / "params").formats == ()
     assert changed("seed: 20180630", "formats: [fp-html]").formats == ("fp-html",)
+
+
+def test_neighbours_are_townships_of_the_place(changed):
+    found = changed("en: Xinhualu}", "en: Xinhualu, neighbours: [西环路街道]}")
+
+    assert {"新华路街道": ("西环路街道",)} == dict(found.neighbours)
+    with pytest.raises(ParamsError, match="neighbours: 西环路街 does not exist; did you mean '西环路街道'"):
+        changed("en: Xinhualu}", "en: Xinhualu, neighbours: [西环路街]}")
+
+
+def test_a_published_ratio_keeps_its_decimals_as_text(changed):
+    found = changed("  test: midp", '  test: wilson\n  printed: [{source: communique, births: 6312, ratio: "110.70"}]')
+
+    assert "110.70" == found.sex_ratio.printed[0].ratio
+    with pytest.raises(ParamsError, match="ratio: found '110,7'"):
+        changed("  test: midp", '  test: midp\n  printed: [{source: communique, births: 6312, ratio: "110,7"}]')

@@ -195,3 +195,129 @@ def test_many_exact_p_values_are_fast_enough_to_be_vectorised():
     n = rng.integers(1, 6000, 134_400)
 
     assert (134_400,) == stats.binomial_p(rng.binomial(n, 0.515), n, 0.515).shape
+
+
+def test_a_band_of_one_point_is_the_plain_test():
+    k = np.arange(101)
+    for kind in ("midp", "exact", "score"):
+        plain = stats.binomial_p(k, 100, 0.515, kind=kind)
+
+        np.testing.assert_allclose(plain, stats.outside_p(k, 100, (0.515, 0.515), kind=kind), rtol=1e-12)
+
+
+@quick
+@given(counts)
+def test_a_band_is_left_at_its_nearer_end(cell):
+    k, n = cell
+    above = stats.binomial_p(k, n, 0.5169, "greater")
+    below = stats.binomial_p(k, n, 0.5074, "less")
+    p = stats.outside_p(k, n, (0.5074, 0.5169))
+
+    np.testing.assert_allclose(min(1.0, 2 * min(above, below)), p, rtol=1e-12)
+    assert above == stats.outside_p(k, n, (0.5074, 0.5169), "greater")
+    assert below == stats.outside_p(k, n, (0.5074, 0.5169), "less")
+
+
+def test_a_band_upside_down_is_refused():
+    with pytest.raises(FpError, match="upside down"):
+        stats.outside_p(5, 10, (0.52, 0.51))
+
+
+@quick
+@given(counts)
+def test_the_score_test_agrees_with_wilsons_interval(cell):
+    k, n = cell
+    p = float(stats.binomial_p(k, n, 0.515, kind="score"))
+    low, high = stats.binomial_interval(k, n, kind="wilson")
+
+    assert abs(p - 0.05) < 1e-9 or (p < 0.05) == (not low <= 0.515 <= high)
+
+
+def test_odds_ratio_equals_scipy():
+    """Conditional exact interval (as R's fisher.test) of births by order in Sanxia, 2019: 250/232 and 166/187."""
+    from scipy.stats.contingency import odds_ratio
+
+    other = odds_ratio(np.array([[250, 232], [166, 187]])).confidence_interval(0.95)
+    value, low, high, _ = stats.odds_ratio((250, 232), (166, 187), kind="exact")
+
+    np.testing.assert_allclose([other.low, other.high], [low, high], rtol=1e-9)
+    assert 250 * 187 / (232 * 166) == value
+
+
+def test_odds_ratio_p_is_twice_the_smaller_hypergeometric_tail():
+    from scipy.stats import hypergeom
+
+    margins = hypergeom(835, 416, 482)
+    above, at = margins.sf(249), margins.pmf(250)
+
+    assert 2 * above == pytest.approx(stats.odds_ratio((250, 232), (166, 187), kind="exact")[3], rel=1e-9)
+    assert 2 * above - at == pytest.approx(stats.odds_ratio((250, 232), (166, 187))[3], rel=1e-9)
+
+
+@quick
+@given(*[st.integers(1, 300)] * 4, st.sampled_from(["midp", "exact"]))
+def test_odds_ratio_p_and_interval_agree_and_mirror(a, b, c, d, kind):
+    value, low, high, p = stats.odds_ratio((a, b), (c, d), kind=kind)
+    mirrored = stats.odds_ratio((b, a), (d, c), kind=kind)
+
+    assert abs(p - 0.05) < 1e-6 or (p < 0.05) == (not low <= 1 <= high)
+    np.testing.assert_allclose([1 / value, 1 / high, 1 / low, p], mirrored, rtol=1e-7)
+
+
+def test_odds_ratio_at_the_edges():
+    assert np.isnan(stats.odds_ratio((0, 0), (3, 4))).all()
+    assert stats.odds_ratio((5, 0), (3, 4))[::2] == (np.inf, np.inf)
+    assert stats.odds_ratio((0, 5), (3, 4))[:2] == (0.0, 0.0)
+
+
+def phe(p: float, births: float, average: float, side: int) -> float:
+    """sigma_adjustment of PHEindicatormethods (R/utils.R), written out."""
+    from scipy.stats import norm
+
+    z = norm.ppf(p) ** 2
+    first = average * (births / z + 1)
+    inner = births * (average * (births / z + 2) - 1) + z * (average - 1)
+    adjusted = np.sqrt((-8 * first) ** 2 - 64 * (1 / z + 1 / births) * average * inner)
+    return (first + side * adjusted / 8) / (1 / z + 1 / births) / births
+
+
+@pytest.mark.parametrize("births", [50, 250, 5_000])
+def test_funnel_limits_equal_phe(births):
+    for level, p in ((0.95, 0.975), (0.998, 0.999)):
+        low, high = stats.funnel_limits(births, 0.5146, level)
+
+        np.testing.assert_allclose([phe(p, births, 0.5146, -1), phe(p, births, 0.5146, 1)], [low, high], rtol=1e-9)
+
+
+def test_funnel_limits_are_those_whose_wilson_interval_touches_the_target():
+    low, high = stats.funnel_limits(250, 0.5146)
+
+    assert 0.5146 == pytest.approx(float(stats.binomial_interval(250 * low, 250, kind="wilson")[1]))
+    assert 0.5146 == pytest.approx(float(stats.binomial_interval(250 * high, 250, kind="wilson")[0]))
+
+
+def test_over_dispersion_widens_the_funnel():
+    plain = np.ptp(stats.funnel_limits([250, 1e9], 0.515), axis=0)
+    wider = np.ptp(stats.funnel_limits([250, 1e9], 0.515, factor=4.0), axis=0)
+    spread = np.ptp(stats.funnel_limits([250, 1e9], 0.515, spread=0.02), axis=0)
+
+    np.testing.assert_allclose(2 * plain, wider)
+    assert 2 * 1.959964 * 0.02 == pytest.approx(spread[1], rel=1e-4)
+
+
+def test_e_bh_by_hand():
+    """Wang and Ramdas: reject the k largest, k the greatest with e(k) >= m / (alpha k). Here 4 e-values, alpha 0.1."""
+    adjusted = stats.adjust_e([50, 21, 3, 0.5])
+
+    assert [True, True, False, False] == list(adjusted <= 0.1)
+    np.testing.assert_allclose([4 / 50, 2 / 21, 4 / 9, 1.0], adjusted)
+
+
+@pytest.mark.parametrize("truth", [112.0, 120.0, 150.0])
+def test_births_needed_reach_the_power_and_keep_it(truth):
+    share, reference = stats.ratio_to_share([truth, 106.3])
+    needed = stats.births_needed(float(share), float(reference))
+    more = np.arange(needed, needed + 300)
+
+    assert (stats.power(more, share, reference, side="greater") >= 0.8).all()
+    assert np.isinf(stats.births_needed(float(reference), float(reference)))
