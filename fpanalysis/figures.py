@@ -238,7 +238,7 @@ def plot_funnel(
     if about is None or towns.empty:
         return _no_data(ax, lang)
     most = towns["total"].max() * 1.15
-    births = np.linspace(max(towns["total"].min() * 0.7, 10.0), most, 120)
+    births = np.geomspace(max(towns["total"].min() * 0.7, 10.0), most, 32)
     for level, line in FUNNEL:
         low, high = _limits(births, about, level)
         for edge in (low, high):
