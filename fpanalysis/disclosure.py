@@ -291,6 +291,9 @@ def _people_of(measure: str) -> list[str]:
         programme, _, item = tail.rpartition("/")
         people = MONEY["pay_amount"] if item == "amount" else (f"roll_{item}",)
         return [f"{name}/{programme}" for name in people]
+    if head.startswith("srb_"):  # everything about a ratio goes with it: its limits, its shrunken value ...
+        tail = tail if tail.startswith("order") else ""
+        return [f"{people}/{tail}".removesuffix("/") for people in ("births", "srb")]
     return [f"{people}/{tail}".removesuffix("/") for people in MONEY.get(head, ())]
 
 
@@ -310,8 +313,6 @@ MONEY = {
     "entitled_amount": ("pay_on_time", "pay_class"),
     "registered_on_time": ("registered/first", "registered/second"),
     "srb": ("births",),
-    "srb_adjusted": ("births", "srb"),
-    "srb_detectable": ("births", "srb"),
 }
 """Figures of money, and others whose total is a sum of person counts, with the person counts by which they are hidden.
 """

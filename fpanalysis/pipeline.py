@@ -90,7 +90,7 @@ def steps() -> list[str]:
 
 
 def _check_parameters(parameters: Mapping[str, str], notebooks: Sequence[Path]) -> None:
-    known = {name for notebook in notebooks for name in declared_parameters(notebook)} - set(GIVEN)
+    known = {name for notebook in notebooks for name in declared_parameters(notebook)}
     for name in parameters:
         if name in GIVEN:
             raise ParamsError(f"{name!r} is not a parameter to set with -p: {GIVEN[name]}")

@@ -28,6 +28,7 @@ def _environment() -> dict[str, str]:
 
 def test_a_release_holds_both_reports_results_and_manifest(edition):
     assert {p.name for p in edition.iterdir()} == {
+        *(f"report.{lang}.{ending}" for lang in ("zh", "en") for ending in ("pdf", "docx", "xlsx")),
         "report.zh.html",
         "report.en.html",
         "facts.json",
