@@ -204,7 +204,12 @@ def _drawing(figure: Figure) -> Markup:
 
 def _short_tables(block: Markup) -> Markup:
     """Return HTML without the end tags that a table's rows and cells may leave out (HTML Standard, 13.1.2.4)."""
-    return Markup(re.sub(r"</t[dhr]>", "", block).replace('scope="row"', "scope=row").replace('class="w"', "class=w"))
+    return Markup(
+        re.sub(r"</t[dhr]>", "", block)
+        .replace('scope="row"', "scope=row")
+        .replace('class="w"', "class=w")
+        .replace('scope="col"', "scope=col")
+    )
 
 
 def _csv_address(table: Table, lang: str) -> Markup:
