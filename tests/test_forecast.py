@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fpanalysis import forecast as model
 from fpanalysis import results, wording
 from fpanalysis.errors import FpError
 from fpanalysis.forecast import backtest, expected, forecast, sample_paths, totals
@@ -273,10 +272,6 @@ def test_sampled_paths_cover_the_months_asked():
 
     assert (100, 27) == path.births.shape
     assert FIRST == path.months[0]
-
-
-def test_the_seasonal_pattern_sums_to_zero_over_a_year():
-    assert 0 == pytest.approx(model._zero_sum_season().sum())
 
 
 def test_faulty_frames_are_refused():
