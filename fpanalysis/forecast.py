@@ -18,7 +18,7 @@ from __future__ import annotations
 import functools
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -87,6 +87,7 @@ def forecast(
     levels: Sequence[float] = LEVELS,
     rng: np.random.Generator,
     draws: int = DRAWS,
+    county: str | None = None,
 ) -> pd.DataFrame:
     """Return rows `births_forecast`, one for each place, month after its last and level of interval.
 
@@ -96,7 +97,7 @@ def forecast(
     Raises FpError for a missing column or a month given twice.
     """
     tables = []
-    for path in sample_paths(monthly, horizon=horizon, rng=rng, draws=draws):
+    for path in sample_paths(monthly, horizon=horizon, rng=rng, draws=draws, county=county):
         ahead = path.months > path.series.months[-1]
         windows = [(str(month), pd.PeriodIndex([month])) for month in path.months[ahead]]
         tables += [_summary(path, windows if len(path.births) else windows[:1], "births_forecast", levels)]
@@ -110,6 +111,7 @@ def totals(
     levels: Sequence[float] = LEVELS,
     rng: np.random.Generator,
     draws: int = DRAWS,
+    county: str | None = None,
 ) -> pd.DataFrame:
     """Return rows `births_forecast` for whole periods, such as half-years and years, as in `forecast`.
 
@@ -120,7 +122,7 @@ def totals(
     windows = list(periods)
     last = _months(monthly).max() if len(monthly) else None
     horizon = max([1, *((months[-1] - last).n for _, months in windows)]) if last is not None else 1
-    paths = sample_paths(monthly, horizon=horizon, rng=rng, draws=draws, until=last)
+    paths = sample_paths(monthly, horizon=horizon, rng=rng, draws=draws, until=last, county=county)
     return results.combine([_summary(path, windows, "births_forecast", levels, known=True) for path in paths])
 
 
@@ -132,6 +134,7 @@ def expected(
     levels: Sequence[float] = LEVELS,
     rng: np.random.Generator,
     draws: int = DRAWS,
+    county: str | None = None,
 ) -> pd.DataFrame:
     """Return rows `births_expected`: births of a period foretold from the months before it, beside the actual count.
 
@@ -142,7 +145,7 @@ def expected(
     """
     before = monthly[monthly["month"] < months[0]]
     horizon = (months[-1] - months[0]).n + 1
-    paths = sample_paths(before, horizon=horizon, rng=rng, draws=draws, until=months[0] - 1)
+    paths = sample_paths(before, horizon=horizon, rng=rng, draws=draws, until=months[0] - 1, county=county)
     found = {path.series.place: path for path in paths}
     places = list(dict.fromkeys(monthly["place"]))
     actual = {place: monthly[(monthly["place"] == place) & monthly["month"].isin(months)] for place in places}
@@ -162,6 +165,7 @@ def backtest(
     levels: Sequence[float] = LEVELS,
     rng: np.random.Generator,
     draws: int = DRAWS,
+    county: str | None = None,
 ) -> pd.DataFrame:
     """Return what the forecast would have said of past periods, and its score.
 
@@ -192,13 +196,20 @@ def sample_paths(
     draws: int = DRAWS,
     until: pd.Period | None = None,
     prior: gp.Prior | None = None,
+    county: str | None = None,
 ) -> list[Paths]:
     """Return sampled births of every place: its own months and `horizon` months after `until`.
 
     `until` is the last month of the place by default; `prior` the learned one. Places come in the order of the frame.
+    With `county`, all other places are its townships: in every path they add up to it, births of no township aside
+    that the county had before. Townships follow the county's seasons and level, and have a share of it of their own.
     """
     prior = gp.births_prior() if prior is None else prior
     base = int(rng.integers(2**63))
+    if county is not None and (found := _family(_series(monthly), county)):
+        last = found[0].months[-1] if until is None else max(until, found[0].months[-1])
+        months = pd.period_range(found[0].months[0], last + horizon, freq="M")
+        return _together(found, months, base, draws, prior, list(dict.fromkeys(monthly["place"].astype(str))))
     paths = []
     for series in _series(monthly):
         last = series.months[-1] if until is None else max(until, series.months[-1])
@@ -368,6 +379,80 @@ def _later(series: _Series, rates: Floats, months: NDArray[np.int64], rng: np.ra
     logs = logs + np.sqrt(variance * np.where(begun, 1 - weight, 1.0)) * rng.standard_normal(rates.shape)
     drawn = np.where(share > 0, np.exp(np.minimum(logs, 0.0)), 0.0)
     return rng.poisson(rates * (1 - drawn)).astype("float64")
+
+
+# ---- townships that add up to their county ----------------------------------------------------------------
+
+
+def _family(series: list[_Series], county: str) -> list[_Series]:
+    """Return county, then townships by name, on the same months; births of no township come last, as a place of "".
+
+    Empty when the county is not there, has no townships or too short a history: then each stands alone.
+    """
+    first = min((s.months[0] for s in series), default=None)
+    if first is None or county not in [s.place for s in series] or len(series) < 2:
+        return []
+    last = max(s.months[-1] for s in series)
+    months = pd.period_range(max(first, last - LONGEST + 1), last, freq="M")
+    aligned = sorted((_aligned(s, months) for s in series), key=lambda s: (s.place != county, s.place))
+    head, towns = aligned[0], aligned[1:]
+    if head.use.sum() < SHORTEST:
+        return []
+    rest = np.where(head.use, head.births, 0.0) - np.sum([np.where(t.use, t.births, 0.0) for t in towns], axis=0)
+    alone = replace(head, place="", births=np.maximum(rest, 0.0), note="")
+    return [*aligned, alone] if np.abs(rest).sum() > 0 else aligned
+
+
+def _aligned(series: _Series, months: pd.PeriodIndex) -> _Series:
+    at = series.months.get_indexer(months)
+    births, share, sd = (np.where(at >= 0, v[at], fill) for v, fill in
+                         ((series.births, np.nan), (series.share, 0.0), (series.share_sd, 0.0)))  # fmt: skip
+    return _Series(series.place, months, births, share, sd, np.where(at >= 0, series.use[at], False), series.note)
+
+
+def _together(
+    family: list[_Series], months: pd.PeriodIndex, base: int, draws: int, prior: gp.Prior, order: list[str]
+) -> list[Paths]:
+    """Return the paths of county and townships, in the order of the frame."""
+    county, *towns = family
+    days, weekend = _calendar(months[0].ordinal, len(months))
+    centre, outliers, found = _fitted(county, days, weekend, prior)
+    unknown = np.flatnonzero(~np.all([_whole(s, len(months)) for s in family], axis=0))
+    rng = _child(base, county.place)
+    rates = np.exp(np.minimum(gp.paths(found, unknown, rng, draws) + centre, 25.0)) * days[unknown]
+    curve = days * np.exp(gp.mean(found, np.arange(len(months))) + centre)
+    logs = [_relative(town, curve, unknown, _child(base, town.place), draws, prior) for town in towns]
+    top = np.max(logs, axis=0)
+    parts = [np.exp(log - top) for log in logs]
+    whole = np.sum(parts, axis=0)
+    births = {}
+    for town, part in zip(towns, parts, strict=True):
+        known = _padded(town.births, town, len(months))
+        births[town.place] = np.tile(known, (draws, 1))
+        later = _later(town, rates * part / whole, unknown, _child(base + 1, town.place))
+        births[town.place][:, unknown] = known[unknown] + later
+    births[county.place] = np.sum(list(births.values()), axis=0)
+    notes = {county.place: county.note or (_outlier_note(county.months[outliers]) if len(outliers) else "")}
+    return [_shown(s, months, births[s.place], notes) for s in sorted(
+        (s for s in family if s.place), key=lambda s: order.index(s.place))]  # fmt: skip
+
+
+def _shown(series: _Series, months: pd.PeriodIndex, births: Floats, notes: Mapping[str, str]) -> Paths:
+    """Return the paths of a place, none when its own history is too short for an interval."""
+    short = series.use.sum() < SHORTEST
+    return Paths(series, months, births[:0] if short else births, notes.get(series.place, series.note))
+
+
+def _relative(
+    town: _Series, curve: Floats, wanted: NDArray[np.int64], rng: np.random.Generator, draws: int, prior: gp.Prior
+) -> Floats:
+    """Return sampled log shares of the county's curve (draws, months); of a short history its mean share."""
+    known = town.use
+    if known.sum() < SHORTEST:
+        births, exposure = town.births[known].sum(), (town.share * curve[: len(known)])[known].sum()
+        return np.full((draws, len(wanted)), np.log(max(births, 1e-3) / exposure) if exposure > 0 else -50.0)
+    centre, _, found = _fitted(town, curve, np.zeros(len(curve)), prior)
+    return np.minimum(gp.paths(found, wanted, rng, draws) + centre, 25.0)
 
 
 # ---- summaries --------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from scipy import linalg, special
 
 from .errors import FpError
 
-__all__ = ["HYPER", "Fit", "Prior", "births_prior", "fit", "kernels", "one_step", "paths", "prior_of", "spread"]
+__all__ = ["HYPER", "Fit", "Prior", "births_prior", "fit", "kernels", "mean", "one_step", "paths", "prior_of", "spread"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -75,7 +75,7 @@ def births_prior() -> Prior:
 
 
 def prior_of(text: str, scale: float = 1.0, tail: float = np.inf) -> Prior:
-    """Return the prior of a table in CSV with columns HYPER and weight. Raises FpError when they differ or are not >= 0."""
+    """Return the prior of a table in CSV (columns HYPER, weight). Raises FpError for other columns or negative numbers."""
     head, *lines = text.strip().splitlines()
     if tuple(head.split(",")) != (*HYPER, "weight"):
         raise FpError(f"births prior: found the columns {head}, expected {','.join((*HYPER, 'weight'))}")
@@ -139,16 +139,23 @@ def _weights(prior: Prior, likelihood: Floats) -> Floats:
 
 
 def paths(found: Fit, wanted: NDArray[np.int64], rng: np.random.Generator, draws: int) -> Floats:
-    """Return sampled log rates less the centre at the `wanted` months, noise beyond Poisson included (draws, months)."""
+    """Return sampled log rates less the centre at `wanted` months, noise beyond Poisson included (draws, months)."""
     steps = (np.arange(draws) + rng.random()) / draws
     chosen = np.minimum(np.searchsorted(np.cumsum(found.weight), steps), len(found.weight) - 1)
     pieces = []
     for setting in np.unique(chosen):
-        mean, root = _conditional(found, int(setting), wanted)
+        centre, root = _conditional(found, int(setting), wanted)
         number = int((chosen == setting).sum())
         normal = rng.standard_normal((number, len(wanted))) * spread(found.prior, rng, number)[:, None]
-        pieces.append(mean + normal @ root.T)
+        pieces.append(centre + normal @ root.T)
     return np.concatenate(pieces)
+
+
+def mean(found: Fit, wanted: NDArray[np.int64]) -> Floats:
+    """Return the mean log rates less the centre at the `wanted` months, settings of next to no weight left out."""
+    heavy = np.flatnonzero(found.weight > 1e-3 * found.weight.max())
+    weight = found.weight[heavy] / found.weight[heavy].sum()
+    return weight @ np.array([_conditional(found, int(setting), wanted)[0] for setting in heavy])
 
 
 def spread(prior: Prior, rng: np.random.Generator, number: int) -> Floats:
