@@ -29,7 +29,7 @@ from scipy import linalg
 from . import gp, results, stats
 from .errors import FpError
 
-__all__ = ["Paths", "backtest", "expected", "forecast", "sample_paths", "totals"]
+__all__ = ["Paths", "backtest", "corrected", "expected", "forecast", "sample_paths", "totals"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Window: TypeAlias = tuple[str, pd.PeriodIndex]
@@ -186,6 +186,44 @@ def backtest(
     rows = results.combine(tables).assign(measure="forecast_backtest")
     rows = rows[rows["value"].notna() & rows["total"].notna()]
     return results.combine([rows, *_scores(rows, windows[-1][0], levels)]) if len(rows) else results.empty()
+
+
+def corrected(
+    completeness: pd.DataFrame,
+    monthly: pd.DataFrame,
+    *,
+    county: str,
+    level: float = 0.95,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+) -> pd.DataFrame:
+    """Return the county's rows of completeness and corrected births, those of open months from forecast and delay at once.
+
+    `completeness`: rows `births_completeness` and `births_corrected` of `nowcast.completeness`; `monthly`: the series
+    of `nowcast.completed`. In months still being registered the count so far and what the months before and the
+    seasons say count in one likelihood, each as far as it is sure (method `gp-95`). Other months stay as they are.
+    """
+    (path,) = sample_paths(monthly[monthly["place"] == county], horizon=1, rng=rng, draws=draws) or (None,)
+    if path is None or not len(path.births):
+        return completeness
+    frame, method = completeness.copy(), f"gp-{100 * level:g}"
+    open_months = path.series.months[~_whole(path.series, len(path.series.months)) & path.series.use]
+    for month in open_months:
+        births = path.births[:, path.months.get_loc(month)]
+        bounds = np.quantile(births, [0.5, (1 - level) / 2, (1 + level) / 2])
+        mine = (frame["period"] == str(month)) & (frame["place"] == county)
+        whole, share = (
+            mine & (frame["measure"] == "births_corrected"),
+            mine & (frame["measure"] == "births_completeness"),
+        )
+        frame.loc[whole, ["value", "lower", "upper"]] = bounds
+        so_far = frame.loc[share, "count"].to_numpy()
+        frame.loc[share, "total"] = bounds[0]
+        for name, bound in zip(("value", "upper", "lower"), bounds, strict=True):
+            frame.loc[share, name] = so_far / max(bound, 1.0)
+        frame.loc[whole | share, "method"] = method
+        frame.loc[whole | share, "note"] = ""
+    return frame
 
 
 def sample_paths(
@@ -363,7 +401,8 @@ def _later(series: _Series, rates: Floats, months: NDArray[np.int64], rng: np.ra
     """Return sampled births still to come, of months known in part or not at all.
 
     Rate and share are not independent once part of a month is counted: a high rate means that a small share is in.
-    So the share is drawn given rate and count, log-normally: prior precision and that of the count add up.
+    So the share is drawn given rate and count, log-normally: prior precision and that of the count add up. A share above
+    1 (corrections outweigh late births) makes them negative.
     """
     length = int(months.max()) + 1
     share, sd, known = (
@@ -377,8 +416,9 @@ def _later(series: _Series, rates: Floats, months: NDArray[np.int64], rng: np.ra
     seen = np.log(np.maximum(known, 0.5)) - np.log(np.maximum(rates, 1e-9))
     logs = np.where(begun, (1 - weight) * prior + weight * seen, prior)
     logs = logs + np.sqrt(variance * np.where(begun, 1 - weight, 1.0)) * rng.standard_normal(rates.shape)
-    drawn = np.where(share > 0, np.exp(np.minimum(logs, 0.0)), 0.0)
-    return rng.poisson(rates * (1 - drawn)).astype("float64")
+    drawn = np.where(share > 0, np.exp(np.where(share > 1, logs, np.minimum(logs, 0.0))), 0.0)
+    coming = rates * (1 - drawn)
+    return np.maximum(np.sign(coming) * rng.poisson(np.abs(coming)), -known)
 
 
 # ---- townships that add up to their county ----------------------------------------------------------------
@@ -413,7 +453,11 @@ def _aligned(series: _Series, months: pd.PeriodIndex) -> _Series:
 def _together(
     family: list[_Series], months: pd.PeriodIndex, base: int, draws: int, prior: gp.Prior, order: list[str]
 ) -> list[Paths]:
-    """Return the paths of county and townships, in the order of the frame."""
+    """Return the paths of county and townships, in the order of the frame.
+
+    The county's births still to come are drawn first and then fall to townships, in proportion to the births of each
+    and to what of them is not registered yet: so the county is as sure, or unsure, as it is alone.
+    """
     county, *towns = family
     days, weekend = _calendar(months[0].ordinal, len(months))
     centre, outliers, found = _fitted(county, days, weekend, prior)
@@ -424,13 +468,15 @@ def _together(
     logs = [_relative(town, curve, unknown, _child(base, town.place), draws, prior) for town in towns]
     top = np.max(logs, axis=0)
     parts = [np.exp(log - top) for log in logs]
-    whole = np.sum(parts, axis=0)
+    later = _later(county, rates, unknown, rng)
+    shares = [_padded(town.share, town, len(months))[unknown] for town in towns]
+    chances = np.stack([part * np.maximum(1 - share, 1e-9) for part, share in zip(parts, shares, strict=True)], axis=-1)
+    chances /= chances.sum(axis=-1, keepdims=True)
+    split = np.sign(later)[..., None] * rng.multinomial(np.abs(later).astype("int64"), chances)
     births = {}
-    for town, part in zip(towns, parts, strict=True):
-        known = _padded(town.births, town, len(months))
-        births[town.place] = np.tile(known, (draws, 1))
-        later = _later(town, rates * part / whole, unknown, _child(base + 1, town.place))
-        births[town.place][:, unknown] = known[unknown] + later
+    for number, town in enumerate(towns):
+        births[town.place] = np.tile(_padded(town.births, town, len(months)), (draws, 1))
+        births[town.place][:, unknown] += split[..., number]
     births[county.place] = np.sum(list(births.values()), axis=0)
     notes = {county.place: county.note or (_outlier_note(county.months[outliers]) if len(outliers) else "")}
     return [_shown(s, months, births[s.place], notes) for s in sorted(
@@ -523,11 +569,12 @@ def _completed_total(births: Floats, share: Floats) -> float:
 
 
 def _registered(path: Paths, actual: pd.DataFrame, share: Floats, rng: np.random.Generator) -> Floats:
-    """Return sampled births of these months that would be registered by now (all of them where the share is 1)."""
+    """Return sampled births of these months that would be registered by now (all where the share is 1)."""
     births = path.births[:, path.months.get_indexer(pd.PeriodIndex(actual["month"]))]
     spread = _column(actual, "share_sd", 0.0)
-    shares = np.clip(share + spread * rng.standard_normal(births.shape), 0.0, 1.0)
-    return rng.binomial(births.astype("int64"), shares).sum(axis=1).astype("float64")
+    shares = np.maximum(share + spread * rng.standard_normal(births.shape), 0.0)
+    registered = rng.binomial(births.astype("int64"), np.minimum(shares, 1.0)) * np.maximum(shares, 1.0)
+    return np.rint(registered).sum(axis=1)
 
 
 def _tail(draws: Floats, actual: float) -> float:
