@@ -29,7 +29,7 @@ from scipy import linalg
 from . import gp, results, stats
 from .errors import FpError
 
-__all__ = ["Paths", "backtest", "corrected", "expected", "forecast", "sample_paths", "totals"]
+__all__ = ["Paths", "backtest", "corrected", "expected", "forecast", "sample_paths", "surprises", "totals"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Window: TypeAlias = tuple[str, pd.PeriodIndex]
@@ -197,7 +197,7 @@ def corrected(
     rng: np.random.Generator,
     draws: int = DRAWS,
 ) -> pd.DataFrame:
-    """Return the county's rows of completeness and corrected births, those of open months from forecast and delay at once.
+    """Return the county's completeness and corrected births, those of open months from forecast and delay at once.
 
     `completeness`: rows `births_completeness` and `births_corrected` of `nowcast.completeness`; `monthly`: the series
     of `nowcast.completed`. In months still being registered the count so far and what the months before and the
@@ -224,6 +224,32 @@ def corrected(
         frame.loc[whole | share, "method"] = method
         frame.loc[whole | share, "note"] = ""
     return frame
+
+
+def surprises(monthly: pd.DataFrame, *, months: pd.PeriodIndex, prior: gp.Prior | None = None) -> pd.DataFrame:
+    """Return how each month of each place compares with what the months before it foretold.
+
+    Columns place, month, births (so far), completed (for late registration), expected (median, completed), below (the
+    chance of a smaller count). One row for each usable month of `months` with 12 usable months before it. Months
+    before `months` that fit nothing lose their weight; `months` themselves keep it.
+    """
+    prior = gp.births_prior() if prior is None else prior
+    columns = ["place", "month", "births", "completed", "expected", "below"]
+    tables = [_surprise(series, months, prior) for series in _series(monthly) if series.use.sum() > SHORTEST]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
+def _surprise(series: _Series, months: pd.PeriodIndex, prior: gp.Prior) -> pd.DataFrame:
+    days, weekend = _calendar(series.months[0].ordinal, len(series.months))
+    wanted = np.asarray(series.months.isin(months))
+    at = np.flatnonzero(series.use)
+    target, variance, centre, _ = _observed(series, days, weekend, wanted)
+    mean, _, below = gp.one_step(gp.fit(prior, weekend, at, target, variance), target)
+    shown = wanted[at] & (np.arange(len(at)) >= SHORTEST)
+    expected = np.exp(mean + centre) * days[at]
+    frame = {"place": series.place, "month": series.months[at], "births": series.births[at],
+             "completed": series.births[at] / series.share[at], "expected": expected, "below": below}  # fmt: skip
+    return pd.DataFrame(frame)[shown]
 
 
 def sample_paths(
@@ -344,13 +370,16 @@ def _outlier_note(months: pd.PeriodIndex) -> str:
     return results.note("note.forecast.outliers", months=[str(month) for month in months])
 
 
-def _observed(series: _Series, days: Floats, weekend: Floats) -> tuple[Floats, Floats, float, NDArray[np.int64]]:
+def _observed(
+    series: _Series, days: Floats, weekend: Floats, judged: NDArray[np.bool_] | None = None
+) -> tuple[Floats, Floats, float, NDArray[np.int64]]:
     """Return log births per day less their centre, the variance of each, that centre, and the months set aside.
 
     Counts of SMALL and more enter as their logarithm; smaller ones as the working response of a Poisson count about
     the fit, which is renewed until it settles. Months that fit nothing get the square of their residual as variance.
     """
     at = np.flatnonzero(series.use)
+    judged = ~_whole(series, len(series.births)) | (False if judged is None else judged)
     births, exposure = series.births[at], series.share[at] * days[at]
     shared = (series.share_sd[at] / series.share[at]) ** 2
     rate = births.sum() / exposure.sum() if births.sum() > 0 else 0.5 / exposure.sum()
@@ -364,20 +393,23 @@ def _observed(series: _Series, days: Floats, weekend: Floats) -> tuple[Floats, F
         logs = np.log(np.maximum(births, 0.5) / exposure)
         target = np.where(small, np.log(mean / exposure) + (births - mean) / mean, logs) - centre
         variance = shared + np.where(small, 1 / mean, 1 / np.maximum(births, mean / 4))
-        extra = _inflation(typical, target, variance + TYPICAL_NOISE**2)
+        extra = _inflation(typical, target, variance + TYPICAL_NOISE**2, judged[at])
         whole = typical + np.diag(variance + extra + TYPICAL_NOISE**2)
         fit = centre + typical @ linalg.solve(whole, target, assume_a="pos")
     return target, variance + extra, centre, at[extra > 0]
 
 
-def _inflation(kernel: Floats, target: Floats, variance: Floats) -> Floats:
-    """Return extra variance for months whose leave-one-out residual is too large, worst first (few at most)."""
+def _inflation(kernel: Floats, target: Floats, variance: Floats, kept: NDArray[np.bool_]) -> Floats:
+    """Return extra variance for months whose leave-one-out residual is too large, worst first (few at most).
+
+    Months `kept` never lose weight: those still being registered, and those that are judged themselves.
+    """
     extra = np.zeros(len(target))
     for _ in range(max(2, len(target) // 10)):
         inverse = np.linalg.inv(kernel + np.diag(variance + extra))
         spread = 1 / np.diag(inverse)
         residual = (inverse @ target) * spread
-        score = np.where(extra > 0, 0.0, np.abs(residual) / np.sqrt(spread))
+        score = np.where((extra > 0) | kept, 0.0, np.abs(residual) / np.sqrt(spread))
         worst = int(np.argmax(score))
         if score[worst] <= OUTLIER:
             break
@@ -401,8 +433,8 @@ def _later(series: _Series, rates: Floats, months: NDArray[np.int64], rng: np.ra
     """Return sampled births still to come, of months known in part or not at all.
 
     Rate and share are not independent once part of a month is counted: a high rate means that a small share is in.
-    So the share is drawn given rate and count, log-normally: prior precision and that of the count add up. A share above
-    1 (corrections outweigh late births) makes them negative.
+    So the share is drawn given rate and count, log-normally: prior precision and that of the count add up. A share
+    above 1 (corrections outweigh late births) makes them negative.
     """
     length = int(months.max()) + 1
     share, sd, known = (

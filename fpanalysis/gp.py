@@ -75,7 +75,7 @@ def births_prior() -> Prior:
 
 
 def prior_of(text: str, scale: float = 1.0, tail: float = np.inf) -> Prior:
-    """Return the prior of a table in CSV (columns HYPER, weight). Raises FpError for other columns or negative numbers."""
+    """Return the prior of a CSV table (HYPER, weight). Raises FpError for other columns or negative numbers."""
     head, *lines = text.strip().splitlines()
     if tuple(head.split(",")) != (*HYPER, "weight"):
         raise FpError(f"births prior: found the columns {head}, expected {','.join((*HYPER, 'weight'))}")

@@ -6,9 +6,9 @@ The latest months are incomplete; how incomplete is estimated from how fast earl
 ladder on the triangle of occurrence month by delay). Its uncertainty is Mack's, free of any distribution: it is
 read off the spread of the months' own development, so over-dispersion and negative corrections are allowed.
 
-References: Mack, ASTIN Bulletin 23 (1993) 213 (chain ladder and its error); England and Verrall, British
-Actuarial Journal 8 (2002) 443; Buehlmann and Straub, Mitteilungen der Vereinigung Schweizerischer
-Versicherungsmathematiker 70 (1970) 111 (credibility: townships drawn towards the county); Lawless, Canadian Journal of Statistics 22 (1994) 15 (reporting delays).
+References: Mack, ASTIN Bulletin 23 (1993) 213 (chain ladder and its error); England and Verrall, British Actuarial
+Journal 8 (2002) 443; Buehlmann and Straub, Mitteilungen der Vereinigung Schweizerischer Versicherungsmathematiker 70
+(1970) 111 (credibility: townships drawn towards the county); Lawless, Canadian Journal of Statistics 22 (1994) 15.
 """
 
 from __future__ import annotations
@@ -264,13 +264,14 @@ def _credible(whole: Floats, towns: list[Floats]) -> tuple[Floats, float, Floats
     own, within, births, free = (np.array(column) for column in zip(*steps, strict=True))
     usable = (births > 0) & np.isfinite(own) & np.isfinite(factor)
     spread = float((within * free)[usable].sum() / free[usable].sum()) if usable.any() else spread
-    own, births = np.where(usable, own, factor), np.where(usable, births, 0.0)
+    gap = np.where(usable, own, 0.0) - np.where(usable, factor, 0.0)
+    births = np.where(usable, births, 0.0)
     total = births.sum()
     room = total - (births**2).sum() / total if total > 0 else 0.0
-    excess = (births * np.where(usable, own - factor, 0.0) ** 2).sum() - (usable.sum() - 1) * spread
+    excess = (births * gap**2).sum() - (usable.sum() - 1) * spread
     between = max(excess / room, 0.0) if room > 0 else 0.0
     weight = births / (births + spread / between) if between > 0 else np.zeros(len(towns))
-    factors = factor + weight * np.where(usable, own - factor, 0.0)
+    factors = factor + weight * gap
     return factors, spread, (1 - weight) * between + (spread / base if base > 0 else 0.0), freedom
 
 

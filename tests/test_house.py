@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "fpanalysis"
 FLOORS = {
     "ground": ["errors", "paths", "periods", "results", "wording", "stats", "gp", "typeface"],
     "entry": ["contracts", "parsers", "grids", "levels", "ingest", "params", "checks", "dictionary"],
-    "analysis": ["nowcast", "forecast", "sex_ratio", "reconcile", "indicators", "benchmark"],
+    "analysis": ["nowcast", "forecast", "warning", "sex_ratio", "reconcile", "indicators", "benchmark"],
     "show": ["disclosure", "blocks", "figures", "tables", "narrative"],
     "publish": ["publish", "publish.document", "publish.exporter", "publish.html"],
     "run": ["execute", "releases", "desk", "pipeline"],
