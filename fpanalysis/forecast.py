@@ -1,13 +1,7 @@
 """Monthly births forecast with honest intervals, the expected births of a period, and a back-test of both.
 
-The model is a Gaussian process on the log of births per day, so that month length is divided out:
-
-    level (random walk + slowly damped slope) + AR(1) + zero-sum seasonal pattern that changes slowly
-    + effect of the share of weekend days + noise (Poisson, and over-dispersion on top).
-
-How wild each part is cannot be known from a few years of one county. So every series is fitted under a small
-table of settings (TABLE), and the answer is their mixture, weighted by how well each explains the series: a short
-history keeps many settings and gets wide intervals. Births still being registered enter as exposure: a month of
+The model (`gp`) is a Gaussian process on the log of births per day, so that month length is divided out, mixed over
+settings by a prior that was learned from births elsewhere. Births still being registered enter as exposure: a month of
 which 65 % is registered counts as 65 % of a month, with the uncertainty of that share. Months that fit nothing
 (leave-one-out residual over 3.5 standard deviations) lose their weight. Forecasts are sampled paths, so half-years
 and years have right intervals, not sums of monthly ones.
@@ -15,10 +9,8 @@ and years have right intervals, not sums of monthly ones.
 Sampling: each place draws from its own generator, seeded by one integer from the `rng` passed in and the CRC-32 of
 the place's name; neither the order of the places nor the presence of others changes its numbers.
 
-References: Rasmussen and Williams, Gaussian Processes for Machine Learning (MIT Press 2006), chapters 2 and 5;
-Roberts et al., Philosophical Transactions A 371 (2013) 20110550 (structured kernels for series); McCullagh and
-Nelder, Generalized Linear Models (1989), 2.5 (working response of small counts); Gardner and McKenzie, Management
-Science 31 (1985) 1237 (damped trend); Hyndman and Koehler, International Journal of Forecasting 22 (2006) 679 (MASE).
+References: McCullagh and Nelder, Generalized Linear Models (1989), 2.5 (working response of small counts); Hyndman and
+Koehler, International Journal of Forecasting 22 (2006) 679 (MASE).
 """
 
 from __future__ import annotations
@@ -26,7 +18,7 @@ from __future__ import annotations
 import functools
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -34,10 +26,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import linalg
 
-from . import results, stats
+from . import gp, results, stats
 from .errors import FpError
 
-__all__ = ["Paths", "backtest", "expected", "forecast", "sample_paths", "totals"]
+__all__ = ["Paths", "backtest", "corrected", "expected", "forecast", "sample_paths", "surprises", "totals"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Window: TypeAlias = tuple[str, pd.PeriodIndex]
@@ -56,31 +48,13 @@ LEAST_SHARE = 0.05
 """A month of which less than this is registered counts as not known."""
 SMALL = 25
 """Counts below this enter through the Poisson working response instead of their logarithm."""
-DAMPING = 0.95
-"""Monthly autocorrelation of the slope."""
 WEEKEND_SD = 0.3
-"""Prior standard deviation of the log effect of the share of weekend days."""
-LEVEL_SD = 1.0
-"""Prior standard deviation of the level at the start, about the mean of the series."""
-
-TABLE = np.array(
-    [
-        (level, slope, ar, season, decay, noise)
-        for level in (0.003, 0.01, 0.025)
-        for slope in (0.0, 0.001)
-        for season, decay in ((0.04, 360.0), (0.12, 360.0), (0.08, 60.0))
-        for ar, noise in ((0.0, 0.008), (0.025, 0.008), (0.0, 0.025), (0.0, 0.07))
-    ]
+TYPICAL = gp.Prior(
+    np.array([[0.01, 0.0, 0.95, 0.025, 0.6, 0.12, 360.0, 0.7, 0.0, WEEKEND_SD]]), np.ones(1), 1.0, np.inf
 )
-"""Settings of the model, one a row: monthly sd of the level's steps and of the slope's, sd of the AR(1) part, sd of
-the seasonal pattern and the months over which it changes, and sd of the noise beyond Poisson. All on log births."""
-TYPICAL = 30
-"""Row of TABLE (wide seasons, moderate steps) that small counts and outlying months are judged by."""
+"""Setting (wide seasons, moderate steps) that small counts and outlying months are judged by."""
 TYPICAL_NOISE = 0.04
-"""Noise beyond Poisson in that judgement; more than in the table's row, so that few months are set aside."""
-AR_MEMORY = 0.6
-SEASON_WIDTH = 0.7
-"""Length-scale of the periodic kernel: smaller lets neighbouring months differ more."""
+"""Noise beyond Poisson in that judgement; a large one, so that few months are set aside."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +87,7 @@ def forecast(
     levels: Sequence[float] = LEVELS,
     rng: np.random.Generator,
     draws: int = DRAWS,
+    county: str | None = None,
 ) -> pd.DataFrame:
     """Return rows `births_forecast`, one for each place, month after its last and level of interval.
 
@@ -122,7 +97,7 @@ def forecast(
     Raises FpError for a missing column or a month given twice.
     """
     tables = []
-    for path in sample_paths(monthly, horizon=horizon, rng=rng, draws=draws):
+    for path in sample_paths(monthly, horizon=horizon, rng=rng, draws=draws, county=county):
         ahead = path.months > path.series.months[-1]
         windows = [(str(month), pd.PeriodIndex([month])) for month in path.months[ahead]]
         tables += [_summary(path, windows if len(path.births) else windows[:1], "births_forecast", levels)]
@@ -136,6 +111,7 @@ def totals(
     levels: Sequence[float] = LEVELS,
     rng: np.random.Generator,
     draws: int = DRAWS,
+    county: str | None = None,
 ) -> pd.DataFrame:
     """Return rows `births_forecast` for whole periods, such as half-years and years, as in `forecast`.
 
@@ -146,7 +122,7 @@ def totals(
     windows = list(periods)
     last = _months(monthly).max() if len(monthly) else None
     horizon = max([1, *((months[-1] - last).n for _, months in windows)]) if last is not None else 1
-    paths = sample_paths(monthly, horizon=horizon, rng=rng, draws=draws, until=last)
+    paths = sample_paths(monthly, horizon=horizon, rng=rng, draws=draws, until=last, county=county)
     return results.combine([_summary(path, windows, "births_forecast", levels, known=True) for path in paths])
 
 
@@ -158,6 +134,7 @@ def expected(
     levels: Sequence[float] = LEVELS,
     rng: np.random.Generator,
     draws: int = DRAWS,
+    county: str | None = None,
 ) -> pd.DataFrame:
     """Return rows `births_expected`: births of a period foretold from the months before it, beside the actual count.
 
@@ -168,7 +145,7 @@ def expected(
     """
     before = monthly[monthly["month"] < months[0]]
     horizon = (months[-1] - months[0]).n + 1
-    paths = sample_paths(before, horizon=horizon, rng=rng, draws=draws, until=months[0] - 1)
+    paths = sample_paths(before, horizon=horizon, rng=rng, draws=draws, until=months[0] - 1, county=county)
     found = {path.series.place: path for path in paths}
     places = list(dict.fromkeys(monthly["place"]))
     actual = {place: monthly[(monthly["place"] == place) & monthly["month"].isin(months)] for place in places}
@@ -188,6 +165,7 @@ def backtest(
     levels: Sequence[float] = LEVELS,
     rng: np.random.Generator,
     draws: int = DRAWS,
+    county: str | None = None,
 ) -> pd.DataFrame:
     """Return what the forecast would have said of past periods, and its score.
 
@@ -210,6 +188,70 @@ def backtest(
     return results.combine([rows, *_scores(rows, windows[-1][0], levels)]) if len(rows) else results.empty()
 
 
+def corrected(
+    completeness: pd.DataFrame,
+    monthly: pd.DataFrame,
+    *,
+    county: str,
+    level: float = 0.95,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+) -> pd.DataFrame:
+    """Return the county's completeness and corrected births, those of open months from forecast and delay at once.
+
+    `completeness`: rows `births_completeness` and `births_corrected` of `nowcast.completeness`; `monthly`: the series
+    of `nowcast.completed`. In months still being registered the count so far and what the months before and the
+    seasons say count in one likelihood, each as far as it is sure (method `gp-95`). Other months stay as they are.
+    """
+    (path,) = sample_paths(monthly[monthly["place"] == county], horizon=1, rng=rng, draws=draws) or (None,)
+    if path is None or not len(path.births):
+        return completeness
+    frame, method = completeness.copy(), f"gp-{100 * level:g}"
+    open_months = path.series.months[~_whole(path.series, len(path.series.months)) & path.series.use]
+    for month in open_months:
+        births = path.births[:, path.months.get_loc(month)]
+        bounds = np.quantile(births, [0.5, (1 - level) / 2, (1 + level) / 2])
+        mine = (frame["period"] == str(month)) & (frame["place"] == county)
+        whole, share = (
+            mine & (frame["measure"] == "births_corrected"),
+            mine & (frame["measure"] == "births_completeness"),
+        )
+        frame.loc[whole, ["value", "lower", "upper"]] = bounds
+        so_far = frame.loc[share, "count"].to_numpy()
+        frame.loc[share, "total"] = bounds[0]
+        for name, bound in zip(("value", "upper", "lower"), bounds, strict=True):
+            frame.loc[share, name] = so_far / max(bound, 1.0)
+        frame.loc[whole | share, "method"] = method
+        frame.loc[whole | share, "note"] = ""
+    return frame
+
+
+def surprises(monthly: pd.DataFrame, *, months: pd.PeriodIndex, prior: gp.Prior | None = None) -> pd.DataFrame:
+    """Return how each month of each place compares with what the months before it foretold.
+
+    Columns place, month, births (so far), completed (for late registration), expected (median, completed), below (the
+    chance of a smaller count). One row for each usable month of `months` with 12 usable months before it. Months
+    before `months` that fit nothing lose their weight; `months` themselves keep it.
+    """
+    prior = gp.births_prior() if prior is None else prior
+    columns = ["place", "month", "births", "completed", "expected", "below"]
+    tables = [_surprise(series, months, prior) for series in _series(monthly) if series.use.sum() > SHORTEST]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
+def _surprise(series: _Series, months: pd.PeriodIndex, prior: gp.Prior) -> pd.DataFrame:
+    days, weekend = _calendar(series.months[0].ordinal, len(series.months))
+    wanted = np.asarray(series.months.isin(months))
+    at = np.flatnonzero(series.use)
+    target, variance, centre, _ = _observed(series, days, weekend, wanted)
+    mean, _, below = gp.one_step(gp.fit(prior, weekend, at, target, variance), target)
+    shown = wanted[at] & (np.arange(len(at)) >= SHORTEST)
+    expected = np.exp(mean + centre) * days[at]
+    frame = {"place": series.place, "month": series.months[at], "births": series.births[at],
+             "completed": series.births[at] / series.share[at], "expected": expected, "below": below}  # fmt: skip
+    return pd.DataFrame(frame)[shown]
+
+
 def sample_paths(
     monthly: pd.DataFrame,
     *,
@@ -217,17 +259,26 @@ def sample_paths(
     rng: np.random.Generator,
     draws: int = DRAWS,
     until: pd.Period | None = None,
+    prior: gp.Prior | None = None,
+    county: str | None = None,
 ) -> list[Paths]:
     """Return sampled births of every place: its own months and `horizon` months after `until`.
 
-    `until` is the last month of the place by default. Places come in the order of the frame.
+    `until` is the last month of the place by default; `prior` the learned one. Places come in the order of the frame.
+    With `county`, all other places are its townships: in every path they add up to it, births of no township aside
+    that the county had before. Townships follow the county's seasons and level, and have a share of it of their own.
     """
+    prior = gp.births_prior() if prior is None else prior
     base = int(rng.integers(2**63))
+    if county is not None and (found := _family(_series(monthly), county)):
+        last = found[0].months[-1] if until is None else max(until, found[0].months[-1])
+        months = pd.period_range(found[0].months[0], last + horizon, freq="M")
+        return _together(found, months, base, draws, prior, list(dict.fromkeys(monthly["place"].astype(str))))
     paths = []
     for series in _series(monthly):
         last = series.months[-1] if until is None else max(until, series.months[-1])
         months = pd.period_range(series.months[0], last + horizon, freq="M")
-        paths.append(_sampled(series, months, _child(base, series.place), draws))
+        paths.append(_sampled(series, months, _child(base, series.place), draws, prior))
     return paths
 
 
@@ -246,18 +297,18 @@ def _months(monthly: pd.DataFrame) -> pd.Series:
     return monthly["month"]
 
 
-def _series(monthly: pd.DataFrame) -> list[_Series]:
+def _series(monthly: pd.DataFrame, longest: int = LONGEST) -> list[_Series]:
     _months(monthly)
     twice = monthly.duplicated(["place", "month"])
     if twice.any():
         row = monthly[twice].iloc[0]
         raise FpError(f"monthly births of {row['place']} hold {row['month']} twice")
-    return [_one(str(place), group) for place, group in monthly.groupby("place", sort=False)]
+    return [_one(str(place), group, longest) for place, group in monthly.groupby("place", sort=False)]
 
 
-def _one(place: str, group: pd.DataFrame) -> _Series:
+def _one(place: str, group: pd.DataFrame, longest: int) -> _Series:
     group = group.set_index("month").sort_index()
-    months = pd.period_range(group.index[0], group.index[-1], freq="M")[-LONGEST:]
+    months = pd.period_range(group.index[0], group.index[-1], freq="M")[-longest:]
     group = group.reindex(months)
     births = group["births"].to_numpy(dtype="float64")
     share = group["share"].to_numpy(dtype="float64") if "share" in group else np.ones(len(months))
@@ -283,31 +334,6 @@ def _history_note(births: Floats, share: Floats, use: NDArray[np.bool_]) -> str:
 # ---- the model --------------------------------------------------------------------------------------------
 
 
-@functools.lru_cache(maxsize=8)
-def _kernels(length: int) -> Floats:
-    """Return the covariance of every setting but weekends and noise, on months 0 ... length - 1 (settings, n, n)."""
-    time = np.arange(length)
-    lag = np.abs(time[:, None] - time[None, :])
-    walk = np.minimum(time[:, None], time[None, :]).astype("float64")
-    summed = np.tril(np.ones((length, length)), -1)
-    slope = summed @ (DAMPING**lag / (1 - DAMPING**2)) @ summed.T
-    ar = AR_MEMORY**lag
-    season = _zero_sum_season()[lag % 12]
-    stack = np.empty((len(TABLE), length, length))
-    for row, (level, slope_sd, ar_sd, season_sd, decay, _) in enumerate(TABLE):
-        stack[row] = level**2 * walk + slope_sd**2 * slope + ar_sd**2 * ar
-        stack[row] += season_sd**2 * season * np.exp(-lag / decay) + LEVEL_SD**2
-    stack.setflags(write=False)
-    return stack
-
-
-def _zero_sum_season() -> Floats:
-    """Return the periodic covariance at lags 0 ... 11, made to sum to zero over a year, with variance 1."""
-    kernel = np.exp(-2 * np.sin(np.pi * np.arange(12) / 12) ** 2 / SEASON_WIDTH**2)
-    kernel -= kernel.mean()
-    return kernel / kernel[0]
-
-
 @functools.lru_cache(maxsize=512)
 def _calendar(first: int, length: int) -> tuple[Floats, Floats]:
     """Return days, and the share of weekend days less 2/7, of months from ordinal `first` on."""
@@ -320,22 +346,24 @@ def _calendar(first: int, length: int) -> tuple[Floats, Floats]:
     return days, weekend
 
 
-def _sampled(series: _Series, months: pd.PeriodIndex, rng: np.random.Generator, draws: int) -> Paths:
+def _sampled(series: _Series, months: pd.PeriodIndex, rng: np.random.Generator, draws: int, prior: gp.Prior) -> Paths:
     if series.use.sum() < SHORTEST:
         return Paths(series, months, np.empty((0, len(months))), series.note)
     days, weekend = _calendar(months[0].ordinal, len(months))
-    kernels = _kernels(_rounded(len(months)))[:, : len(months), : len(months)]
-    at = np.flatnonzero(series.use)
-    target, variance, centre, outliers = _observed(series, days[at], kernels[TYPICAL][np.ix_(at, at)], weekend[at])
-    logs = _draw(kernels, weekend, at, target, variance, rng, draws) + centre
-    rates = np.exp(np.minimum(logs, 25.0)) * days
+    centre, outliers, found = _fitted(series, days, weekend, prior)
+    known = _padded(series.births, series, len(months))
+    births = np.tile(known, (draws, 1))
+    if len(unknown := np.flatnonzero(~_whole(series, len(months)))):
+        rates = np.exp(np.minimum(gp.paths(found, unknown, rng, draws) + centre, 25.0)) * days[unknown]
+        births[:, unknown] = known[unknown] + _later(series, rates, unknown, rng)
     note = series.note or (_outlier_note(series.months[outliers]) if len(outliers) else "")
-    return Paths(series, months, _counted(series, rates, rng), note)
+    return Paths(series, months, births, note)
 
 
-def _rounded(length: int) -> int:
-    """Return the length up to a multiple of 12, so that few sizes of kernel are kept."""
-    return -(-length // 12) * 12
+def _fitted(series: _Series, days: Floats, weekend: Floats, prior: gp.Prior) -> tuple[float, NDArray[np.int64], gp.Fit]:
+    """Return the centre of the log rates, the months set aside, and the fit of the series."""
+    target, variance, centre, outliers = _observed(series, days, weekend)
+    return centre, outliers, gp.fit(prior, weekend, np.flatnonzero(series.use), target, variance)
 
 
 def _outlier_note(months: pd.PeriodIndex) -> str:
@@ -343,7 +371,7 @@ def _outlier_note(months: pd.PeriodIndex) -> str:
 
 
 def _observed(
-    series: _Series, days: Floats, kernel: Floats, weekend: Floats
+    series: _Series, days: Floats, weekend: Floats, judged: NDArray[np.bool_] | None = None
 ) -> tuple[Floats, Floats, float, NDArray[np.int64]]:
     """Return log births per day less their centre, the variance of each, that centre, and the months set aside.
 
@@ -351,11 +379,13 @@ def _observed(
     the fit, which is renewed until it settles. Months that fit nothing get the square of their residual as variance.
     """
     at = np.flatnonzero(series.use)
-    births, exposure = series.births[at], series.share[at] * days
+    judged = ~_whole(series, len(series.births)) | (False if judged is None else judged)
+    births, exposure = series.births[at], series.share[at] * days[at]
     shared = (series.share_sd[at] / series.share[at]) ** 2
     rate = births.sum() / exposure.sum() if births.sum() > 0 else 0.5 / exposure.sum()
     centre = float(np.log(max(np.median(births / exposure), rate / 4)))
-    typical = kernel + WEEKEND_SD**2 * np.outer(weekend, weekend)
+    size = -(-len(days) // 12) * 12
+    typical = gp.kernels(TYPICAL, size)[0][np.ix_(at, at)] + WEEKEND_SD**2 * np.outer(weekend[at], weekend[at])
     fit, extra = np.full(len(at), centre), np.zeros(len(at))
     for _ in range(3):
         mean = np.maximum(np.exp(fit) * exposure, 0.5)
@@ -363,20 +393,23 @@ def _observed(
         logs = np.log(np.maximum(births, 0.5) / exposure)
         target = np.where(small, np.log(mean / exposure) + (births - mean) / mean, logs) - centre
         variance = shared + np.where(small, 1 / mean, 1 / np.maximum(births, mean / 4))
-        extra = _inflation(typical, target, variance + TYPICAL_NOISE**2)
+        extra = _inflation(typical, target, variance + TYPICAL_NOISE**2, judged[at])
         whole = typical + np.diag(variance + extra + TYPICAL_NOISE**2)
         fit = centre + typical @ linalg.solve(whole, target, assume_a="pos")
     return target, variance + extra, centre, at[extra > 0]
 
 
-def _inflation(kernel: Floats, target: Floats, variance: Floats) -> Floats:
-    """Return extra variance for months whose leave-one-out residual is too large, worst first (few at most)."""
+def _inflation(kernel: Floats, target: Floats, variance: Floats, kept: NDArray[np.bool_]) -> Floats:
+    """Return extra variance for months whose leave-one-out residual is too large, worst first (few at most).
+
+    Months `kept` never lose weight: those still being registered, and those that are judged themselves.
+    """
     extra = np.zeros(len(target))
     for _ in range(max(2, len(target) // 10)):
         inverse = np.linalg.inv(kernel + np.diag(variance + extra))
         spread = 1 / np.diag(inverse)
         residual = (inverse @ target) * spread
-        score = np.where(extra > 0, 0.0, np.abs(residual) / np.sqrt(spread))
+        score = np.where((extra > 0) | kept, 0.0, np.abs(residual) / np.sqrt(spread))
         worst = int(np.argmax(score))
         if score[worst] <= OUTLIER:
             break
@@ -384,56 +417,120 @@ def _inflation(kernel: Floats, target: Floats, variance: Floats) -> Floats:
     return extra
 
 
-def _draw(
-    kernels: Floats, weekend: Floats, at: NDArray[np.int64], target: Floats, variance: Floats,
-    rng: np.random.Generator, draws: int,
-) -> Floats:  # fmt: skip
-    """Return sampled log rates less the centre, noise beyond Poisson included, (draws, months)."""
-    weekends = WEEKEND_SD**2 * np.outer(weekend, weekend)
-    noise = TABLE[:, -1] ** 2
-    seen = kernels[:, at[:, None], at] + weekends[at[:, None], at]
-    diagonal = np.arange(len(at))
-    seen[:, diagonal, diagonal] += variance + noise[:, None]
-    factors = np.linalg.cholesky(seen)
-    chosen = _chosen(factors, target, rng, draws)
-    months, pieces = len(weekend), []
-    for setting in np.unique(chosen):
-        across = (kernels[setting] + weekends)[:, at]
-        scaled = linalg.solve_triangular(factors[setting], np.column_stack([across.T, target]), lower=True)
-        left, right = scaled[:, :-1], scaled[:, -1]
-        covariance = kernels[setting] + weekends - left.T @ left
-        covariance[np.arange(months), np.arange(months)] += noise[setting] + 1e-10
-        root = np.linalg.cholesky(covariance)
-        normal = rng.standard_normal((int((chosen == setting).sum()), months))
-        pieces.append(left.T @ right + normal @ root.T)
-    return np.concatenate(pieces)
+def _padded(values: Floats, series: _Series, length: int) -> Floats:
+    """Return values of the usable months, 0 elsewhere, out to `length` months."""
+    found = np.zeros(length)
+    found[: len(values)] = np.where(series.use, np.nan_to_num(values), 0.0)
+    return found
 
 
-def _chosen(factors: Floats, target: Floats, rng: np.random.Generator, draws: int) -> NDArray[np.int64]:
-    """Return the setting of each draw, in proportion to how well it explains the series (equal prior weights)."""
-    scaled = np.array([linalg.solve_triangular(factor, target, lower=True) for factor in factors])
-    logs = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
-    likelihood = -0.5 * (scaled**2).sum(axis=1) - logs
-    weight = np.exp(likelihood - likelihood.max())
-    weight /= weight.sum()
-    steps = (np.arange(draws) + rng.random()) / draws
-    return np.minimum(np.searchsorted(np.cumsum(weight), steps), len(weight) - 1)
+def _whole(series: _Series, length: int) -> NDArray[np.bool_]:
+    """Return which months are registered whole, so that nothing is left to sample."""
+    return (_padded(series.share, series, length) >= 1) & (_padded(series.share_sd, series, length) == 0)
 
 
-def _counted(series: _Series, rates: Floats, rng: np.random.Generator) -> Floats:
-    """Return births in the end: what is known, what is still to be registered, and whole months ahead."""
-    draws, months = rates.shape
-    known = len(series.months)
-    births = rng.poisson(rates).astype("float64")
-    share = np.zeros((draws, months))
-    share[:, :known] = np.where(series.use, series.share, 0.0)
-    spread = np.concatenate([np.where(series.use, series.share_sd, 0.0), np.zeros(months - known)])
-    share = np.clip(share + spread * rng.standard_normal((draws, months)), 0.0, 1.0)
-    so_far = np.concatenate([np.where(series.use, np.nan_to_num(series.births), 0.0), np.zeros(months - known)])
-    whole = np.concatenate([series.use & (series.share >= 1) & (series.share_sd == 0), np.zeros(months - known, bool)])
-    later = rng.poisson(rates * (1 - share))
-    begun = np.concatenate([series.use, np.zeros(months - known, bool)])
-    return np.where(whole, so_far, np.where(begun, so_far + later, births))
+def _later(series: _Series, rates: Floats, months: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+    """Return sampled births still to come, of months known in part or not at all.
+
+    Rate and share are not independent once part of a month is counted: a high rate means that a small share is in.
+    So the share is drawn given rate and count, log-normally: prior precision and that of the count add up. A share
+    above 1 (corrections outweigh late births) makes them negative.
+    """
+    length = int(months.max()) + 1
+    share, sd, known = (
+        _padded(v, series, max(length, len(series.births)))[months]
+        for v in (series.share, series.share_sd, series.births)
+    )
+    begun = (share > 0) & (known > 0)
+    prior = np.log(np.where(share > 0, share, 1.0))
+    variance = np.where(share > 0, (sd / np.where(share > 0, share, 1.0)) ** 2, 0.0)
+    weight = variance * known / (1 + variance * known)
+    seen = np.log(np.maximum(known, 0.5)) - np.log(np.maximum(rates, 1e-9))
+    logs = np.where(begun, (1 - weight) * prior + weight * seen, prior)
+    logs = logs + np.sqrt(variance * np.where(begun, 1 - weight, 1.0)) * rng.standard_normal(rates.shape)
+    drawn = np.where(share > 0, np.exp(np.where(share > 1, logs, np.minimum(logs, 0.0))), 0.0)
+    coming = rates * (1 - drawn)
+    return np.maximum(np.sign(coming) * rng.poisson(np.abs(coming)), -known)
+
+
+# ---- townships that add up to their county ----------------------------------------------------------------
+
+
+def _family(series: list[_Series], county: str) -> list[_Series]:
+    """Return county, then townships by name, on the same months; births of no township come last, as a place of "".
+
+    Empty when the county is not there, has no townships or too short a history: then each stands alone.
+    """
+    first = min((s.months[0] for s in series), default=None)
+    if first is None or county not in [s.place for s in series] or len(series) < 2:
+        return []
+    last = max(s.months[-1] for s in series)
+    months = pd.period_range(max(first, last - LONGEST + 1), last, freq="M")
+    aligned = sorted((_aligned(s, months) for s in series), key=lambda s: (s.place != county, s.place))
+    head, towns = aligned[0], aligned[1:]
+    if head.use.sum() < SHORTEST:
+        return []
+    rest = np.where(head.use, head.births, 0.0) - np.sum([np.where(t.use, t.births, 0.0) for t in towns], axis=0)
+    alone = replace(head, place="", births=np.maximum(rest, 0.0), note="")
+    return [*aligned, alone] if np.abs(rest).sum() > 0 else aligned
+
+
+def _aligned(series: _Series, months: pd.PeriodIndex) -> _Series:
+    at = series.months.get_indexer(months)
+    births, share, sd = (np.where(at >= 0, v[at], fill) for v, fill in
+                         ((series.births, np.nan), (series.share, 0.0), (series.share_sd, 0.0)))  # fmt: skip
+    return _Series(series.place, months, births, share, sd, np.where(at >= 0, series.use[at], False), series.note)
+
+
+def _together(
+    family: list[_Series], months: pd.PeriodIndex, base: int, draws: int, prior: gp.Prior, order: list[str]
+) -> list[Paths]:
+    """Return the paths of county and townships, in the order of the frame.
+
+    The county's births still to come are drawn first and then fall to townships, in proportion to the births of each
+    and to what of them is not registered yet: so the county is as sure, or unsure, as it is alone.
+    """
+    county, *towns = family
+    days, weekend = _calendar(months[0].ordinal, len(months))
+    centre, outliers, found = _fitted(county, days, weekend, prior)
+    unknown = np.flatnonzero(~np.all([_whole(s, len(months)) for s in family], axis=0))
+    rng = _child(base, county.place)
+    rates = np.exp(np.minimum(gp.paths(found, unknown, rng, draws) + centre, 25.0)) * days[unknown]
+    curve = days * np.exp(gp.mean(found, np.arange(len(months))) + centre)
+    logs = [_relative(town, curve, unknown, _child(base, town.place), draws, prior) for town in towns]
+    top = np.max(logs, axis=0)
+    parts = [np.exp(log - top) for log in logs]
+    later = _later(county, rates, unknown, rng)
+    shares = [_padded(town.share, town, len(months))[unknown] for town in towns]
+    chances = np.stack([part * np.maximum(1 - share, 1e-9) for part, share in zip(parts, shares, strict=True)], axis=-1)
+    chances /= chances.sum(axis=-1, keepdims=True)
+    split = np.sign(later)[..., None] * rng.multinomial(np.abs(later).astype("int64"), chances)
+    births = {}
+    for number, town in enumerate(towns):
+        births[town.place] = np.tile(_padded(town.births, town, len(months)), (draws, 1))
+        births[town.place][:, unknown] += split[..., number]
+    births[county.place] = np.sum(list(births.values()), axis=0)
+    notes = {county.place: county.note or (_outlier_note(county.months[outliers]) if len(outliers) else "")}
+    return [_shown(s, months, births[s.place], notes) for s in sorted(
+        (s for s in family if s.place), key=lambda s: order.index(s.place))]  # fmt: skip
+
+
+def _shown(series: _Series, months: pd.PeriodIndex, births: Floats, notes: Mapping[str, str]) -> Paths:
+    """Return the paths of a place, none when its own history is too short for an interval."""
+    short = series.use.sum() < SHORTEST
+    return Paths(series, months, births[:0] if short else births, notes.get(series.place, series.note))
+
+
+def _relative(
+    town: _Series, curve: Floats, wanted: NDArray[np.int64], rng: np.random.Generator, draws: int, prior: gp.Prior
+) -> Floats:
+    """Return sampled log shares of the county's curve (draws, months); of a short history its mean share."""
+    known = town.use
+    if known.sum() < SHORTEST:
+        births, exposure = town.births[known].sum(), (town.share * curve[: len(known)])[known].sum()
+        return np.full((draws, len(wanted)), np.log(max(births, 1e-3) / exposure) if exposure > 0 else -50.0)
+    centre, _, found = _fitted(town, curve, np.zeros(len(curve)), prior)
+    return np.minimum(gp.paths(found, wanted, rng, draws) + centre, 25.0)
 
 
 # ---- summaries --------------------------------------------------------------------------------------------
@@ -504,11 +601,12 @@ def _completed_total(births: Floats, share: Floats) -> float:
 
 
 def _registered(path: Paths, actual: pd.DataFrame, share: Floats, rng: np.random.Generator) -> Floats:
-    """Return sampled births of these months that would be registered by now (all of them where the share is 1)."""
+    """Return sampled births of these months that would be registered by now (all where the share is 1)."""
     births = path.births[:, path.months.get_indexer(pd.PeriodIndex(actual["month"]))]
     spread = _column(actual, "share_sd", 0.0)
-    shares = np.clip(share + spread * rng.standard_normal(births.shape), 0.0, 1.0)
-    return rng.binomial(births.astype("int64"), shares).sum(axis=1).astype("float64")
+    shares = np.maximum(share + spread * rng.standard_normal(births.shape), 0.0)
+    registered = rng.binomial(births.astype("int64"), np.minimum(shares, 1.0)) * np.maximum(shares, 1.0)
+    return np.rint(registered).sum(axis=1)
 
 
 def _tail(draws: Floats, actual: float) -> float:

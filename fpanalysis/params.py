@@ -117,6 +117,7 @@ class Params(_Frozen):
     sex_ratio: SexRatio = SexRatio()
     forecast_months: int = Field(default=18, ge=1, le=24)
     smallest_count: int = Field(default=3, ge=0)
+    alarm_budget: float = Field(default=0.05, gt=0, lt=0.5)
     usual_mix: tuple[float, float] = (0.3, 2.0)
     seed: int = 20180630
     fonts: str = ""

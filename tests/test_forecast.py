@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fpanalysis import forecast as model
 from fpanalysis import results, wording
 from fpanalysis.errors import FpError
 from fpanalysis.forecast import backtest, expected, forecast, sample_paths, totals
@@ -275,10 +274,6 @@ def test_sampled_paths_cover_the_months_asked():
     assert FIRST == path.months[0]
 
 
-def test_the_seasonal_pattern_sums_to_zero_over_a_year():
-    assert 0 == pytest.approx(model._zero_sum_season().sum())
-
-
 def test_faulty_frames_are_refused():
     monthly = monthly_of(20)
     with pytest.raises(FpError, match="lack the column 'births'"):
@@ -308,3 +303,70 @@ def test_every_finding_has_words(finding, lang):
     note = results.note(f"note.births.{finding}", births=6186, actual=5627, level=95.0, narrow=80.0)
 
     assert "6,186" in wording.remark(note, lang)
+
+
+def family(seed=1, towns=5, length=60, rest=0) -> pd.DataFrame:
+    """A county, its townships of 20 to 100 births a month and `rest` births of no township; the last month is 65 % in."""
+    frames = [monthly_of(length, 20.0 * (n + 1), f"镇{n}", seed=10 * seed + n) for n in range(towns)]
+    share = np.ones(length)
+    share[-1] = 0.65
+    frames = [f.assign(births=(f["births"] * share).round(), share=share, share_sd=0.02 * (share < 1)) for f in frames]
+    whole = frames[0].assign(place="renqiu", births=sum(f["births"] for f in frames) + rest)
+    return pd.concat([whole, *frames], ignore_index=True)
+
+
+@quick
+@given(st.integers(0, 30), st.sampled_from([15, 40, 60]), st.sampled_from([0, 7]))
+def test_townships_add_up_to_the_county_in_every_path(seed, length, rest):
+    county, *towns = sample_paths(family(seed, 4, length, rest), horizon=6, rng=generator(), draws=60, county="renqiu")
+    summed = np.sum([town.births for town in towns], axis=0)
+
+    if rest == 0:
+        assert (county.births == summed).all()
+    else:
+        assert (county.births >= summed).all() and (county.births[:, : length - 1] == summed[:, : length - 1] + 7).all()
+
+
+@quick
+@given(st.permutations(range(5)))
+def test_the_order_of_townships_changes_nothing_in_the_family(order):
+    monthly = family()
+    places = ["renqiu", *(f"镇{n}" for n in order)]
+    shuffled = pd.concat([monthly[monthly["place"] == place] for place in places], ignore_index=True)
+    tables = [forecast(frame, horizon=3, rng=generator(), draws=100, county="renqiu") for frame in (monthly, shuffled)]
+    keys = ["place", "period", "method"]
+
+    pd.testing.assert_frame_equal(*(t.sort_values(keys, ignore_index=True) for t in tables))
+
+
+def test_the_same_seed_gives_the_family_the_same_numbers():
+    tables = [totals(family(), periods=[HALVES[-1]], rng=generator(), county="renqiu") for _ in range(2)]
+
+    pd.testing.assert_frame_equal(*tables)
+
+
+def test_ten_times_the_births_foretell_ten_times_as_many_in_the_family():
+    monthly = family().assign(births=lambda f: f["births"] * 200)
+    one, many = (
+        forecast(monthly.assign(births=monthly["births"] * n), horizon=3, rng=generator(), county="renqiu")
+        for n in (1, 10)
+    )
+
+    np.testing.assert_allclose(many["value"], 10 * one["value"], rtol=0.02)
+
+
+def test_a_township_with_too_short_a_history_is_in_the_county_and_has_no_forecast_of_its_own():
+    monthly = family()
+    late = monthly[(monthly["place"] != "镇4") | (monthly["month"] >= monthly["month"].max() - 4)]
+    table = forecast(late, horizon=2, rng=generator(), draws=300, county="renqiu")
+    sums = table[(table["method"] == "gp-95") & (table["period"] == table["period"].max())]
+
+    assert results.pick(table, place="镇4")["value"].isna().all()
+    assert results.value(sums, place="renqiu") > 1.3 * sums[sums["place"].str.startswith("镇")]["value"].sum()
+
+
+def test_townships_of_no_county_in_the_frame_stand_alone():
+    monthly = family().query("place != 'renqiu'")
+    tables = [forecast(monthly, horizon=2, rng=generator(), draws=50, county=county) for county in (None, "renqiu")]
+
+    pd.testing.assert_frame_equal(*tables)

@@ -13,11 +13,12 @@ from fpanalysis import wording
 
 PACKAGE = Path(__file__).resolve().parent.parent / "fpanalysis"
 FLOORS = {
-    "ground": ["errors", "paths", "periods", "results", "wording", "stats", "typeface", "history"],
+    "ground": ["errors", "paths", "periods", "results", "wording", "stats", "gp", "typeface", "history"],
     "entry": ["contracts", "parsers", "grids", "levels", "ingest", "params", "checks", "dictionary"],
     "analysis": [
         "nowcast",
         "forecast",
+        "warning",
         "sex_ratio",
         "monitoring",
         "townships",

@@ -1,0 +1,200 @@
+"""The Gaussian process behind births: its parts, its learned prior, and what follows from months that are known.
+
+Log births per day are taken as
+
+    level (random walk + slowly damped slope) + AR(1) + zero-sum seasonal pattern that changes slowly
+    + effect of the share of weekend days + noise beyond Poisson.
+
+How wild each part is cannot be known from a few years of one county. So the answer is a mixture over a table of
+settings, each weighted by how often births elsewhere behaved so (`data/births_prior.csv`, learned by
+`benchmarks/learn_births_prior.py` as a non-parametric maximum-likelihood mixing distribution) times how well it
+explains this series: a short history borrows what births do everywhere. Deviations of a path share one scale drawn
+from a scaled t distribution, whose two numbers are calibrated on the learning series (`data/births_prior.json`).
+
+References: Rasmussen and Williams, Gaussian Processes for Machine Learning (MIT Press 2006), chapters 2 and 5;
+Roberts et al., Philosophical Transactions A 371 (2013) 20110550; Gardner and McKenzie, Management Science 31 (1985)
+1237 (damped trend); Laird, Journal of the American Statistical Association 73 (1978) 805 (mixing distribution).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from importlib import resources
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg, special
+
+from .errors import FpError
+
+__all__ = ["HYPER", "Fit", "Prior", "births_prior", "fit", "kernels", "mean", "one_step", "paths", "prior_of", "spread"]
+
+Floats: TypeAlias = NDArray[np.float64]
+
+HYPER = ("level", "slope", "damping", "ar", "memory", "season", "decay", "width", "noise", "weekend")
+"""Columns of the table of settings: monthly sd of the level's steps; of the slope's, and its monthly autocorrelation;
+sd and autocorrelation of the AR(1) part; sd of the seasonal pattern, the months over which it changes, and the
+length-scale of its periodic kernel (small: neighbouring months differ freely); sd of the noise beyond Poisson; sd of
+the log effect of the share of weekend days."""
+LEVEL_SD = 1.0
+"""Prior standard deviation of the level at the start, about the mean of the series."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """Settings (one a row, columns HYPER), their weights, and scale and degrees of freedom of the deviations."""
+
+    table: Floats
+    weight: Floats
+    scale: float
+    tail: float
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """What known months say: Cholesky factors and posterior weight of every setting, and scaled residuals."""
+
+    prior: Prior
+    kernels: Floats
+    weekend: Floats
+    at: NDArray[np.int64]
+    factors: Floats
+    scaled: Floats
+    weight: Floats
+
+
+@functools.cache
+def births_prior() -> Prior:
+    """Return the learned prior of the package."""
+    folder = resources.files(__package__).joinpath("data")
+    found = json.loads(folder.joinpath("births_prior.json").read_text("utf-8"))["deviations"]
+    return prior_of(folder.joinpath("births_prior.csv").read_text("utf-8-sig"), found["scale"], found["tail"])
+
+
+def prior_of(text: str, scale: float = 1.0, tail: float = np.inf) -> Prior:
+    """Return the prior of a CSV table (HYPER, weight). Raises FpError for other columns or negative numbers."""
+    head, *lines = text.strip().splitlines()
+    if tuple(head.split(",")) != (*HYPER, "weight"):
+        raise FpError(f"births prior: found the columns {head}, expected {','.join((*HYPER, 'weight'))}")
+    values = np.array([line.split(",") for line in lines], dtype="float64")
+    if not (values >= 0).all():
+        raise FpError(f"births prior: row {2 + int(np.argmin(values.min(axis=1)))} holds a negative number")
+    return Prior(values[:, :-1], values[:, -1] / values[:, -1].sum(), float(scale), float(tail))
+
+
+@functools.lru_cache(maxsize=8)
+def kernels(prior: Prior, length: int) -> Floats:
+    """Return the covariance of every setting but weekends and noise, on months 0 ... length - 1 (settings, n, n)."""
+    time = np.arange(length)
+    lag = np.abs(time[:, None] - time[None, :])
+    walk = np.minimum(time[:, None], time[None, :]) + 0.0
+    summed = np.tril(np.ones((length, length)), -1)
+    slopes = {d: summed @ (d**lag / (1 - d**2)) @ summed.T for d in np.unique(prior.table[:, 2])}
+    periodic = {w: _zero_sum_season(w)[lag % 12] for w in np.unique(prior.table[:, 7])}
+    stack = np.empty((len(prior.table), length, length))
+    for row, (level, slope, damping, ar, memory, season, decay, width, _, _) in enumerate(prior.table):
+        stack[row] = level**2 * walk + slope**2 * slopes[damping] + LEVEL_SD**2
+        stack[row] += ar**2 * (memory**lag) + season**2 * periodic[width] * np.exp(-lag / decay)
+    stack.setflags(write=False)
+    return stack
+
+
+def _zero_sum_season(width: float) -> Floats:
+    """Return the periodic covariance at lags 0 ... 11, made to sum to zero over a year, with variance 1."""
+    kernel = np.exp(-2 * np.sin(np.pi * np.arange(12) / 12) ** 2 / width**2)
+    kernel -= kernel.mean()
+    return kernel / kernel[0]
+
+
+def fit(prior: Prior, weekend: Floats, at: NDArray[np.int64], target: Floats, variance: Floats) -> Fit:
+    """Return what the known months `at` say of all months.
+
+    `weekend`: share of weekend days of every month, less 2/7; `target`: log rate of the known months less its centre;
+    `variance`: of each known month, Poisson noise and the share registered included.
+    """
+    stack = kernels(prior, -(-len(weekend) // 12) * 12)[:, : len(weekend), : len(weekend)]
+    noise, effect = prior.table[:, 8], prior.table[:, 9]
+    seen = stack[:, at[:, None], at] + (effect**2)[:, None, None] * np.outer(weekend[at], weekend[at])
+    diagonal = np.arange(len(at))
+    seen[:, diagonal, diagonal] += variance + (noise**2)[:, None]
+    factors = np.linalg.cholesky(seen)
+    scaled = np.array([linalg.solve_triangular(f, target, lower=True, check_finite=False) for f in factors])
+    return Fit(prior, stack, weekend, at, factors, scaled, _weights(prior, _likelihoods(factors, scaled)[:, -1]))
+
+
+def _likelihoods(factors: Floats, scaled: Floats) -> Floats:
+    """Return the log likelihood of the first 1, 2, ... known months under every setting (settings, months)."""
+    logs = np.log(np.diagonal(factors, axis1=1, axis2=2))
+    return np.cumsum(-0.5 * scaled**2 - logs, axis=1)
+
+
+def _weights(prior: Prior, likelihood: Floats) -> Floats:
+    """Return the posterior weight of every setting (first axis)."""
+    with np.errstate(divide="ignore"):
+        logs = likelihood + np.log(prior.weight).reshape(-1, *[1] * (likelihood.ndim - 1))
+    return special.softmax(logs, axis=0)
+
+
+def paths(found: Fit, wanted: NDArray[np.int64], rng: np.random.Generator, draws: int) -> Floats:
+    """Return sampled log rates less the centre at `wanted` months, noise beyond Poisson included (draws, months)."""
+    steps = (np.arange(draws) + rng.random()) / draws
+    chosen = np.minimum(np.searchsorted(np.cumsum(found.weight), steps), len(found.weight) - 1)
+    pieces = []
+    for setting in np.unique(chosen):
+        centre, root = _conditional(found, int(setting), wanted)
+        number = int((chosen == setting).sum())
+        normal = rng.standard_normal((number, len(wanted))) * spread(found.prior, rng, number)[:, None]
+        pieces.append(centre + normal @ root.T)
+    return np.concatenate(pieces)
+
+
+def mean(found: Fit, wanted: NDArray[np.int64]) -> Floats:
+    """Return the mean log rates less the centre at the `wanted` months, settings of next to no weight left out."""
+    heavy = np.flatnonzero(found.weight > 1e-3 * found.weight.max())
+    weight = found.weight[heavy] / found.weight[heavy].sum()
+    return weight @ np.array([_conditional(found, int(setting), wanted)[0] for setting in heavy])
+
+
+def spread(prior: Prior, rng: np.random.Generator, number: int) -> Floats:
+    """Return scales of that many paths: the calibrated scale times that of a t distribution."""
+    if not np.isfinite(prior.tail):
+        return np.full(number, prior.scale)
+    return prior.scale * np.sqrt(prior.tail / rng.chisquare(prior.tail, number))
+
+
+def _conditional(found: Fit, setting: int, wanted: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Return mean and Cholesky root of the log rates at the wanted months, given the known ones.
+
+    The noise beyond Poisson belongs to the rate of its month, so a month known in part informs its own noise.
+    """
+    kernel, noise = found.kernels[setting], found.prior.table[setting, 8]
+    weekend = found.prior.table[setting, 9] * found.weekend
+    across = kernel[np.ix_(wanted, found.at)] + np.outer(weekend[wanted], weekend[found.at])
+    across += noise**2 * (wanted[:, None] == found.at[None, :])
+    left = linalg.solve_triangular(found.factors[setting], across.T, lower=True, check_finite=False)
+    covariance = kernel[np.ix_(wanted, wanted)] + np.outer(weekend[wanted], weekend[wanted]) - left.T @ left
+    covariance[np.diag_indices(len(wanted))] += noise**2 + 1e-10
+    return left.T @ found.scaled[setting], np.linalg.cholesky(covariance)
+
+
+def one_step(found: Fit, target: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return for each known month, foretold from the known months before it: mean, sd, and the chance of less than it.
+
+    Exact for the mixture: row i of a Cholesky factor is the forecast of month i from the months before.
+    """
+    own = np.diagonal(found.factors, axis1=1, axis2=2)
+    before = np.hstack([np.zeros((len(own), 1)), _likelihoods(found.factors, found.scaled)[:, :-1]])
+    weight = _weights(found.prior, before)
+    means = target - own * found.scaled
+    mean = (weight * means).sum(axis=0)
+    sd = np.sqrt((weight * (found.prior.scale**2 * own**2 + (means - mean) ** 2)).sum(axis=0))
+    return mean, sd, (weight * _below(found.prior, found.scaled)).sum(axis=0)
+
+
+def _below(prior: Prior, scaled: Floats) -> Floats:
+    """Return the chance of a smaller deviation."""
+    deviation = scaled / prior.scale
+    return special.stdtr(prior.tail, deviation) if np.isfinite(prior.tail) else special.ndtr(deviation)

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fpanalysis import gp
+from fpanalysis.errors import FpError
+
+PRIOR = gp.births_prior()
+quick = settings(max_examples=10, deadline=None)
+
+
+def fitted(length=48, ahead=12, seed=1, prior=PRIOR, variance=1e-3):
+    rng = np.random.default_rng(seed)
+    at, target = np.arange(length), 0.05 * np.sin(np.arange(length) / 6 * np.pi) + 0.02 * rng.standard_normal(length)
+    weekend = 0.02 * rng.standard_normal(length + ahead)
+    return gp.fit(prior, weekend, at, target, np.full(length, variance)), target
+
+
+def one_setting(**changed) -> gp.Prior:
+    row = dict.fromkeys(gp.HYPER, 0.0) | {"damping": 0.9, "memory": 0.5, "decay": 100.0, "width": 0.7} | changed
+    return gp.Prior(np.array([[row[name] for name in gp.HYPER]]), np.ones(1), 1.0, np.inf)
+
+
+def test_the_learned_prior_is_a_distribution_over_settings():
+    assert 1 == pytest.approx(PRIOR.weight.sum())
+    assert (len(PRIOR.weight), len(gp.HYPER)) == PRIOR.table.shape
+
+
+def test_a_prior_of_other_columns_or_with_a_negative_number_is_refused():
+    head = ",".join((*gp.HYPER, "weight"))
+    with pytest.raises(FpError, match="found the columns level,weight"):
+        gp.prior_of("level,weight\n1,1")
+    with pytest.raises(FpError, match="row 3 holds a negative"):
+        gp.prior_of("\n".join([head, ",".join("1" * 11), ",".join(["-1"] * 11)]))
+
+
+@pytest.mark.parametrize("width", [0.4, 1.1])
+def test_the_seasonal_pattern_sums_to_zero_over_a_year(width):
+    season = gp.kernels(one_setting(season=0.1, decay=np.inf, width=width), 12)[0] - gp.LEVEL_SD**2
+
+    np.testing.assert_allclose(season.sum(axis=1), 0, atol=1e-12)
+
+
+@quick
+@given(st.integers(0, 99))
+def test_more_months_never_widen_what_is_known_of_the_past(seed):
+    """Under one setting: the variance of every month given 40 months is at least that given 48."""
+    prior, wanted = one_setting(level=0.01, season=0.05, noise=0.01), np.arange(40)
+    widths = []
+    for length in (40, 48):
+        found, _ = fitted(length, 60 - length, seed, prior)
+        _, root = gp._conditional(found, 0, wanted)
+        widths.append((root**2).sum(axis=1))
+
+    assert (widths[0] >= widths[1] - 1e-9).all()
+
+
+def test_one_step_forecasts_are_those_of_the_months_before_alone():
+    """Golden: month 40 foretold from 40 months, by conditioning on them alone."""
+    prior = one_setting(level=0.01, season=0.05, noise=0.01)
+    whole, target = fitted(48, 12, 3, prior)
+    part = gp.fit(prior, whole.weekend, np.arange(40), target[:40], np.full(40, 1e-3))
+    mean, root = gp._conditional(part, 0, np.array([40]))
+    means, sds, _ = gp.one_step(whole, target)
+
+    assert means[40] == pytest.approx(mean[0])
+    assert sds[40] ** 2 == pytest.approx(root[0, 0] ** 2 + 1e-3, rel=1e-6)
+
+
+def test_chances_of_one_step_forecasts_are_uniform_for_series_of_the_model_itself():
+    """400 chances from ten series drawn from one setting; Kolmogorov's 1 % bound is 1.63 / sqrt(400)."""
+    prior, weekend, at = one_setting(level=0.01, season=0.05, noise=0.01), np.zeros(48), np.arange(48)
+    covariance = gp.kernels(prior, 48)[0] + np.diag(np.full(48, 0.01**2 + 1e-3))
+    draws = np.random.default_rng(1).multivariate_normal(np.zeros(48), covariance, size=10)
+    chances = [gp.one_step(gp.fit(prior, weekend, at, y, np.full(48, 1e-3)), y)[2][8:] for y in draws]
+    ordered = np.sort(np.concatenate(chances))
+
+    assert np.abs(ordered - (np.arange(400) + 0.5) / 400).max() < 1.63 / 20
+
+
+def test_paths_have_the_mean_and_spread_of_the_mixture():
+    found, target = fitted()
+    draws = gp.paths(found, np.array([48]), np.random.default_rng(1), 40_000)
+    extended = gp.fit(PRIOR, found.weekend, np.arange(49), np.append(target, 0.0), np.append(np.full(48, 1e-3), 1e-9))
+    mean, _, _ = gp.one_step(extended, np.append(target, 0.0))
+
+    assert draws.mean() == pytest.approx(mean[48], abs=0.01)
+
+
+def test_a_month_known_exactly_has_no_spread():
+    found, target = fitted(variance=1e-12)
+    draws = gp.paths(found, np.array([5]), np.random.default_rng(1), 500)
+
+    np.testing.assert_allclose(draws, target[5], atol=1e-3)
