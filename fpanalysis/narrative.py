@@ -20,6 +20,7 @@ from .tables import measure_kind
 
 __all__ = [
     "FINDINGS",
+    "alarms",
     "bullets",
     "findings",
     "headline",
@@ -39,6 +40,10 @@ ABOUT = ("activity_outside", "reported_difference", "registered_mix", "peer")
 """Measures whose finding needs the name of the measure in front of the remark."""
 WHOLE = 0.995
 """Share of a month's births from which on it counts as registered."""
+RAISED = tuple(
+    f"note.alarm.{name}" for name in ("fall", "rise", "fall_strong", "rise_strong", "drift_down", "drift_up")
+)
+"""Remarks of an alarm that is raised."""
 AGREED = ("matched", "nothing_due")
 """Outcomes of the payments check that are in order."""
 CARDS = {"births": "births", "srb": "srb", "registered": "registered", "pay": "pay_on_time"}
@@ -86,6 +91,29 @@ def findings(
     picked = [rows[rows["measure"].str.startswith(kind)] for kind in kinds]
     told = [_finding(row, county, lang, names) for table in picked for row in table.itertuples(index=False)]
     return [said for said in told if said]
+
+
+def alarms(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> str:
+    """Return the alarms as Markdown: how many are raised and the budget of false ones, each one, then earlier ones.
+
+    "" where nothing was judged.
+    """
+    rows = found[found["measure"].str.startswith(("alarm/", "alarm_before/")) & (found["note"] != "")]
+    raised = [row for row in rows.itertuples(index=False) if results.read_note(row.note)[0] in RAISED]
+    budget = results.pick(found, measure="alarm_budget")["note"]
+    if not len(budget):
+        return ""
+    key = "alarms.some" if raised else "alarms.none"
+    head = wording.text(key, lang, n=len(raised), budget=wording.remark(budget.iloc[-1], lang))
+    earlier = [row for row in rows.itertuples(index=False) if row.measure.startswith("alarm_before/")]
+    said = bullets([_alarm(row, lang, names) for row in [*raised, *earlier]])
+    return "\n\n".join(part for part in (head, said) if part)
+
+
+def _alarm(row: Any, lang: str, names: Mapping[str, str]) -> str:
+    period = wording.period_label(row.period, lang, calendar=False)
+    place, remark = names.get(row.place, row.place), wording.remark(row.note, lang)
+    return wording.text("alarm.said", lang, place=place, period=period, remark=remark)
 
 
 def bullets(lines: Sequence[str]) -> str:

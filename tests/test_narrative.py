@@ -165,6 +165,47 @@ def test_a_section_may_be_left_out_in_silence():
     assert "No data" in narrative.paragraph("inspections", {}, "en")
 
 
+def alarm(note: str, measure: str = "alarm/month", **values) -> dict:
+    values = {"completed": 700, "expected": 1000, "change": -0.3, **values}
+    return {
+        "place": "renqiu",
+        "period": "2018-06",
+        "measure": measure,
+        "value": -0.3,
+        "note": results.note(note, **values),
+    }
+
+
+BUDGET = {"place": "renqiu", "period": "2018H1", "measure": "alarm_budget", "value": 0.05,
+          "note": results.note("note.alarm.budget", tests=28, budget=0.05, month=0.4, township=0.4, drift=0.2)}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([alarm("note.alarm.none")], "No alarm is raised for this period. 28 tests"),
+        ([alarm("note.alarm.fall_strong")], "1 alarm is raised."),
+        ([alarm("note.alarm.fall"), alarm("note.alarm.rise")], "2 alarms are raised."),
+    ],
+)
+def test_alarms_are_counted_and_the_budget_is_said(rows, said):
+    told = narrative.alarms(results.rows([*rows, BUDGET]), lang="en", names={"renqiu": "Renqiu"})
+
+    assert told.startswith(said)
+    assert ("- Renqiu, June 2018: " in told) == ("raised for" not in told)
+
+
+def test_what_was_not_judged_is_not_told():
+    assert "" == narrative.alarms(results.empty(), lang="en", names={})
+
+
+def test_an_earlier_alarm_comes_back():
+    before = alarm("note.alarm.withdrawn", "alarm_before/month", then=-0.3, now=-0.02)
+    told = narrative.alarms(results.rows([before, BUDGET]), lang="en", names={"renqiu": "Renqiu"})
+
+    assert "Renqiu, June 2018: Raised earlier, and withdrawn" in told
+
+
 def test_the_classes_that_occur_are_explained():
     classes = results.rows([row("pay_class/rural_award/unpaid", 3), row("pay_class/rural_award/late", 0),
                             row("pay_class/rural_award", 3)])  # fmt: skip
