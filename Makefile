@@ -17,6 +17,8 @@ BIN  := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 LOCKED    := $(VENV)/.locked-$(shell (pwd; cat requirements.lock) | cksum | tr ' ' '-')
 INSTALLED := $(LOCKED)-$(shell cksum < pyproject.toml | tr ' ' '-')
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+# What notebooks show must not depend on releases that happen to lie in outputs/.
+FRESH := $(CURDIR)/build/outputs
 
 .DEFAULT_GOAL := help
 .PHONY: help setup report test test-slow lab sample notebooks format lock clean
@@ -44,7 +46,8 @@ test: setup  ## Lint, unit tests, then the notebooks against their kept outputs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 --dist loadfile
-	$(if $(NOTEBOOKS),$(BIN)/python -m pytest -p no:cacheprovider --nbval --nbval-current-env \
+	rm -rf $(FRESH)
+	$(if $(NOTEBOOKS),FPANALYSIS_OUTPUTS=$(FRESH) $(BIN)/python -m pytest -p no:cacheprovider --nbval --nbval-current-env \
 		--nbval-sanitize-with tests/nbval_sanitize.cfg $(NOTEBOOKS))
 
 test-slow: setup  ## The long checks: simulations, load, crash tests
@@ -60,7 +63,8 @@ sample: setup  ## Make the sample county's raw data anew: PLACE=renqiu
 
 # What is committed is what a fresh kernel gives for the sample county: look at the diff, it is what readers will see change.
 notebooks: setup  ## Run the notebooks from the top and keep their outputs
-	$(BIN)/jupyter nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False \
+	rm -rf $(FRESH)
+	FPANALYSIS_OUTPUTS=$(FRESH) $(BIN)/jupyter nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False \
 		--KernelManager.transport_encryption=auto $(NOTEBOOKS)
 
 format: setup  ## Tidy the code and notebooks

@@ -40,8 +40,9 @@ class Home:
 
     @property
     def outputs(self) -> Path:
-        """Return the folder that published releases go to."""
-        return self.root / "outputs"
+        """Return the folder that published releases go to (FPANALYSIS_OUTPUTS names another one)."""
+        named = os.environ.get("FPANALYSIS_OUTPUTS")
+        return Path(named) if named else self.root / "outputs"
 
     def releases(self, place: str, period: str) -> Path:
         """Return the folder with the releases of one period of one place."""

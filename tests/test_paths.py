@@ -1,7 +1,7 @@
 import pytest
 
 from fpanalysis.errors import ParamsError
-from fpanalysis.paths import find_home
+from fpanalysis.paths import Home, find_home
 
 
 def test_home_is_found_from_a_folder_below(root):
@@ -30,3 +30,10 @@ def test_kept_results_go_where_the_run_says(monkeypatch, tmp_path, root):
     monkeypatch.setenv("FPANALYSIS_WORK", str(tmp_path))
 
     assert find_home(root).work("renqiu", "2018H1") == tmp_path
+
+
+def test_releases_may_go_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setenv("FPANALYSIS_OUTPUTS", str(tmp_path / "elsewhere"))
+
+    assert Home(tmp_path).outputs == tmp_path / "elsewhere"
+    assert Home(tmp_path).releases("renqiu", "2018H1") == tmp_path / "elsewhere" / "renqiu" / "2018H1"

@@ -1,29 +1,39 @@
+import io
 import json
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from fpanalysis import releases
+from fpanalysis.__main__ import main
 from fpanalysis.errors import NotebookError, PublishError
 from fpanalysis.pipeline import publish, run_report, steps
 
-RUN = [sys.executable, "-m", "fpanalysis"]
-
 
 def command(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a project."""
-    return subprocess.run(
-        [*RUN, *words], cwd=home, capture_output=True, text=True, env={**_environment(), "FPANALYSIS_HOME": str(home)}
+    """What the command line does and says in a project (in this process: starting Python takes longer than most)."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setenv("FPANALYSIS_HOME", str(home))
+        patch.delenv("FPANALYSIS_WORK", raising=False)
+        try:
+            code = main(words)
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
+def test_the_command_line_starts_as_a_program(home):
+    done = subprocess.run(
+        [sys.executable, "-m", "fpanalysis", "dictionary", "en"], cwd=home, capture_output=True, text=True
     )
 
-
-def _environment() -> dict[str, str]:
-    import os
-
-    return {name: value for name, value in os.environ.items() if not name.startswith("FPANALYSIS")}
+    assert done.returncode == 0
+    assert "## `births`" in done.stdout
 
 
 def test_a_release_holds_both_reports_results_and_manifest(edition):

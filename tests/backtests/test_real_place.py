@@ -15,6 +15,7 @@ place: {place}
 name: {{zh: {zh}, en: {en}}}
 office: {{zh: {zh}, en: {en}}}
 townships: {townships}
+formats: [fp-html]
 files:
   births:
     columns: {columns}
@@ -83,6 +84,7 @@ def test_sections_without_data_say_so(new_taipei):
     assert "不作预测" in page  # no forecast from a single year's total, and it says why
 
 
+@pytest.mark.slow
 def test_a_county_of_months_is_forecast(shared, tmp_path):
     home = copy_project(tmp_path)
     table = csv.DictReader((shared / "real" / "us_ca_counties.csv").read_text("utf-8").splitlines())
