@@ -45,7 +45,7 @@ report: setup  ## Make one report: PLACE=renqiu PERIOD=2018H1
 test: setup  ## Lint, unit tests, then the notebooks against their kept outputs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 	rm -rf $(FRESH)
 	$(if $(NOTEBOOKS),FPANALYSIS_OUTPUTS=$(FRESH) $(BIN)/python -m pytest -p no:cacheprovider --nbval --nbval-current-env \
 		--nbval-sanitize-with tests/nbval_sanitize.cfg $(NOTEBOOKS))

@@ -292,6 +292,7 @@ def test_properties_say_language_title_office_and_the_reports_day(lang, named):
     assert core.count("2018-07-18T00:00:00Z") == 2
 
 
+@pytest.mark.slow  # test_edition holds all formats together
 def test_two_runs_give_the_same_bytes(tmp_path, file):
     write(report(), tmp_path / "report.ipynb")
     code = "import sys; from fpanalysis.publish.docx import DocxExporter; sys.stdout.buffer.write(DocxExporter().from_filename(sys.argv[1])[0])"

@@ -229,6 +229,7 @@ def test_the_sample_page_has_what_a_reader_needs(edition):
     assert "@media print" in page and "position:sticky" in page.replace(" ", "")
 
 
+@pytest.mark.slow  # test_edition holds all formats together
 def test_two_runs_give_the_same_bytes(tmp_path, page):
     write(_notebook(), tmp_path / "report.ipynb")
     code = "import sys; from fpanalysis.publish.html import HtmlExporter; sys.stdout.buffer.write(HtmlExporter().from_filename(sys.argv[1])[0].encode())"

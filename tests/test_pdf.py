@@ -333,6 +333,7 @@ def test_the_date_is_that_of_the_data(words):
 # The same bytes
 
 
+@pytest.mark.slow  # test_edition holds all formats together
 def test_another_clock_and_hash_seed_give_the_same_bytes(tmp_path):
     notebook = v4.new_notebook(
         cells=[

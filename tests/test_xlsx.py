@@ -179,6 +179,7 @@ def test_code_is_not_shown(data):
     assert not any("secret" in str(value) for value in extract(data))
 
 
+@pytest.mark.slow  # test_edition holds all formats together
 def test_two_runs_give_the_same_bytes(tmp_path, data):
     write(_notebook(), tmp_path / "report.ipynb")
     code = "import sys; from fpanalysis.publish.xlsx import XlsxExporter; sys.stdout.buffer.write(XlsxExporter().from_filename(sys.argv[1])[0])"
