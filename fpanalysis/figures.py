@@ -231,7 +231,8 @@ def plot_funnel(
     """Return the funnel: townships' sex ratios by births, between the limits within which chance keeps them.
 
     Reads srb_funnel rows of one period: the townships' points, and from the county's row target and over-dispersion.
-    Points outside the outer limits (99.8 %) are orange squares and named; nobody else is.
+    Points outside the outer limits (99.8 %) whose `srb` row is a finding after allowing for all tests are orange squares
+    and named; nobody else is.
     """
     towns, about = _funnel_rows(results, county)
     ax = _axes(ax, 3.4)
@@ -262,7 +263,7 @@ def alt_funnel(results: pd.DataFrame, *, county: str, lang: str, names: Mapping[
     out = {level: towns[_outside(towns, level)] for level, _ in FUNNEL}
     said = [text("figure.alt.funnel", lang, n=len(towns), target=about["value"], inner=len(out[FUNNEL[0][0]]),
                  outer=len(out[FUNNEL[1][0]]))]  # fmt: skip
-    beyond = [_name(place, names) for place in out[FUNNEL[1][0]]["place"]]
+    beyond = [_name(place, names) for place in towns[_named(towns)]["place"]]
     said += [text("figure.alt.funnel.named", lang, names=_listed(beyond, lang))] if beyond else []
     return _joined(said, lang)
 
@@ -811,6 +812,9 @@ def _funnel_rows(results: pd.DataFrame, county: str) -> tuple[pd.DataFrame, Mapp
     if rows.duplicated(["place", "method"]).any() or len(about) > 1:
         raise FpError("several funnels in one table: pick one period first")
     towns = rows.drop_duplicates("place").copy()
+    judged = results[(results["measure"] == "srb") & (results["note"] != "")]
+    told = [read_note(note)[0] in TOLD for note in judged["note"]]
+    towns["found"] = towns["place"].isin(judged.loc[told, "place"])
     for method, some in rows.groupby("method"):
         bounds = some.set_index("place")[["lower", "upper"]].reindex(towns["place"])
         towns[f"low{method}"], towns[f"high{method}"] = bounds["lower"].to_numpy(), bounds["upper"].to_numpy()
@@ -823,6 +827,11 @@ def _limits(births: np.ndarray, about: Mapping[str, Any], level: float) -> tuple
     return share_to_ratio(low), share_to_ratio(high)
 
 
+def _named(towns: pd.DataFrame) -> pd.Series:
+    """Return which townships may be named: by the outer limits alone, chance names one in 25 counties of twenty."""
+    return _outside(towns, FUNNEL[1][0]) & towns["found"]
+
+
 def _outside(towns: pd.DataFrame, level: float) -> pd.Series:
     method = f"funnel-{100 * level:g}"
     if f"low{method}" not in towns:
@@ -831,7 +840,7 @@ def _outside(towns: pd.DataFrame, level: float) -> pd.Series:
 
 
 def _funnel_marks(ax: Axes, towns: pd.DataFrame, names: Mapping[str, str] | None) -> None:
-    beyond = _outside(towns, FUNNEL[1][0])
+    beyond = _named(towns)
     seen = towns["value"].clip(*WIDEST)
     ax.plot(towns.loc[~beyond, "total"], seen[~beyond], "o", color=BLUE, markersize=6)
     if beyond.any():

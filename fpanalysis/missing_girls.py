@@ -74,7 +74,7 @@ def bases(
 
     `srb_basis/occurred` and `srb_basis/registered`: the ratio on each, with interval. `srb_late`: ratio of ratios
     between births registered now that happened before and those in both, with interval and p: are births found
-    late of another sex ratio? Its note says whether the bases agree.
+    late of another sex ratio? Its note says whether the bases agree, or that no sex is known.
     """
     born, recorded = births["occurred"].isin(months), births["registered"].isin(months)
     rows = []
@@ -90,6 +90,8 @@ def bases(
     value, low, high, p = stats.odds_ratio(late, prompt, level, kind)
     apart = [row["value"] for row in rows]
     key = "none" if np.isnan(p) else "differ" if p < 1 - level else "agree"
+    if not any(row["total"] for row in rows) and births.loc[born | recorded, "count"].sum() > 0:
+        key, rows = "unknown", [{**row, "count": np.nan, "total": np.nan} for row in rows]
     said = results.note(f"note.srb.bases.{key}", occurred=_known(apart[0]), registered=_known(apart[1]),
                         late=int(sum(late)), ratio=_known(_ratio(*late)), p=_known(p))  # fmt: skip
     rows.append({

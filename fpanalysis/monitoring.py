@@ -114,13 +114,15 @@ def watched(looks: pd.DataFrame, *, period: str, county: str) -> pd.DataFrame:
     """
     mine = results.pick(looks, place=county, measure="srb_look/*").sort_values("period", kind="stable")
     last = mine.drop_duplicates("measure", keep="last")
-    alarmed = [results.read_note(note)[0] != "note.srb.look.quiet" for note in last["note"]]
+    notes = [results.read_note(note) for note in last["note"]]
+    alarmed = [key not in ("note.srb.look.quiet", "note.srb.look.none") for key, _ in notes]
     rows = last.assign(period=period, measure=last["measure"].str.replace("srb_look", "srb_watch"))
     if rows.empty:
         return results.empty()
     which = [measure.rpartition("/")[2] for measure, alarm in zip(last["measure"], alarmed, strict=True) if alarm]
-    said = results.note("note.srb.watch." + ("alarm" if which else "quiet"), last=str(last["period"].max()),
-                        looks=int(mine["period"].nunique()), streams=[f"stream.{name}" for name in which])  # fmt: skip
+    key = "alarm" if which else "quiet" if last["total"].any() else "none"
+    said = results.note(f"note.srb.watch.{key}", last=str(last["period"].max()), looks=int(mine["period"].nunique()),
+                        streams=[f"stream.{name}" for name in which], alpha=sum(n["alpha"] for _, n in notes))  # fmt: skip
     whole = {"place": county, "period": period, "measure": "srb_watch", "count": sum(alarmed), "total": len(rows),
              "value": np.nan, "method": "spending", "note": said}  # fmt: skip
     return results.combine([results.rows([whole]), results.rows(rows)])
@@ -359,7 +361,7 @@ def _information(births: Floats, expected: Floats, is_last: NDArray[np.bool_]) -
 
 
 def _look(month: str, row: Any, county: str, watch: _Watch) -> dict[str, Any]:
-    key = "note.srb.look." + ("alarm" if row.alarm else "before" if row.since else "quiet")
+    key = "note.srb.look." + ("alarm" if row.alarm else "before" if row.since else "quiet" if row.births else "none")
     ratio = _ratio(row.bound, row.births) if row.bound <= row.births else np.nan
     said = results.note(
         key, information=round(row.information, 4), spent=row.spent, allowed=row.limit, bound=row.bound,

@@ -8,12 +8,12 @@ births would have shown with 80 % probability. The rules:
   the truth may be anywhere within it (a composite null: high against its upper, low against its lower end)?
 - *One family of tests.* All groups of one call are tested together, once a period. `srb` carries the plain p,
   `srb_adjusted` and `srb_band_adjusted` the p adjusted for all of them (Holm), `srb_bh` after Benjamini and
-  Hochberg; `srb_tests` says how many there were.
+  Hochberg; `srb_tests` says how many there were. A report that tests more than this puts it through `family`.
 - *Words by significance and by size.* `high` and `low` need the band to be left, after adjustment. A ratio that
   surely differs from the reference is `above` or `below` when the band may still hold it, and `inside` when it lies
   within the band: real, but small. What is significant only by itself is `alone`.
 - *within* needs no significance and at least 50 % power against 115; otherwise the answer is *cannot tell*.
-- Births of unknown sex are left out and counted in the notes.
+- Births of unknown sex are left out, and counted in the county's notes.
 
 The default reference is East Asia's 1.063 (1.054-1.072): Chao, Gerland, Cook and Alkema, PNAS 116 (2019) 9303.
 Tests and intervals: `stats` (mid-p; Agresti and Gottard 2007). Adjustment: Holm 1979; Benjamini and Hochberg 1995.
@@ -32,7 +32,7 @@ from numpy.typing import ArrayLike
 from . import results, stats
 from .errors import FpError, did_you_mean
 
-__all__ = ["MEASURES", "TESTS", "planning", "ratios", "sex_ratio"]
+__all__ = ["MEASURES", "TESTS", "finding", "planning", "ratios", "sex_ratio"]
 
 AGAINST = 115.0
 """Ratio that must be findable before a place is called within the usual range."""
@@ -87,7 +87,7 @@ def sex_ratio(
     smallest ratio above the reference found with 80 %, of `srb_missed115` the chance to miss a true 115. p of
     `srb`: two-sided against the reference; of `srb_high` and `srb_low`: one-sided against the ends of the band; of
     `srb_band`: two-sided against the band. No births, or corrections that make a sex negative, give NaN and a
-    note. Raises FpError for unknown names and for counts that are not whole.
+    note; where no sex at all is known, boys and births are NaN too. Raises FpError for unknown names and for counts that are not whole.
     """
     _check(by, test, basis)
     rule = _Rule(reference, (float(band[0]), float(band[1])), level, alpha, test)
@@ -146,6 +146,23 @@ def planning(
     return results.rows([{**head, "measure": f"srb_needed/{truth:g}", "value": n} for truth, n in needed.items()])
 
 
+def finding(row: Mapping[str, Any], band: tuple[float, float], alpha: float) -> str:
+    """Return the verdict on a ratio: significance first, then size, then whether silence means anything.
+
+    `row`: ratio, p, p_band, both adjusted (p_adjusted, p_band_adjusted), and the power against a true 115.
+    """
+    low, high = band
+    if row["p_band_adjusted"] < alpha:
+        return "high" if row["ratio"] > high else "low"
+    if row["p_adjusted"] < alpha:
+        if low <= row["ratio"] <= high:
+            return "inside"
+        return "above" if row["ratio"] > high else "below"
+    if min(row["p"], row["p_band"]) < alpha:
+        return "alone"
+    return "within" if row["power"] >= LEAST_POWER else "cannot_tell"
+
+
 def _check(by: Sequence[str], test: str, basis: str) -> None:
     for name, known in ((test, TESTS), (basis, BASES), *((b, BREAKDOWNS) for b in by)):
         if name not in known:
@@ -198,12 +215,12 @@ def _measured(male: np.ndarray, female: np.ndarray, rule: _Rule) -> pd.DataFrame
     low, high = stats.binomial_interval(boys, total, rule.level, interval_kind)
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.where(total > 0, 100 * boys / (total - boys), np.nan)
-    tails = [stats.outside_p(boys, total, ends, side, p_kind) for side in ("greater", "less", "two-sided")]
+    above, below = (stats.outside_p(boys, total, ends, side, p_kind) for side in ("greater", "less"))
     return pd.DataFrame({
         "boys": male, "girls": female, "births": male + female, "usable": usable, "ratio": ratio,
         "lower": stats.share_to_ratio(low), "upper": stats.share_to_ratio(high),
         "p": stats.binomial_p(boys, total, share, kind=p_kind),
-        **dict(zip(("p_high", "p_low", "p_band"), tails, strict=True)),
+        "p_high": above, "p_low": below, "p_band": np.minimum(1.0, 2 * np.minimum(above, below)),
     })  # fmt: skip
 
 
@@ -227,8 +244,8 @@ def _tested(counted: pd.DataFrame, rule: _Rule) -> pd.DataFrame:
 
 def _rows(table: pd.DataFrame, rule: _Rule, tests: int, period: str, county: str) -> pd.DataFrame:
     """Return the result rows, measure by measure."""
-    verdicts = [_verdict(row, rule, tests) for row in table.to_dict("records")]
-    together = [results.note("note.srb.tests", tests=tests, unknown=int(n)) for n in table["unknown"]]
+    verdicts = [_verdict(row, rule, tests, county) for row in table.to_dict("records")]
+    together = results.note("note.srb.tests", tests=tests)
     found = results.note("note.srb.detectable", alpha=rule.alpha, power=FOUND, reference=rule.reference)
     missed = {t: results.note("note.srb.missed", alpha=rule.alpha, against=t, reference=rule.reference) for t in MISSED}
     plain = table.drop(columns=["lower", "upper", "p"]).rename(columns={"ratio": "value"})
@@ -250,35 +267,26 @@ def _rows(table: pd.DataFrame, rule: _Rule, tests: int, period: str, county: str
 
 def _made(table: pd.DataFrame, measure: str, method: str, notes: str | list[str]) -> pd.DataFrame:
     named = table.assign(measure=measure + table["part"], method=method, note=notes)
-    named = named.assign(count=named["boys"], total=named["births"])
+    told = (named["births"] != 0) | (named["unknown"] == 0)  # 0 boys would be wrong where the sexes are not known
+    named = named.assign(count=named["boys"].where(told), total=named["births"].where(told))
     return named.reindex(columns=[name for name in results.COLUMNS if name in named])
 
 
-def _verdict(row: Mapping[str, Any], rule: _Rule, tests: int) -> str:
-    """Return the note: what may be said about this ratio, with the numbers that it rests on."""
+def _verdict(row: Mapping[str, Any], rule: _Rule, tests: int, county: str) -> str:
+    """Return the note: what may be said about this ratio, with the numbers that it rests on.
+
+    Births of unknown sex are told for the county only: a township's may be few, and a note is not looked at there.
+    """
     births = int(row["births"])
-    facts = {"births": births, "unknown": int(row["unknown"]), "reference": rule.reference}
+    facts = {"births": births, "reference": rule.reference}
+    facts |= {"unknown": int(row["unknown"])} if row["place"] == county else {}
     if not row["usable"]:
         return results.note("note.srb.negative", boys=int(row["boys"]), **facts)
     if births == 0:
-        return results.note("note.srb.none", **facts)
+        return results.note("note.srb.unknown" if row["unknown"] else "note.srb.none", **facts)
     facts |= {"low": rule.band[0], "high": rule.band[1], "against": AGAINST}
     facts |= {"power": round(float(row["power"]), 4), "tests": tests}
-    return results.note(f"note.srb.{_finding(row, rule)}", **facts)
-
-
-def _finding(row: Mapping[str, Any], rule: _Rule) -> str:
-    """Return the verdict: significance first, then size, then whether silence means anything."""
-    low, high = rule.band
-    if row["p_band_adjusted"] < rule.alpha:
-        return "high" if row["ratio"] > high else "low"
-    if row["p_adjusted"] < rule.alpha:
-        if low <= row["ratio"] <= high:
-            return "inside"
-        return "above" if row["ratio"] > high else "below"
-    if min(row["p"], row["p_band"]) < rule.alpha:
-        return "alone"
-    return "within" if row["power"] >= LEAST_POWER else "cannot_tell"
+    return results.note(f"note.srb.{finding(row, rule.band, rule.alpha)}", **facts)
 
 
 TESTS: dict[str, Test] = {

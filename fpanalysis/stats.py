@@ -52,6 +52,9 @@ SIDES = ("two-sided", "greater", "less")
 KINDS = ("midp", "exact", "minlike", "score")
 TIE = 1e-7
 """Likelihoods this close count as equal in the `minlike` test, as in R's binom.test."""
+SETTLED = 1e-6
+"""Newton's step, in standard errors, after which the error left is smaller by as much again."""
+HALVINGS = 100
 EDGE = 1e-12
 """Alpha is read this much (relatively) lower, so that p equal to alpha but for rounding is not below it."""
 
@@ -380,27 +383,42 @@ def _wilson(k: Floats, n: Floats, tail: float) -> tuple[Floats, Floats]:
 
 
 def _midp_interval(k: Floats, n: Floats, tail: float) -> tuple[Floats, Floats]:
-    """Bounds by Newton's method between the two exact bounds for k and its neighbour, which enclose them."""
     return _midp_lower(k, n, tail), 1 - _midp_lower(n - k, n, tail)
 
 
 def _midp_lower(k: Floats, n: Floats, tail: float) -> Floats:
-    some = np.where(k > 0, k, np.nan)
-    low = special.betaincinv(some, n - k + 1, tail)
-    high = np.where(k < n, special.betaincinv(some + 1, np.where(k < n, n - k, 1.0), tail), 1.0)
-    share, whole = (low + high) / 2, special.betaln(some, n - k + 1)
-    for _ in range(60):
-        excess = _greater(some, n, share, "midp") - tail
-        low, high = np.where(excess < 0, share, low), np.where(excess < 0, high, share)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            rise = np.exp(special.xlogy(some - 1, share) + special.xlog1py(n - k, -share) - whole)  # of P(X >= k)
-            step = excess / (0.5 * rise * (1 + (n - k) / some * share / (1 - share)))
-        settled = np.abs(step) <= 1e-9 * share  # the error left is smaller by as much again
-        inside = (share - step > low) & (share - step < high)
-        share = np.where(settled | inside, share - step, (low + high) / 2)
-        if (settled | np.isnan(share)).all():
+    """Return the lower bounds by Newton's method from Wilson's, on the probit of the tail, which is all but straight.
+
+    A step that leaves what is known to enclose the bound is replaced by halving; what has settled is left alone.
+    """
+    shape = k.shape
+    with np.errstate(divide="ignore"):
+        found = np.where(k == n, (2 * tail) ** (1 / n), np.nan).ravel()
+    todo = np.flatnonzero((k > 0) & (k < n))
+    k, n = k.ravel()[todo], n.ravel()[todo]
+    low, share, high, z = np.zeros(len(k)), _wilson(k, n, tail)[0], np.ones(len(k)), special.ndtri(tail)
+    for _ in range(HALVINGS):
+        if not len(todo):
             break
-    return share
+        excess, step = _midp_step(k, n, share, z)
+        low, high = np.where(excess < 0, share, low), np.where(excess < 0, high, share)
+        inside = (share - step > low) & (share - step < high)
+        settled = np.abs(step) <= SETTLED * share * np.sqrt((1 - share) / k)
+        share = np.where(inside | settled, share - step, (low + high) / 2)
+        found[todo[settled]] = share[settled]
+        k, n, low, share, high, todo = (a[~settled] for a in (k, n, low, share, high, todo))
+    found[todo] = share
+    return found.reshape(shape)
+
+
+def _midp_step(k: Floats, n: Floats, share: Floats, z: float) -> tuple[Floats, Floats]:
+    """Return how far the probit of the mid-p tail is above z, and Newton's step towards it."""
+    log = special.xlogy(k, share) + special.xlog1py(n - k, -share) - special.betaln(k, n - k + 1)
+    likely = np.exp(log) / k  # P(X = k)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        excess = special.ndtri(special.betainc(k, n - k + 1, share) - likely / 2) - z
+        rise = likely / 2 * (k / share + (n - k) / (1 - share))
+        return excess, excess * np.exp(-((excess + z) ** 2) / 2) / np.sqrt(2 * np.pi) / rise
 
 
 def _root(function: object, low: Floats, high: Floats, *args: ArrayLike) -> Floats:

@@ -49,7 +49,8 @@ MIXED = np.array([0.55, 0.35, 0.10])
 WINSOR = 0.1
 """Share of the z-scores at each end that is pulled in before over-dispersion is measured (Spiegelhalter 2005)."""
 LEVELS = (0.95, 0.998)
-MEASURES = ("srb_shrunken", "srb_funnel", "srb_pooled", "srb_pooled_adjusted")
+MEASURES = ("srb_shrunken", "srb_funnel", "srb_pooled", "srb_pooled_adjusted", "srb_pooled_band",
+            "srb_pooled_band_adjusted")  # fmt: skip
 """Measures that stand on counts of persons in townships: for `disclosure.protect`."""
 
 
@@ -154,13 +155,15 @@ def funnel(
 def pooled(
     births: pd.DataFrame, *, last: pd.Period, period: str, county: str, years: int = 3, **terms: Any
 ) -> pd.DataFrame:
-    """Return rows `srb_pooled` and `srb_pooled_adjusted` of the county and townships over the last `years` years.
+    """Return rows `srb_pooled`, `srb_pooled_band` and their `_adjusted` of county and townships over the last years.
 
     `last`: last month of the pool. `terms`: those of `sex_ratio`. The note says what may be said, as for `srb`.
     """
     months = pd.period_range(last - (12 * years - 1), last, freq="M")
     found = sex_ratio(births, months=months, period=period, county=county, by=["place"], **terms)
-    words = {"srb": "srb_pooled", "srb_adjusted": "srb_pooled_adjusted"}
+    words = {
+        name: name.replace("srb", "srb_pooled") for name in ("srb", "srb_adjusted", "srb_band", "srb_band_adjusted")
+    }
     rows = results.pick(found, measure=list(words))
     return results.rows(rows.assign(measure=rows["measure"].map(words)))
 

@@ -42,6 +42,12 @@ def _ratios():
     return [row(m, p, count=60, total=120, value=v, lower=low, upper=high) for p, m, v, low, high in numbers]
 
 
+def _judged(place, key):
+    """The results with a verdict on the sex ratio of one township."""
+    return RESULTS.assign(note=RESULTS["note"].mask(RESULTS["place"].eq(place) & RESULTS["measure"].eq("srb"),
+                                                    results.note(f"note.srb.{key}")))  # fmt: skip
+
+
 def _funnel():
     about = row("srb_funnel", count=2, total=600, value=106.0, lower=1.0, upper=0.0) | {"method": "funnel_none"}
     points = [("青塔乡", 200, 98.0), ("鄚州镇", 400, 175.0)]
@@ -252,13 +258,21 @@ def test_a_number_in_words_is_left_as_it_is():
     assert ">12.3456</text>" in figures.to_svg(ax, "a")
 
 
-def test_the_funnel_names_only_what_lies_beyond_the_outer_limits():
-    ax = figures.plot_funnel(RESULTS, county="renqiu", lang="en", names=NAMES)
-    shown = words(ax)
+def test_the_funnel_names_only_what_lies_beyond_the_outer_limits_and_is_a_finding():
+    terms, found = {"county": "renqiu", "lang": "en", "names": NAMES}, _judged("鄚州镇", "high")
+    shown = words(figures.plot_funnel(found, **terms))
 
     assert "鄚州镇" in shown
     assert "Qingta" not in shown
-    assert "Outside the 99.8% limits: 鄚州镇" in figures.alt_funnel(RESULTS, county="renqiu", lang="en", names=NAMES)
+    assert "allowing for all tests: 鄚州镇" in figures.alt_funnel(found, **terms)
+
+
+@pytest.mark.parametrize("key", ["alone", "cannot_tell"])
+def test_the_funnel_names_nobody_whom_all_tests_together_do_not_name(key):
+    terms, found = {"county": "renqiu", "lang": "en", "names": NAMES}, _judged("鄚州镇", key)
+
+    assert "鄚州镇" not in words(figures.plot_funnel(found, **terms))
+    assert "鄚州镇" not in figures.alt_funnel(found, **terms)
 
 
 def test_the_funnel_says_how_many_lie_outside():

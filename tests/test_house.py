@@ -23,6 +23,7 @@ FLOORS = {
         "monitoring",
         "townships",
         "clusters",
+        "family",
         "birth_order",
         "missing_girls",
         "consistency",

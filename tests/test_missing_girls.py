@@ -114,3 +114,11 @@ def test_everything_has_words(lang):
     assert all(wording.remark(note, lang) for note in made["note"] if note)
     assert all(wording.text(f"method.{method}", lang) for method in made["method"])
     assert all(wording.label(measure, lang) for measure in made["measure"])
+
+
+def test_bases_without_a_known_sex_say_so():
+    births = births_of([("unknown", 90, "2018-01", "2018-01"), ("unknown", 80, "2017-12", "2018-02")])
+    found = missing_girls.bases(births, months=MONTHS, **WHERE)
+
+    assert found.iloc[:2][["count", "total", "value"]].isna().all(axis=None)
+    assert "note.srb.bases.unknown" == results.read_note(found["note"].iloc[-1])[0]

@@ -320,3 +320,11 @@ def test_four_streams_together_keep_the_rate_of_the_family():
         alarm |= (some >= bounds).any(axis=1)
 
     assert alarm.mean() <= 0.05 + 1.96 * np.sqrt(0.05 * 0.95 / years)
+
+
+def test_births_without_a_known_sex_are_not_called_quiet():
+    blind = watch(births_of().assign(sex="unknown"))
+    now = monitoring.watched(blind, period="2018H1", county="renqiu")
+
+    assert {"note.srb.look.none"} == {results.read_note(note)[0] for note in blind["note"]}
+    assert "nothing to watch" in wording.remark(results.pick(now, measure="srb_watch")["note"].iloc[0], "en")

@@ -294,3 +294,35 @@ def test_a_null_report_flags_anything_at_the_stated_rate_at_most():
         flagged += bool((stats.adjust(stats.binomial_p(counts, births, reference)) < 0.05).any())
 
     assert flagged / runs <= 0.05 + 1.96 * np.sqrt(0.05 * 0.95 / runs)
+
+
+def test_where_no_sex_is_known_boys_and_births_are_unknown_and_not_none():
+    """A file may come without a column for the sex: 0 boys would be a number that nobody counted."""
+    table = results.pick(
+        found(births_of([("甲镇", 1, 0, 0, 90), ("乙镇", 2, 53, 50, 7)])), measure=["srb", "srb_missed115"]
+    )
+    blind = results.pick(table, place="甲镇")
+
+    assert blind[["count", "total", "value", "p"]].isna().all(axis=None)
+    assert "note.srb.unknown" == key_of(table, place="甲镇", measure="srb")
+    assert 103 == results.value(table, "total", place="renqiu", measure="srb")
+
+
+def test_births_of_unknown_sex_are_told_for_the_county_only():
+    """Two in a township would be hidden as a count, and must not stand in a note."""
+    table = results.pick(found(births_of([("甲镇", 1, 53, 50, 2)])), place="甲镇")
+
+    assert not table["note"].str.contains("unknown").any()
+
+
+def test_a_hundred_thousand_whole_rows_take_a_second():
+    """Ratio, mid-p interval, p against the reference and the band (both, one- and two-sided); CPU, best of three."""
+    rng = np.random.default_rng(1)
+    births = rng.integers(100, 20_000, 100_000)
+    boys, took = rng.binomial(births, 0.515), []
+    for _ in range(3):
+        start = time.process_time()
+        ratios(boys, births - boys)
+        took.append(time.process_time() - start)
+
+    assert min(took) < 1
