@@ -6,9 +6,9 @@ far above alpha. So what each analysis found alone goes through `together` once,
 
 - *Who belongs.* Every p-value of a period by which a reader could be told something: heads of TESTED. The test against
   the reference and the one against the band are two tests.
-- *Who does not.* `srb_high` and `srb_low` are the halves of `srb_band`. The monthly looks and the e-values (`monitoring`)
-  have a budget of their own for the year, alpha in all, which must not depend on what a half-year tests besides; so a
-  report of a county without anything the matter says something false with a chance of at most 2 alpha, and names both
+- *Who does not.* `srb_high` and `srb_low` are the halves of `srb_band`. The monthly looks and the e-values
+  (`monitoring`) have a budget of their own for the year, alpha in all, which must not depend on what a half-year tests
+  besides; so a report of a county without anything the matter says something false with a chance of at most 2 alpha, and names both
   budgets. A period compared with was tested in its own report.
 - *What happens.* Holm's adjustment decides (any dependence; Holm, Scandinavian Journal of Statistics 6 (1979) 65), that
   of Benjamini and Hochberg (JRSS B 57 (1995) 289) is told beside it. What is significant alone and not in the family is
@@ -49,9 +49,9 @@ def together(found: pd.DataFrame, *, period: str, county: str, alpha: float = 0.
     """Return the rows with their findings judged in one family, a row `<head>_adjusted` a test, and `srb_tests`.
 
     `found`: rows of all analyses of a report; those not in TESTED stay as they are, adjusted rows of single
-    analyses are replaced. p of an adjusted row: Holm's; its note holds Benjamini and Hochberg's, and so does `srb_bh` for
-    `srb`. `srb_tests` (county): count = tests; the note says how many are below `alpha` after either. The answer does not
-    depend on the order of rows, and judging twice changes nothing.
+    analyses are replaced. p of an adjusted row: Holm's; its note holds Benjamini and Hochberg's, and so does `srb_bh`
+    for `srb`. `srb_tests` (county): count = tests; the note says how many are below `alpha` after either. The answer
+    does not depend on the order of rows, and judging twice changes nothing.
     """
     rows = found[~_heads(found).isin([*MEASURES, "srb_bh", "srb_tests"])].reset_index(drop=True)
     tests = rows[_heads(rows).isin(TESTED) & rows["p"].notna()]

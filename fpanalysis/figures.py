@@ -231,8 +231,8 @@ def plot_funnel(
     """Return the funnel: townships' sex ratios by births, between the limits within which chance keeps them.
 
     Reads srb_funnel rows of one period: the townships' points, and from the county's row target and over-dispersion.
-    Points outside the outer limits (99.8 %) whose `srb` row is a finding after allowing for all tests are orange squares
-    and named; nobody else is.
+    Points outside the outer limits (99.8 %) whose `srb` row is a finding after allowing for all tests are orange
+    squares and named; nobody else is.
     """
     towns, about = _funnel_rows(results, county)
     ax = _axes(ax, 3.4)

@@ -121,8 +121,9 @@ def watched(looks: pd.DataFrame, *, period: str, county: str) -> pd.DataFrame:
         return results.empty()
     which = [measure.rpartition("/")[2] for measure, alarm in zip(last["measure"], alarmed, strict=True) if alarm]
     key = "alarm" if which else "quiet" if last["total"].any() else "none"
-    said = results.note(f"note.srb.watch.{key}", last=str(last["period"].max()), looks=int(mine["period"].nunique()),
-                        streams=[f"stream.{name}" for name in which], alpha=sum(n["alpha"] for _, n in notes))  # fmt: skip
+    alpha, streams = sum(values["alpha"] for _, values in notes), [f"stream.{name}" for name in which]
+    number = {"looks": int(mine["period"].nunique()), "last": str(last["period"].max())}
+    said = results.note(f"note.srb.watch.{key}", streams=streams, alpha=alpha, **number)
     whole = {"place": county, "period": period, "measure": "srb_watch", "count": sum(alarmed), "total": len(rows),
              "value": np.nan, "method": "spending", "note": said}  # fmt: skip
     return results.combine([results.rows([whole]), results.rows(rows)])

@@ -87,7 +87,8 @@ def sex_ratio(
     smallest ratio above the reference found with 80 %, of `srb_missed115` the chance to miss a true 115. p of
     `srb`: two-sided against the reference; of `srb_high` and `srb_low`: one-sided against the ends of the band; of
     `srb_band`: two-sided against the band. No births, or corrections that make a sex negative, give NaN and a
-    note; where no sex at all is known, boys and births are NaN too. Raises FpError for unknown names and for counts that are not whole.
+    note; where no sex at all is known, boys and births are NaN too. Raises FpError for unknown names and for counts
+    that are not whole.
     """
     _check(by, test, basis)
     rule = _Rule(reference, (float(band[0]), float(band[1])), level, alpha, test)
