@@ -12,6 +12,7 @@ else is said. Run from the root of the project (`--runs 40` takes a minute, the 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -132,6 +133,22 @@ def under_plan(runs: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["births, % of plan", "last look", "size"])
 
 
+def looking(runs: int) -> pd.DataFrame:
+    """Return what twelve looks cost against one at year-end, in points of power, over years of about 10,000; exact."""
+    rows, families = [], {"O'Brien-Fleming": lambda t, a: monitoring.spending(t, a)}
+    families |= {f"Hwang-Shih-De Cani -{g}": lambda t, a, g=g: a * np.expm1(g * t) / np.expm1(g) for g in (4, 6)}
+    for (name, spend), alpha in itertools.product(families.items(), (0.05, 0.0125)):
+        lost, june = [], []
+        for total in range(9_800, 10_201, 40):
+            births = np.round(np.arange(1, 13) * total / 12)
+            bounds, _ = monitoring.boundaries(births, spend(births / total, alpha), NULL)
+            once = float(stats.power(total, share(112), NULL, alpha, "greater", "exact"))
+            lost.append(100 * (once - monitoring.alarm_chance(births, bounds, float(share(112)))[-1]))
+            june.append(100 * monitoring.alarm_chance(births, bounds, float(share(115)))[5])
+        rows.append([name, alpha, np.mean(lost), np.max(lost), np.mean(june)])
+    return pd.DataFrame(rows, columns=["spending", "alpha", "cost at 112", "at most", "finds 115 by June"])
+
+
 def streams(runs: int) -> pd.DataFrame:
     """Return how often each stream of a county finds its skew in a year at alpha/4, and any of them, in per cent."""
     rng, parts = np.random.default_rng(SEED), (0.40, 0.52, 0.08)
@@ -220,7 +237,7 @@ def report(runs: int) -> pd.DataFrame:
     """Return how often a half-year report of a county without selection says anything but silence, in per cent."""
     rng, rows = np.random.default_rng(SEED), []
     for truth in (106.3, 106.0, 107.0):
-        kinds: dict[str, list[bool]] = {"unlike the reference": [], "high or low": []}
+        kinds: dict[str, list[bool]] = {"unlike the reference": [], "high or low": [], "either, as one family": []}
         total = rng.multinomial(250, (0.40, 0.52, 0.08), size=(runs, TOWNS))
         boys = rng.binomial(total, share(truth))
         for b, n in zip(boys, total, strict=True):
@@ -228,6 +245,8 @@ def report(runs: int) -> pd.DataFrame:
             measured = sex_ratio.ratios(counts, births - counts)
             kinds["unlike the reference"].append(bool((stats.adjust(measured["p"]) < 0.05).any()))
             kinds["high or low"].append(bool((stats.adjust(measured["p_band"]) < 0.05).any()))
+            both = stats.adjust(np.concatenate([measured["p"], measured["p_band"]]))
+            kinds["either, as one family"].append(bool((both < 0.05).any()))
         rows += [[truth, kind, 100 * np.mean(said)] for kind, said in kinds.items()]
     return pd.DataFrame(rows, columns=["truth", "says somewhere", "reports"])
 
@@ -286,6 +305,7 @@ TABLES: dict[str, Callable[[int], pd.DataFrame]] = {
     "practices": practices,
     "county": county,
     "under_plan": under_plan,
+    "looking": looking,
     "streams": streams,
     "power": power,
     "report": report,

@@ -8,8 +8,8 @@ far above alpha. So what each analysis found alone goes through `together` once,
   the reference and the one against the band are two tests.
 - *Who does not.* `srb_high` and `srb_low` are the halves of `srb_band`. The monthly looks and the e-values
   (`monitoring`) have a budget of their own for the year, alpha in all, which must not depend on what a half-year tests
-  besides; so a report of a county without anything the matter says something false with a chance of at most 2 alpha, and names both
-  budgets. A period compared with was tested in its own report.
+  besides; so a report of a county without anything the matter says something false with a chance of at most 2 alpha,
+  and names both budgets. A period compared with was tested in its own report.
 - *What happens.* Holm's adjustment decides (any dependence; Holm, Scandinavian Journal of Statistics 6 (1979) 65), that
   of Benjamini and Hochberg (JRSS B 57 (1995) 289) is told beside it. What is significant alone and not in the family is
   called so (`alone`), and places of a cluster are then not named.

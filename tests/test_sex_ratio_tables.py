@@ -13,7 +13,19 @@ def bench(root):
 
 @pytest.mark.parametrize(
     "name",
-    ["coverage", "practices", "county", "under_plan", "streams", "power", "report", "shrinkage", "scan", "missing"],
+    [
+        "coverage",
+        "practices",
+        "county",
+        "under_plan",
+        "looking",
+        "streams",
+        "power",
+        "report",
+        "shrinkage",
+        "scan",
+        "missing",
+    ],
 )
 def test_every_table_can_be_made(bench, name):
     table = bench["TABLES"][name](2)

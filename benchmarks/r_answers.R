@@ -1,0 +1,96 @@
+# Answers of R to the tests of tests/test_r_answers.py: run it only to make them anew, the tests need no R.
+#
+#   Rscript benchmarks/r_answers.R tests/golden [folder with srb_denmark_monthly.csv and srb_newtaipei_2019_by_order.csv]
+#
+# Debian: r-base-core r-cran-hmisc r-cran-rpact r-cran-metafor r-bioc-multtest. Counts come from tests/golden/counts.csv
+# (Arbuthnot 1710, Laplace 1786, edges); of the real tables of the folder only answers are written, no counts.
+suppressPackageStartupMessages({
+  library(Hmisc)
+  library(rpact)
+  library(metafor)
+  library(multtest)
+})
+given <- commandArgs(trailingOnly = TRUE)
+golden <- given[1]
+options(digits = 15)
+reference <- 106.3 / 206.3
+made_by <- c(R.version.string, sapply(c("Hmisc", "rpact", "metafor", "multtest"), function(name)
+  paste(name, packageVersion(name))))
+
+keep <- function(table, name) {
+  numbers <- sapply(table, is.numeric)
+  table[numbers] <- lapply(table[numbers], function(x) format(x, digits = 15, scientific = TRUE, trim = TRUE))
+  write.csv(table, file.path(golden, name), row.names = FALSE, quote = FALSE, fileEncoding = "UTF-8")
+}
+
+# Mid-p: the tail counts half of what was observed (Lancaster 1961; Agresti and Gottard 2007); bounds by uniroot.
+above <- function(p, k, n) pbinom(k, n, p, lower.tail = FALSE) + dbinom(k, n, p) / 2
+below <- function(p, k, n) pbinom(k - 1, n, p) + dbinom(k, n, p) / 2
+root <- function(tail, k, n) uniroot(function(p) tail(p, k, n) - 0.025, c(0, 1), tol = 1e-15, maxiter = 10000)$root
+midp <- function(k, n) c(if (k == 0) 0 else root(above, k, n), if (k == n) 1 else root(below, k, n))
+
+answers <- function(k, n) {
+  test <- function(side) binom.test(k, n, reference, side)$p.value
+  wilson <- suppressWarnings(prop.test(k, n, correct = FALSE)$conf.int)
+  other <- binconf(k, n, method = "wilson")[2:3] # replaces the bound nearest 0 or 1 at k = 1 and n - 1
+  stopifnot(k <= 1 || k >= n - 1 || all.equal(as.numeric(wilson), other, tolerance = 1e-12))
+  exact <- binom.test(k, n)$conf.int
+  mid <- midp(k, n)
+  c(minlike = test("two.sided"), greater = test("greater"), less = test("less"),
+    midp = min(1, 2 * min(above(reference, k, n), below(reference, k, n))),
+    exact_lower = exact[1], exact_upper = exact[2], wilson_lower = wilson[1], wilson_upper = wilson[2],
+    midp_lower = mid[1], midp_upper = mid[2])
+}
+every <- function(table) cbind(group = table$group, as.data.frame(t(mapply(answers, table$boys, table$boys + table$girls))))
+
+counts <- read.csv(file.path(golden, "counts.csv"), stringsAsFactors = FALSE)
+binomial <- every(counts)
+if (length(given) > 1) {
+  months <- read.csv(file.path(given[2], "srb_denmark_monthly.csv"))
+  months <- months[complete.cases(months) & months$month == 1, ]
+  months$group <- paste("denmark", months$year)
+  orders <- read.csv(file.path(given[2], "srb_newtaipei_2019_by_order.csv"), fileEncoding = "UTF-8")
+  orders$group <- paste("newtaipei", seq_len(nrow(orders)))
+  columns <- c("group", "boys", "girls")
+  binomial <- rbind(binomial, every(rbind(months[, columns], orders[, columns])))
+}
+keep(binomial, "r_binomial.csv")
+
+p <- binomial$midp[grepl("london", binomial$group)]
+adjusted <- data.frame(p = p, holm = p.adjust(p, "holm"), bh = p.adjust(p, "BH"))
+other <- mt.rawp2adjp(p, c("Holm", "BH"))
+stopifnot(all.equal(other$adjp[order(other$index), c("Holm", "BH")], as.matrix(adjusted[, c("holm", "bh")]),
+                    check.attributes = FALSE))
+keep(adjusted, "r_adjust.csv")
+
+# Lan and DeMets: alpha spending of O'Brien-Fleming and of Pocock type, one-sided, in the normal limit.
+looks <- list(monthly = (1:12) / 12, quarterly = (1:4) / 4, uneven = c(0.1, 0.35, 0.5, 0.8, 1))
+bounds <- function(type, alpha, name) {
+  rates <- looks[[name]]
+  design <- getDesignGroupSequential(typeOfDesign = type, alpha = alpha, informationRates = rates, sided = 1)
+  data.frame(type = type, alpha = alpha, looks = name, information = rates, z = design$criticalValues)
+}
+cases <- expand.grid(type = c("asOF", "asP"), alpha = c(0.05, 0.0125), name = names(looks), stringsAsFactors = FALSE)
+keep(do.call(rbind, Map(bounds, cases$type, cases$alpha, cases$name)), "r_sequential.csv")
+
+# How much the 82 years differ: chi-square (Pearson), DerSimonian and Laird with the Q-profile interval.
+london <- counts[grepl("london", counts$group), ]
+births <- london$boys + london$girls
+share <- sum(london$boys) / sum(births)
+pearson <- chisq.test(cbind(london$boys, london$girls))
+fit <- rma(yi = london$boys / births, vi = share * (1 - share) / births, method = "DL")
+limits <- confint(fit, type = "QP", control = list(tol = 1e-14))$random["tau", ]
+keep(data.frame(chi = pearson$statistic, df = pearson$parameter, p = pearson$p.value, tau = sqrt(fit$tau2),
+                tau_lower = limits["ci.lb"], tau_upper = limits["ci.ub"], row.names = NULL), "r_dispersion.csv")
+
+# Ratio of ratios within strata, years 1629-1669 against 1670-1710 paired: Mantel and Haenszel, Robins-Breslow-Greenland.
+london[c("boys", "girls")] <- lapply(london[c("boys", "girls")], as.numeric) # integers overflow in mantelhaen.test
+early <- london[1:41, ]
+late <- london[42:82, ]
+table <- aperm(array(c(early$boys, early$girls, late$boys, late$girls), c(41, 2, 2)), c(2, 3, 1))
+haenszel <- mantelhaen.test(table, correct = FALSE)
+keep(data.frame(value = haenszel$estimate, lower = haenszel$conf.int[1], upper = haenszel$conf.int[2], row.names = NULL),
+     "r_mantel_haenszel.csv")
+poisson <- sapply(c(0, 1, 10, 250), function(k) poisson.test(k)$conf.int)
+keep(data.frame(count = c(0, 1, 10, 250), lower = poisson[1, ], upper = poisson[2, ]), "r_poisson.csv")
+writeLines(made_by, file.path(golden, "r_version.txt"))
