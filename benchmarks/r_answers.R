@@ -63,14 +63,15 @@ stopifnot(all.equal(other$adjp[order(other$index), c("Holm", "BH")], as.matrix(a
                     check.attributes = FALSE))
 keep(adjusted, "r_adjust.csv")
 
-# Lan and DeMets: alpha spending of O'Brien-Fleming and of Pocock type, one-sided, in the normal limit.
+# Lan and DeMets: alpha spending of O'Brien-Fleming and Pocock type, and Hwang-Shih-De Cani's with -5, one-sided, in the normal limit.
 looks <- list(monthly = (1:12) / 12, quarterly = (1:4) / 4, uneven = c(0.1, 0.35, 0.5, 0.8, 1))
 bounds <- function(type, alpha, name) {
   rates <- looks[[name]]
-  design <- getDesignGroupSequential(typeOfDesign = type, alpha = alpha, informationRates = rates, sided = 1)
+  design <- getDesignGroupSequential(typeOfDesign = type, alpha = alpha, informationRates = rates, sided = 1,
+                                     gammaA = if (type == "asHSD") -5 else NA_real_)
   data.frame(type = type, alpha = alpha, looks = name, information = rates, z = design$criticalValues)
 }
-cases <- expand.grid(type = c("asOF", "asP"), alpha = c(0.05, 0.0125), name = names(looks), stringsAsFactors = FALSE)
+cases <- expand.grid(type = c("asOF", "asP", "asHSD"), alpha = c(0.05, 0.0125), name = names(looks), stringsAsFactors = FALSE)
 keep(do.call(rbind, Map(bounds, cases$type, cases$alpha, cases$name)), "r_sequential.csv")
 
 # How much the 82 years differ: chi-square (Pearson), DerSimonian and Laird with the Q-profile interval.

@@ -135,18 +135,17 @@ def under_plan(runs: int) -> pd.DataFrame:
 
 def looking(runs: int) -> pd.DataFrame:
     """Return what twelve looks cost against one at year-end, in points of power, over years of about 10,000; exact."""
-    rows, families = [], {"O'Brien-Fleming": lambda t, a: monitoring.spending(t, a)}
-    families |= {f"Hwang-Shih-De Cani -{g}": lambda t, a, g=g: a * np.expm1(g * t) / np.expm1(g) for g in (4, 6)}
-    for (name, spend), alpha in itertools.product(families.items(), (0.05, 0.0125)):
+    rows = []
+    for name, alpha in itertools.product(monitoring.SPENDING, (0.05, 0.0125)):
         lost, june = [], []
         for total in range(9_800, 10_201, 40):
             births = np.round(np.arange(1, 13) * total / 12)
-            bounds, _ = monitoring.boundaries(births, spend(births / total, alpha), NULL)
+            bounds, _ = monitoring.boundaries(births, monitoring.spending(births / total, alpha, name), NULL)
             once = float(stats.power(total, share(112), NULL, alpha, "greater", "exact"))
             lost.append(100 * (once - monitoring.alarm_chance(births, bounds, float(share(112)))[-1]))
             june.append(100 * monitoring.alarm_chance(births, bounds, float(share(115)))[5])
-        rows.append([name, alpha, np.mean(lost), np.max(lost), np.mean(june)])
-    return pd.DataFrame(rows, columns=["spending", "alpha", "cost at 112", "at most", "finds 115 by June"])
+        rows.append([name, 100 * alpha, np.mean(lost), np.max(lost), np.mean(june)])
+    return pd.DataFrame(rows, columns=["spending", "alpha, %", "cost at 112", "at most", "finds 115 by June"])
 
 
 def streams(runs: int) -> pd.DataFrame:

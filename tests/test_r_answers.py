@@ -80,7 +80,9 @@ def test_adjustments_equal_those_of_r():
 
 @pytest.mark.parametrize("looks", ["monthly", "quarterly", "uneven"])
 @pytest.mark.parametrize("alpha", [0.05, 0.0125])
-@pytest.mark.parametrize(("theirs", "ours"), [("asOF", "obrien-fleming"), ("asP", "pocock")])
+@pytest.mark.parametrize(
+    ("theirs", "ours"), [("asOF", "obrien-fleming"), ("asP", "pocock"), ("asHSD", "hwang-shih-decani")]
+)
 def test_boundaries_equal_those_of_rpact(looks, alpha, theirs, ours):
     table = golden("r_sequential").query("looks == @looks and alpha == @alpha and type == @theirs")
     information = table["information"].to_numpy()
