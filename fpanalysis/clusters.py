@@ -28,6 +28,8 @@ Floats: TypeAlias = NDArray[np.float64]
 LARGEST = 4
 DRAWS = 999
 MOST_GROUPS = 50_000
+MOST_BIRTHS = 1_000_000_000
+"""Births that can be dealt out at random (a limit of numpy)."""
 
 
 def scan(
@@ -61,6 +63,8 @@ def scan(
     for number, group in enumerate(groups):
         member[number, [places.index(place) for place in group]] = 1.0
     boys, total = rows["count"].to_numpy(), rows["total"].to_numpy()
+    if total.sum() >= MOST_BIRTHS:
+        raise FpError(f"{total.sum():,.0f} births in {period}, expected fewer than {MOST_BIRTHS:,}; check the counts")
     observed = _ratio_of_likelihoods(member @ boys, member @ total, boys.sum(), total.sum())
     dealt = rng.multivariate_hypergeometric(total.astype("int64"), int(boys.sum()), size=draws, method="marginals")
     best = np.array([

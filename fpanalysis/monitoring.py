@@ -146,18 +146,20 @@ def anytime(
 
     value = ratio of all births of `months`, lower, upper = confidence sequence, p = 1 / e-value (at most 1) against
     ratios up to `upper`, one-sided. `planned`: births in all at which it shall be sharpest, shared out by the
-    births of each stream; must not depend on the sexes. The note holds the e-value.
+    births of each stream; must not depend on the sexes. The note holds the e-value, and what it is worth among the
+    streams: e-BH (`stats.adjust_e`) at most alpha is a finding, in streams that share births too.
     """
     mine = births[births[basis].isin(months)]
     whole = max(_sexes(mine, ())[1], 1.0)
     planned = planned if np.isfinite(planned) and planned > 0 else whole
-    rows = []
-    for stream, orders in STREAMS.items():
-        boys, total = _sexes(mine, orders)
-        sharpest = max(planned * total / whole, 1.0)
-        low, high = confidence_sequence(boys, total, planned=sharpest, level=level)
-        e = float(np.exp(min(log_e(boys, total, float(stats.ratio_to_share(upper)), planned=sharpest), 600.0)))
-        said = results.note("note.srb.anytime", e=round(e, 4), upper=upper, births=int(total))
+    null, rows = float(stats.ratio_to_share(upper)), []
+    counts = {stream: _sexes(mine, orders) for stream, orders in STREAMS.items()}
+    best = {stream: max(planned * total / whole, 1.0) for stream, (_, total) in counts.items()}
+    evidence = [float(np.exp(min(log_e(*counts[s], null, planned=best[s]), 600.0))) for s in STREAMS]
+    for stream, e, among in zip(STREAMS, evidence, stats.adjust_e(evidence), strict=True):
+        boys, total = counts[stream]
+        low, high = confidence_sequence(boys, total, planned=best[stream], level=level)
+        said = results.note("note.srb.anytime", e=round(e, 4), upper=upper, births=int(total), among=float(among))
         rows.append({
             "place": county, "period": period, "measure": f"srb_anytime/{stream}", "count": boys, "total": total,
             "value": _ratio(boys, total), "lower": float(stats.share_to_ratio(low)), "p": min(1.0, 1 / max(e, 1e-300)),

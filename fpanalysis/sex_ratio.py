@@ -115,7 +115,7 @@ def ratios(
     numbers = [np.atleast_1d(np.asarray(given, dtype="float64")) for given in (boys, girls)]
     male, female = np.broadcast_arrays(*numbers)
     for name, given in (("boys", male), ("girls", female)):
-        broken = np.flatnonzero(~np.isnan(given) & (given % 1 != 0))
+        broken = np.flatnonzero(~np.isnan(given) & ~(np.isfinite(given) & (np.floor(given) == given)))
         if len(broken):
             found = given[broken[0]]
             raise FpError(f"{name} of group {broken[0] + 1} are {found:g}, expected a whole number of births")

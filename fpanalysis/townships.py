@@ -254,7 +254,7 @@ def _between(shares: Floats, total: Floats, share: float, level: float) -> tuple
 
 def _winsorised(boys: Floats, total: Floats, share: float) -> tuple[Floats, Floats]:
     """Return z-scores pulled in at both ends, and the variances of the shares."""
-    variance = share * (1 - share) / total
+    variance = max(share * (1 - share), 1e-12) / total
     z = (boys / total - share) / np.sqrt(variance)
     low, high = np.quantile(z, [WINSOR, 1 - WINSOR])
     return np.clip(z, low, high), variance

@@ -93,3 +93,10 @@ def test_clusters_have_words(lang):
     assert all(wording.remark(note, lang) for note in made["note"])
     assert wording.text("method.scan", lang)
     assert wording.label("srb_cluster/1", lang)
+
+
+def test_more_births_than_can_be_dealt_out_are_refused():
+    rows = [{"place": place, "period": "x", "measure": "srb", "count": 5e8, "total": 1e9} for place in ("a", "b")]
+
+    with pytest.raises(FpError, match="2,000,000,000 births in x, expected fewer than 1,000,000,000"):
+        clusters.scan(results.rows(rows), period="x", county="c", neighbours={"a": ["b"]}, rng=np.random.default_rng(1))

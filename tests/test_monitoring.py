@@ -340,3 +340,14 @@ def test_births_without_a_known_sex_are_not_called_quiet():
 
     assert {"note.srb.look.none"} == {results.read_note(note)[0] for note in blind["note"]}
     assert "nothing to watch" in wording.remark(results.pick(now, measure="srb_watch")["note"].iloc[0], "en")
+
+
+def test_unplanned_looks_tell_what_an_e_value_is_worth_among_the_streams():
+    births = births_of(share=0.60, monthly=900)
+    free = monitoring.anytime(births, months=MONTHS, period="2018", county="renqiu", planned=10_800)
+    notes = [results.read_note(note)[1] for note in free["note"]]
+
+    np.testing.assert_allclose(
+        stats.adjust_e([n["e"] for n in notes]), [n["among"] for n in notes], rtol=1e-6, atol=1e-9
+    )
+    assert notes[0]["among"] < 0.05

@@ -182,6 +182,8 @@ def test_counts_that_are_not_whole_are_refused():
         found(births_of([("甲镇", 1, 2.5, 3)]))
     with pytest.raises(FpError, match=r"boys of group 2 are 10.5, expected a whole number"):
         ratios([1, 10.5], [3, 4])
+    with pytest.raises(FpError, match=r"girls of group 1 are inf, expected a whole number"):
+        ratios(3, np.inf)
 
 
 HOSTILE = [
