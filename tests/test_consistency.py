@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -55,8 +56,8 @@ def test_published_ratios_are_listed_with_their_source():
 
 
 def test_counts_that_end_in_0_and_5_are_seen():
-    guessed = consistency.heaping(births_of([25, 30, 35, 40, 45, 50, 20, 55]), months=MONTHS, **WHERE).iloc[0]
-    counted = consistency.heaping(births_of([21, 33, 37, 42, 45, 58, 29, 51, 3]), months=MONTHS, **WHERE).iloc[0]
+    guessed = consistency.heaping(births_of([25, 30, 35, 40, 45, 50, 60, 55]), months=MONTHS, **WHERE).iloc[0]
+    counted = consistency.heaping(births_of([31, 33, 37, 42, 45, 58, 29, 51, 3]), months=MONTHS, **WHERE).iloc[0]
 
     assert (8, 8) == (guessed["count"], guessed["total"])
     assert "note.srb.heaping.many" == results.read_note(guessed["note"])[0]
@@ -80,3 +81,11 @@ def test_everything_has_words(lang):
     assert all(wording.remark(note, lang) for note in made["note"])
     assert all(wording.text(f"method.{method}", lang) for method in made["method"])
     assert all(wording.indicator(measure)["kind"] for measure in made["measure"])
+
+
+def test_counts_about_the_least_one_do_not_look_heaped_by_chance():
+    """Poisson counts of mean 20: from 20 on, a quarter would end in 0 or 5."""
+    counts = np.random.default_rng(1).poisson(20, 400_000)
+    looked = counts[counts >= consistency.LEAST]
+
+    assert (looked % 5 == 0).mean() < consistency.HEAPED
