@@ -207,7 +207,7 @@ class Desk:
         folder = self.home.work(self.place, self.period.key)
         folder.mkdir(parents=True, exist_ok=True)
         results.write(found, folder / f"{name}.csv")
-        (folder / f"{name}.made_from").write_text(self._made_from(name), "utf-8", newline="\n")
+        (folder / f"{name}.made_from").write_text(self.made_from(name), "utf-8", newline="\n")
 
     def kept(self, *names: str) -> pd.DataFrame:
         """Return the kept results of this period (of the notebooks named, else of all) as one table.
@@ -222,24 +222,24 @@ class Desk:
         return results.combine([results.read(folder / f"{name}.csv") for name in wanted])
 
     def published(self, measure: str) -> pd.DataFrame:
-        """Return a measure's rows (`srb_look/*`) from the newest releases of this year's periods, oldest period first.
+        """Return a measure's rows (`srb_look/*`) from the newest releases of this year's periods up to this one.
 
         They are what was known when they were published, and stay so when files are corrected later.
         """
-        year = self.period.whole_year().key
-        folder = self.home.outputs / self.place
-        keys = sorted(p.name for p in folder.iterdir() if p.name.startswith(year)) if folder.is_dir() else []
-        last = [releases.newest(folder / key) for key in keys]
-        files = [release / "results.csv" for release in last if release and (release / "results.csv").is_file()]
+        own = releases.newest(self.home.releases(self.place, self.period.key))
+        found = [*releases.read_before(self.home, self.place, self.period), *([own] if own else [])]
+        files = [release / "results.csv" for release in found if (release / "results.csv").is_file()]
         return results.combine([results.pick(results.read(file), measure=measure) for file in files])
 
     def _is_fresh(self, name: str) -> bool:
         made_from = self.home.work(self.place, self.period.key) / f"{name}.made_from"
-        return made_from.is_file() and made_from.read_text("utf-8") == self._made_from(name)
+        return made_from.is_file() and made_from.read_text("utf-8") == self.made_from(name)
 
-    def _made_from(self, name: str) -> str:
+    def made_from(self, name: str) -> str:
+        """Return the fingerprint of everything that the results of a notebook are made from."""
+        notebooks = [self.home.notebooks / f"{name}.ipynb"]
         made_from = releases.inputs(
-            self.home, self.place, self.data.deliveries, [self.home.notebooks / f"{name}.ipynb"]
+            self.home, self.period, self.place, notebooks=notebooks, as_of=self.as_of.isoformat()
         )
         return releases.fingerprint(made_from, period=self.period.key, as_of=self.as_of.isoformat())
 

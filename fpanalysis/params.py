@@ -98,11 +98,22 @@ class SexRatio(_Frozen):
     )
 
 
+class Reports(_Frozen):
+    """The periods that a scheduled run reports on: their kinds, and the first one.
+
+    `since` "": the last one that was over when the office had handed in every kind of file for the first time.
+    """
+
+    kinds: tuple[Literal["month", "quarter", "half", "year"], ...] = ("half", "year")
+    since: str = ""
+
+
 class Params(_Frozen):
     """Everything that is particular to one place.
 
     `fonts` is a folder, from the project's home, with the office's own fonts (仿宋, 小标宋, 黑体, 楷体, told by file
     name); with `system_fonts` the system's are taken for what it lacks, and another machine gives other bytes.
+    `reports`: the periods that a scheduled run reports on.
     """
 
     place: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
@@ -123,6 +134,7 @@ class Params(_Frozen):
     fonts: str = ""
     system_fonts: bool = False
     formats: tuple[str, ...] = ()
+    reports: Reports = Reports()
 
     @model_validator(mode="after")
     def _known_names(self) -> Params:
@@ -136,6 +148,8 @@ class Params(_Frozen):
                 _known(f"townships: {township.name}: neighbours: {other}", other, towns)
         for kind in self.deadlines:
             _known(f"deadlines: {kind}", kind, KINDS)
+        if self.reports.since:
+            self.period(self.reports.since)
         return self
 
     def period(self, text: str) -> Period:
