@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .errors import FpError, ParamsError
+from .errors import FpError, ParamsError, StorageError
 
 __all__ = ["main"]
 
@@ -129,9 +129,29 @@ def run(words: argparse.Namespace) -> int:
             bar.set_postfix_str(step)
             bar.update()
 
-        jobs = words.jobs or min(os.cpu_count() or 1, 3)
-        release, new = run_report(**asked, jobs=jobs, wait=words.wait, progress=progress, say=_say)
+        terms = {"jobs": words.jobs or min(os.cpu_count() or 1, 3), "wait": words.wait, "say": _say}
+        release, new = _noted(asked, lambda: run_report(**asked, **terms, progress=progress))
     return _listed(release, "report made:" if new else "nothing has changed since:")
+
+
+def _noted(asked: Mapping[str, Any], work: Callable[[], tuple[Path, bool]]) -> tuple[Path, bool]:
+    """Do the work and write its end to the ledger: a new release, or a failure that is not the words' or the files'."""
+    from . import ledger
+    from .paths import find_home
+
+    def end(event: str, **about: str) -> None:
+        named = ledger.Event(asked["place"], str(asked["period"]), event, **about)
+        ledger.append(find_home().ledger, named, now=lambda: dt.datetime.now().astimezone())
+
+    try:
+        release, new = work()
+    except FpError as error:
+        if error.exit_code == 1 and not isinstance(error, StorageError):
+            end("failed", reason=str(error), kind=type(error).__name__)
+        raise
+    if new:
+        end("done", release=release.name)
+    return release, new
 
 
 def _unchanged(asked: Mapping[str, Any]) -> Path | None:

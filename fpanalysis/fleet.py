@@ -29,7 +29,8 @@ __all__ = ["PAUSES", "catch_up", "copy_release", "run_due", "summary"]
 
 PAUSES = (1.0, 10.0, 60.0)
 """Seconds before each further try of a report whose failure may pass."""
-Say = Callable[[str], None]
+Make = Callable[..., tuple[Path, bool]]
+"""How a report is made: `run_report`, or what stands in for it."""
 
 
 def run_due(
@@ -43,6 +44,7 @@ def run_due(
     url: str = "",
     pauses: Sequence[float] = PAUSES,
     heard: Callable[[str, list[ledger.Event]], None] = lambda place, events: None,
+    make: Make = run_report,
 ) -> list[due.Report]:
     """Return the state of every report after all that were due have been made (or have failed).
 
@@ -51,7 +53,7 @@ def run_due(
     `memory`. `url`: an fsspec URL to copy releases to. `heard` gets each place with its events when it is done.
     """
     chosen = list(only) or places(home.params)
-    about = {"today": today, "url": url, "pauses": tuple(pauses), "outputs": str(home.outputs)}
+    about = {"today": today, "url": url, "pauses": tuple(pauses), "outputs": str(home.outputs), "make": make}
     if workers == 1 and not scheduler:
         for place in chosen:
             heard(place, catch_up(str(home.root), place, **about))
@@ -63,7 +65,14 @@ def run_due(
 
 
 def catch_up(
-    root: str, place: str, *, today: dt.date, url: str = "", pauses: Sequence[float] = PAUSES, outputs: str = ""
+    root: str,
+    place: str,
+    *,
+    today: dt.date,
+    url: str = "",
+    pauses: Sequence[float] = PAUSES,
+    outputs: str = "",
+    make: Make = run_report,
 ) -> list[ledger.Event]:
     """Return what happened: the due reports of one place made, in order, each tried `len(pauses) + 1` times at most."""
     home = Home(Path(root))
@@ -72,7 +81,7 @@ def catch_up(
     with _outputs(outputs):
         while report := _next(home, place, today, tried):
             tried.add(report.period)
-            happened += _made(home, report, pauses, url)
+            happened += _made(home, report, pauses, url, make)
     return happened
 
 
@@ -82,12 +91,12 @@ def _next(home: Home, place: str, today: dt.date, tried: set[str]) -> due.Report
     return next((r for r in found if r.state == "due" and r.period not in tried), None)
 
 
-def _made(home: Home, report: due.Report, pauses: Sequence[float], url: str) -> list[ledger.Event]:
+def _made(home: Home, report: due.Report, pauses: Sequence[float], url: str, make: Make) -> list[ledger.Event]:
     happened: list[ledger.Event] = []
     mark = due.data_mark(home, report.place, parse_period(report.period))
 
     def work() -> tuple[Path, bool]:
-        release, new = run_report(report.place, report.period, home=home.root)
+        release, new = make(report.place, report.period, home=home.root)
         if url:
             copy_release(release, url)
         return release, new
@@ -126,9 +135,9 @@ def _on_cluster(
     from distributed import Client, KilledWorker, LocalCluster, as_completed
 
     local = None if scheduler else LocalCluster(
-        n_workers=workers, threads_per_worker=1, processes=True, memory_limit=memory, dashboard_address=None
+        n_workers=workers, threads_per_worker=1, processes=True, memory_limit=memory, dashboard_address="127.0.0.1:0"
     )  # fmt: skip
-    with Client(scheduler or local, set_as_default=False) as client:
+    with Client(scheduler or local) as client:
         tasks = {client.submit(catch_up, str(home.root), place, **about, pure=False): place for place in chosen}
         for task in as_completed(tasks):
             place = tasks[task]

@@ -7,7 +7,9 @@ that read it. Which stages a notebook reads is told from its own text (`desk.kep
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import contextvars
 import json
 import re
 import shutil
@@ -67,11 +69,19 @@ def planned(
     return list(found.values())
 
 
-def make(stages: Sequence[Stage], folder: Path, *, jobs: int = 1, progress: Callable[[str], None]) -> list[str]:
+def make(
+    stages: Sequence[Stage],
+    folder: Path,
+    *,
+    jobs: int = 1,
+    progress: Callable[[str], None],
+    run: Callable[[Path, Path, Mapping[str, str]], None] = run_notebook,
+) -> list[str]:
     """Run the stages that are not finished in the folder, up to `jobs` at a time; return the names of those that ran.
 
-    `progress` hears the name of every stage, run or not. A stage starts when those it reads are finished. The first
-    failure is raised after the others that were running have ended; what they finished is kept.
+    `progress` hears the name of every stage, run or not; `run` executes a notebook. A stage starts when those it
+    reads are finished. The first failure is raised after the others that were running have ended; what they finished
+    is kept.
     """
     ran: list[str] = []
     # The folder of the notebooks is the working folder of all of them, set once: it belongs to the whole process.
@@ -85,7 +95,7 @@ def make(stages: Sequence[Stage], folder: Path, *, jobs: int = 1, progress: Call
                     progress(stage.name)
                 elif len(running) < jobs:
                     waiting.remove(stage)
-                    running[pool.submit(_run, stage, folder)] = stage
+                    running[pool.submit(_in_thread, lambda stage=stage: _run(stage, folder, run))] = stage
             for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
                 future.result()
                 ran.append(running[future].name)
@@ -94,9 +104,25 @@ def make(stages: Sequence[Stage], folder: Path, *, jobs: int = 1, progress: Call
     return ran
 
 
-def _run(stage: Stage, folder: Path) -> None:
+def _in_thread(work: Callable[[], None]) -> None:
+    """Do the work, and close the event loop that the notebook client opens in a thread and would leave open."""
+
+    def closed() -> None:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            work()
+        finally:
+            asyncio.get_event_loop_policy().get_event_loop().close()
+            asyncio.set_event_loop(None)
+            loop.close()
+
+    contextvars.copy_context().run(closed)
+
+
+def _run(stage: Stage, folder: Path, run: Callable[[Path, Path, Mapping[str, str]], None]) -> None:
     _mark(stage, folder).unlink(missing_ok=True)
-    run_notebook(stage.notebook, _notebook(stage.name, folder), stage.given)
+    run(stage.notebook, _notebook(stage.name, folder), stage.given)
     _mark(stage, folder).parent.mkdir(exist_ok=True)
     _mark(stage, folder).write_text(stage.mark, "utf-8")
 
