@@ -159,9 +159,7 @@ def _unchanged(asked: Mapping[str, Any]) -> Path | None:
     from . import releases
     from .paths import find_home
 
-    home = find_home()
-    found = sorted(home.notebooks.glob("0[1-9]*.ipynb"))
-    return releases.unchanged(home, asked, found)
+    return releases.unchanged(find_home(), asked)
 
 
 def _listed(release: Path, head: str) -> int:

@@ -35,6 +35,8 @@ KEEPERS = ("01_check_data", "02_births", "03_sex_ratio", "04_subsidies", "05_ser
 """Notebooks that keep results, in the order of a run."""
 
 REPORT = "06_report"
+PROVINCE = "07_province"
+"""The notebook that makes the report of a province, from what its counties have published."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +204,16 @@ class Desk:
         name = self.names[self.place]
         return wording.text("desk.title", self.lang, name=name, period=wording.period_label(self.period, self.lang))
 
+    @property
+    def notebooks(self) -> tuple[str, ...]:
+        """Return the notebooks of a report of this place, the report itself last."""
+        return (PROVINCE,) if self.params.counties else (*KEEPERS, REPORT)
+
+    def handed_in(self) -> dict[str, pd.DataFrame]:
+        """Return the results that the counties of a province have published for this period, by county."""
+        found = releases.published(self.home, self.period, list(self.params.counties))
+        return {county: results.read(release / "results.csv") for county, release in found.items()}
+
     def keep(self, found: pd.DataFrame, name: str) -> None:
         """Keep the result table of a notebook for the report."""
         folder = self.home.work(self.place, self.period.key)
@@ -237,10 +249,9 @@ class Desk:
 
     def made_from(self, name: str) -> str:
         """Return the fingerprint of everything that the results of a notebook are made from."""
-        notebooks = [self.home.notebooks / f"{name}.ipynb"]
-        made_from = releases.inputs(
-            self.home, self.period, self.place, notebooks=notebooks, as_of=self.as_of.isoformat()
-        )
+        notebooks = [self.home.notebooks / f"{name.partition('.')[0]}.ipynb"]
+        read = {"as_of": self.as_of.isoformat(), "counties": list(self.params.counties)}
+        made_from = releases.inputs(self.home, self.period, self.place, notebooks=notebooks, **read)
         return releases.fingerprint(made_from, period=self.period.key, as_of=self.as_of.isoformat())
 
     def _run(self, name: str) -> None:
@@ -260,13 +271,13 @@ def open_desk(place: str, period: str, lang: str = "zh", as_of: str = "", home: 
     when = params.period(period)
     everything = find_deliveries(found.raw / place, calendar=params.calendar)
     deliveries = find_deliveries(found.raw / place, _day(as_of), params.calendar)
-    if not deliveries:
+    if not deliveries and not params.counties:
         raise ParamsError(
             f"nothing was received by {as_of} in data/raw/{place}/" if as_of else f"data/raw/{place}/ is empty"
         )
     awaited = {d.kind for d in everything} - {d.kind for d in deliveries}
     data = read_data(params, deliveries, awaited)
-    day = _day(as_of) or max(d.received for d in deliveries)
+    day = _day(as_of) or max((d.received for d in deliveries), default=when.end)
     _check_period(when, data, place, pd.Period(day, "M"))
     desk = Desk(params, when, wording.checked_lang(lang), day, data, found)
     _choose_fonts(desk)

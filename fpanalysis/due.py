@@ -24,7 +24,6 @@ from .ingest import Data, Delivery, find_deliveries
 from .params import Params, load_params, places
 from .paths import Home
 from .periods import Period
-from .pipeline import notebooks
 
 __all__ = ["STATES", "Report", "reports", "scan"]
 
@@ -60,14 +59,14 @@ def reports(home: Home, place: str, *, today: dt.date, events: Sequence[ledger.E
     """
     try:
         params = load_params(place, home.params)
-        received = find_deliveries(home.raw / place, calendar=params.calendar)
+        received = [] if params.counties else find_deliveries(home.raw / place, calendar=params.calendar)
         data = read_data(params, received)
     except FpError as error:
         return [Report(place, "", "failed", str(error))]
     last = ledger.last_events(events)
     found = []
     for period in _periods(params, received, today):
-        lacks = missing(period, params, received, data)
+        lacks = _unpublished(home, period, params) if params.counties else missing(period, params, received, data)
         found.append(_state(home, params, period, lacks, today, last.get((place, period.key))))
     return found
 
@@ -99,6 +98,13 @@ def _holding(day: dt.date, kind: str, calendar: str) -> Period:
     return next(period for period in found if period.contains(day))
 
 
+def _unpublished(home: Home, period: Period, params: Params) -> dict[str, str]:
+    """Return the counties of a province that have not published a period, as what its data lack."""
+    there = releases.published(home, period, list(params.counties))
+    absent = [county for county in params.counties if county not in there]
+    return {"reports": ", ".join(absent)} if absent else {}
+
+
 def missing(period: Period, params: Params, received: Sequence[Delivery], data: Data) -> dict[str, str]:
     """Return what a period's data lack: by kind of file, "" for all of it, else the townships that did not hand in."""
     found = {}
@@ -109,7 +115,9 @@ def missing(period: Period, params: Params, received: Sequence[Delivery], data: 
                 found[kind] = ""
         elif frame is None or not _reaches(frame[MONTH[kind]], period, _last_due(kind, params, period)):
             found[kind] = ""
-        elif kind != "payments" and (absent := _absent(frame.assign(month=frame[MONTH[kind]]), period.last_month)):
+        elif kind != "payments" and (
+            absent := _absent(frame.assign(month=frame[MONTH[kind]])[["place", "month"]], period.last_month)
+        ):
             found[kind] = ", ".join(absent)
     return found
 
@@ -181,10 +189,12 @@ def _out_of_date(home: Home, place: str, release: Path | None) -> str:
     asked = manifest.get("asked", {})
     if asked.get("as_of") or asked.get("parameters") or not asked:
         return f"{release.name} was made by hand with other parameters"
-    changed = releases.changes(home, manifest, notebooks(home.notebooks))
+    changed = releases.changes(home, manifest)
     return f"changed since {release.name}: {', '.join(changed)}" if changed else ""
 
 
 def data_mark(home: Home, place: str, period: Period) -> str:
     """Return the fingerprint of all that a report of a period would be made from today."""
-    return releases.fingerprint(releases.inputs(home, period, place, notebooks=notebooks(home.notebooks)))
+    notebooks = sorted(home.notebooks.glob("*.ipynb"))
+    counties = list(load_params(place, home.params).counties)
+    return releases.fingerprint(releases.inputs(home, period, place, notebooks=notebooks, counties=counties))

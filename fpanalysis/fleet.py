@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from . import due, ledger, releases
-from .params import places
+from .errors import FpError
+from .params import load_params, places
 from .paths import Home
 from .periods import parse_period
 from .pipeline import run_report
@@ -54,14 +55,28 @@ def run_due(
     """
     chosen = list(only) or places(home.params)
     about = {"today": today, "url": url, "pauses": tuple(pauses), "outputs": str(home.outputs), "make": make}
-    if workers == 1 and not scheduler:
-        for place in chosen:
-            heard(place, catch_up(str(home.root), place, **about))
-    else:
-        for place, events in _on_cluster(home, chosen, about, workers=workers, scheduler=scheduler, memory=memory):
-            heard(place, events)
+    for wave in _waves(home, chosen):
+        if workers == 1 and not scheduler:
+            done = ((place, catch_up(str(home.root), place, **about)) for place in wave)
+        else:
+            done = _on_cluster(home, wave, about, workers=workers, scheduler=scheduler, memory=memory)
+        for place, happened in done:
+            heard(place, happened)
     events = ledger.read(home.ledger)
     return [report for place in chosen for report in due.reports(home, place, today=today, events=events)]
+
+
+def _waves(home: Home, chosen: Sequence[str]) -> list[list[str]]:
+    """Return the places in the order of their dependence: provinces, which add up counties, after all others."""
+    above = [place for place in chosen if _has_counties(home, place)]
+    return [wave for wave in ([place for place in chosen if place not in above], above) if wave]
+
+
+def _has_counties(home: Home, place: str) -> bool:
+    try:
+        return bool(load_params(place, home.params).counties)
+    except FpError:
+        return False  # said by the report of the place itself
 
 
 def catch_up(

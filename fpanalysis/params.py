@@ -113,6 +113,7 @@ class Params(_Frozen):
 
     `fonts` is a folder, from the project's home, with the office's own fonts (仿宋, 小标宋, 黑体, 楷体, told by file
     name); with `system_fonts` the system's are taken for what it lacks, and another machine gives other bytes.
+    `counties`: of a province, the places in params whose published results it adds up, with their names.
     `reports`: the periods that a scheduled run reports on.
     """
 
@@ -123,6 +124,7 @@ class Params(_Frozen):
     calendar: Literal["calendar", "statistical"] = "calendar"
     townships: tuple[Township, ...] = ()
     files: Mapping[str, FileNames]
+    counties: Mapping[str, Name] = {}
     programmes: Mapping[str, Programme] = {}
     deadlines: Mapping[str, Annotated[int, Field(ge=1, le=31)]] = {}
     sex_ratio: SexRatio = SexRatio()
@@ -160,7 +162,8 @@ class Params(_Frozen):
     def spellings(self) -> Mapping[str, str]:
         """Return every accepted spelling of a place and the key it stands for (county first)."""
         county = dict.fromkeys((self.place, self.name.zh, self.name.en, "全市", "全县"), self.place)
-        return county | {s: t.name for t in self.townships for s in (t.name, t.en, *t.also)}
+        below = {s: key for key, name in self.counties.items() for s in (key, name.zh, name.en)}
+        return county | below | {s: t.name for t in self.townships for s in (t.name, t.en, *t.also)}
 
     @property
     def neighbours(self) -> Mapping[str, tuple[str, ...]]:
@@ -173,8 +176,9 @@ class Params(_Frozen):
         return {s: key for key, p in self.programmes.items() for s in (key, p.zh, p.en, *p.also)}
 
     def place_names(self, lang: str) -> Mapping[str, str]:
-        """Return the name to print for each place key, the townships in the order of params, the county last."""
+        """Return the name to print for each place key, in the order of params, the place itself last."""
         names = {t.name: t.name if lang == "zh" else t.en for t in self.townships}
+        names |= {key: name.zh if lang == "zh" else name.en for key, name in self.counties.items()}
         return names | {self.place: self.name.zh if lang == "zh" else self.name.en}
 
     def rates(self) -> pd.DataFrame:

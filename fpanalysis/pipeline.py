@@ -57,7 +57,7 @@ def run_report(
     half-made report, and the next run goes on with the stages that this one finished.
     """
     desk = open_desk(place, period, as_of=as_of, home=home)
-    _check_parameters(parameters or {}, notebooks(desk.home.notebooks))
+    _check_parameters(parameters or {}, _notebooks(desk))
     checked_formats(desk.params.formats)
     progress("check")
     asked = {"place": place, "period": period, "as_of": as_of, "parameters": dict(parameters or {})}
@@ -65,18 +65,19 @@ def run_report(
         return _released(desk, asked, jobs, progress)
 
 
-def notebooks(folder: Path) -> list[Path]:
-    """Return the notebooks of a report, the report itself last."""
-    return [folder / f"{name}.ipynb" for name in (*KEEPERS, REPORT)]
+def _notebooks(desk: Desk) -> list[Path]:
+    return [desk.home.notebooks / f"{name}.ipynb" for name in desk.notebooks]
 
 
 def _released(desk: Desk, asked: Mapping[str, Any], jobs: int, progress: Progress) -> tuple[Path, bool]:
     """Return the release that answers `asked`, made if nothing made from the same is there."""
-    made_from = releases.inputs(
-        desk.home, desk.period, desk.place, notebooks=notebooks(desk.home.notebooks), as_of=asked["as_of"]
-    )
-    settings = {"period": desk.period.key, "as_of": desk.as_of.isoformat(), "fonts": releases.folder_hash(desk.fonts),
-                "folder": desk.params.fonts, "parameters": asked["parameters"]}  # fmt: skip
+    counties = list(desk.params.counties)
+    read = {"as_of": asked["as_of"], "counties": counties}
+    made_from = releases.inputs(desk.home, desk.period, desk.place, notebooks=_notebooks(desk), **read)
+    settings = {
+        "period": desk.period.key, "as_of": desk.as_of.isoformat(), "counties": counties, "folder": desk.params.fonts,
+        "fonts": releases.folder_hash(desk.fonts), "parameters": asked["parameters"],
+    }  # fmt: skip
     mark = releases.fingerprint(made_from, **settings)
     last = releases.newest(desk.home.releases(desk.place, desk.period.key))
     if last and releases.manifest_of(last).get("fingerprint") == mark:
@@ -94,8 +95,8 @@ def _released(desk: Desk, asked: Mapping[str, Any], jobs: int, progress: Progres
 
 def _stages(desk: Desk, made_from: Mapping[str, Any], settings: Mapping[str, Any]) -> list[stages.Stage]:
     """Return the stages of the report: the notebooks that keep results, and the report in each language."""
-    *keepers, report = notebooks(desk.home.notebooks)
-    named = [*((path.stem, path) for path in keepers), *((f"{REPORT}.{lang}", report) for lang in LANGS)]
+    *keepers, report = _notebooks(desk)
+    named = [*((path.stem, path) for path in keepers), *((f"{report.stem}.{lang}", report) for lang in LANGS)]
     base = {"place": desk.place, "period": desk.period.key, "as_of": desk.as_of.isoformat(), **settings["parameters"]}
     given = {name: {**base, "lang": name.rpartition(".")[2]} if path == report else base for name, path in named}
 
@@ -140,11 +141,14 @@ def _fill(stage: Path, desk: Desk, plan: Sequence[stages.Stage], jobs: int, prog
     stages.reuse(plan, before, stage, desk.made_from)
     with _environment(FPANALYSIS_HOME=str(desk.home.root), FPANALYSIS_WORK=str(stage / "kept"), **KERNEL):
         stages.make(plan, stage, jobs=jobs, progress=progress)
-    executed = {lang: stage / "notebooks" / f"{REPORT}.{lang}.ipynb" for lang in LANGS}
+    *keepers, report = desk.notebooks
+    executed = {lang: stage / "notebooks" / f"{report}.{lang}.ipynb" for lang in LANGS}
     fonts = {"fonts": str(desk.fonts or ""), "system_fonts": desk.params.system_fonts}
     publish(executed, stage, formats=desk.params.formats, before=before, **fonts)
-    kept = results.combine([results.read(stage / "kept" / f"{name}.csv") for name in KEEPERS])
-    results.write(kept, stage / "results.csv")
+    kept = results.combine(
+        [results.read(stage / "kept" / f"{name}.csv") for name in keepers or [f"{report}.{LANGS[0]}"]]
+    )
+    results.write(found, stage / "results.csv")
     shutil.rmtree(stage / "marks")
     for path in (stage / "kept").glob("*.made_from"):
         path.unlink()

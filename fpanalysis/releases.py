@@ -35,6 +35,7 @@ __all__ = [
     "lead_to",
     "manifest_of",
     "newest",
+    "published",
     "read_before",
     "staged",
     "unchanged",
@@ -56,14 +57,24 @@ def folder_hash(folder: Path | None) -> str:
     return _digest([(p.name, file_hash(p)) for p in files]) if files else ""
 
 
-def inputs(home: Home, period: Period, place: str, *, notebooks: Sequence[Path], as_of: str = "") -> dict[str, Any]:
+def inputs(
+    home: Home,
+    period: Period,
+    place: str,
+    *,
+    notebooks: Sequence[Path],
+    as_of: str = "",
+    counties: Sequence[str] = (),
+) -> dict[str, Any]:
     """Return what a report is made from, as hashes: raw files received by `as_of`, params, notebooks, library,
-    results of the releases that it reads (`read_before`); and the versions of Python and the packages.
+    results of the releases that it reads (`read_before`; of a province those of its `counties` for the period); and
+    the versions of Python and the packages.
 
     Of a notebook the code and text count, not the outputs.
     """
     raw = {path.relative_to(home.raw / place).as_posix(): file_hash(path) for path in home.raw_files(place, as_of)}
-    before = {f"{p.parent.name}/{p.name}": file_hash(p / "results.csv") for p in read_before(home, place, period)}
+    read = [*read_before(home, place, period), *published(home, period, counties).values()]
+    before = {"/".join(p.parts[-3:]): file_hash(p / "results.csv") for p in read}
     return {
         "raw": raw,
         "params": {f"{place}.yaml": file_hash(home.params / f"{place}.yaml")},
@@ -119,6 +130,12 @@ def read_before(home: Home, place: str, period: Period) -> list[Path]:
     ]  # fmt: skip
 
 
+def published(home: Home, period: Period, counties: Sequence[str]) -> dict[str, Path]:
+    """Return the newest release with results for a period, by county; without those that have none."""
+    found = {county: newest(home.releases(county, period.key)) for county in counties}
+    return {county: path for county, path in found.items() if path and (path / "results.csv").is_file()}
+
+
 def _named(key: str) -> Period | None:
     with suppress(ParamsError):
         return parse_period(key)
@@ -131,7 +148,7 @@ def manifest_of(release: Path) -> dict[str, Any]:
     return json.loads(path.read_text("utf-8")) if path.is_file() else {}
 
 
-def unchanged(home: Home, asked: Mapping[str, Any], notebooks: Sequence[Path]) -> Path | None:
+def unchanged(home: Home, asked: Mapping[str, Any]) -> Path | None:
     """Return the release that answers the same words (place, period, as_of, parameters) from the same inputs, if any.
 
     Told from hashes alone, without reading the data.
@@ -140,18 +157,20 @@ def unchanged(home: Home, asked: Mapping[str, Any], notebooks: Sequence[Path]) -
     for period in sorted(folder.iterdir()) if folder.is_dir() else []:
         release = newest(period)
         manifest = manifest_of(release) if release else {}
-        if release and manifest.get("asked") == asked and not changes(home, manifest, notebooks):
+        if release and manifest.get("asked") == asked and not changes(home, manifest):
             return release
     return None
 
 
-def changes(home: Home, manifest: Mapping[str, Any], notebooks: Sequence[Path]) -> list[str]:
+def changes(home: Home, manifest: Mapping[str, Any]) -> list[str]:
     """Return which inputs (`raw`, `params`, `library`, ...) are not those that a release was made from."""
     asked, settings = manifest["asked"], manifest["settings"]
     folder = home.root / settings["folder"] if settings["folder"] else None
     fonts = folder_hash(folder if folder and folder.is_dir() else None)
     period = parse_period(manifest["period"])
-    made_from = inputs(home, period, asked["place"], notebooks=notebooks, as_of=asked["as_of"])
+    notebooks = [home.notebooks / name for name in manifest["inputs"]["notebooks"]]
+    read = {"as_of": asked["as_of"], "counties": settings["counties"]}
+    made_from = inputs(home, period, asked["place"], notebooks=[p for p in notebooks if p.is_file()], **read)
     found = [name for name, content in made_from.items() if content != manifest["inputs"].get(name)]
     return found + ["fonts"] * (fonts != settings["fonts"])
 

@@ -7,12 +7,16 @@ import shutil
 import pytest
 
 from fpanalysis import due, ledger, releases
+from fpanalysis.desk import KEEPERS, REPORT
 from fpanalysis.due import Report, reports, scan
 from fpanalysis.errors import ParamsError
 from fpanalysis.params import load_params
 from fpanalysis.paths import Home
 from fpanalysis.periods import parse_period
-from fpanalysis.pipeline import notebooks
+
+
+def made_with(house):
+    return [house.notebooks / f"{name}.ipynb" for name in (*KEEPERS, REPORT)]
 
 
 @pytest.fixture
@@ -31,9 +35,9 @@ def one(house, period, day, events=()) -> Report:
 
 def publish(house, period="2018H1", **asked) -> None:
     """A release as the pipeline leaves it, without the notebooks having run."""
-    made_from = releases.inputs(house, parse_period(period), "renqiu", notebooks=notebooks(house.notebooks))
+    made_from = releases.inputs(house, parse_period(period), "renqiu", notebooks=made_with(house))
     asked = {"place": "renqiu", "period": period, "as_of": "", "parameters": {}, **asked}
-    settings = {"period": period, "as_of": "2018-07-18", "fonts": "", "folder": "", "parameters": {}}
+    settings = {"period": period, "as_of": "2018-07-18", "fonts": "", "folder": "", "counties": [], "parameters": {}}
     about = {"period": period, "asked": asked, "settings": settings, "inputs": made_from}
     with releases.staged(house.releases("renqiu", period) / "r1", house) as stage:
         (stage / "results.csv").write_text("x")

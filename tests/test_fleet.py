@@ -11,20 +11,24 @@ from pathlib import Path
 import pytest
 
 from fpanalysis import fleet, ledger, releases
+from fpanalysis.desk import KEEPERS, REPORT
 from fpanalysis.errors import NotebookError, ParamsError
 from fpanalysis.paths import Home
 from fpanalysis.periods import parse_period
-from fpanalysis.pipeline import notebooks
 
 TODAY = dt.date(2018, 7, 20)
+
+
+def made_with(house):
+    return [house.notebooks / f"{name}.ipynb" for name in (*KEEPERS, REPORT)]
 
 
 def release(place: str, period: str, *, home: Path) -> tuple[Path, bool]:
     """What run_report leaves for a scheduler, without running a notebook."""
     house = Home(home)
-    made_from = releases.inputs(house, parse_period(period), place, notebooks=notebooks(house.notebooks))
+    made_from = releases.inputs(house, parse_period(period), place, notebooks=made_with(house))
     asked = {"place": place, "period": period, "as_of": "", "parameters": {}}
-    settings = {"period": period, "as_of": "2018-07-18", "fonts": "", "folder": "", "parameters": {}}
+    settings = {"period": period, "as_of": "2018-07-18", "fonts": "", "folder": "", "counties": [], "parameters": {}}
     last = releases.newest(house.releases(place, period))
     target = house.releases(place, period) / f"r{int(last.name[1:]) + 1 if last else 1}"
     with releases.staged(target, house) as stage:

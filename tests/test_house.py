@@ -29,6 +29,7 @@ FLOORS = {
         "reconcile",
         "indicators",
         "benchmark",
+        "rollup",
     ],
     "show": ["disclosure", "blocks", "facts", "figures", "tables", "narrative"],
     "publish": [
