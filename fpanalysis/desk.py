@@ -29,7 +29,7 @@ from .paths import Home, find_home
 from .periods import Period, parse_period
 from .typeface import choose_fonts
 
-__all__ = ["KEEPERS", "REPORT", "Desk", "open_desk", "read_data"]
+__all__ = ["KEEPERS", "REPORT", "Desk", "deliveries", "open_desk", "read_data"]
 
 KEEPERS = ("01_check_data", "02_births", "03_sex_ratio", "04_subsidies", "05_services")
 """Notebooks that keep results, in the order of a run."""
@@ -269,19 +269,24 @@ def open_desk(place: str, period: str, lang: str = "zh", as_of: str = "", home: 
     found = Home(home) if home else find_home()
     params = load_params(place, found.params)
     when = params.period(period)
-    everything = find_deliveries(found.raw / place, calendar=params.calendar)
-    deliveries = find_deliveries(found.raw / place, _day(as_of), params.calendar)
-    if not deliveries and not params.counties:
+    everything, received = deliveries(found, params), deliveries(found, params, _day(as_of))
+    if not received and not params.counties:
         raise ParamsError(
             f"nothing was received by {as_of} in data/raw/{place}/" if as_of else f"data/raw/{place}/ is empty"
         )
-    awaited = {d.kind for d in everything} - {d.kind for d in deliveries}
-    data = read_data(params, deliveries, awaited)
-    day = _day(as_of) or max((d.received for d in deliveries), default=when.end)
+    awaited = {d.kind for d in everything} - {d.kind for d in received}
+    data = read_data(params, received, awaited)
+    day = _day(as_of) or max((d.received for d in received), default=when.end)
     _check_period(when, data, place, pd.Period(day, "M"))
     desk = Desk(params, when, wording.checked_lang(lang), day, data, found)
     _choose_fonts(desk)
     return desk
+
+
+def deliveries(home: Home, params: Params, as_of: dt.date | None = None) -> list[Delivery]:
+    """Return the raw files of a place received by `as_of` (all without); a province need not have any."""
+    folder = home.raw / params.place
+    return [] if params.counties and not folder.is_dir() else find_deliveries(folder, as_of, params.calendar)
 
 
 def _choose_fonts(desk: Desk) -> None:

@@ -18,9 +18,9 @@ import pandas as pd
 
 from . import ledger, releases
 from .checks import deadline
-from .desk import read_data
+from .desk import deliveries, read_data
 from .errors import FpError
-from .ingest import Data, Delivery, find_deliveries
+from .ingest import Data, Delivery
 from .params import Params, load_params, places
 from .paths import Home
 from .periods import Period
@@ -59,7 +59,7 @@ def reports(home: Home, place: str, *, today: dt.date, events: Sequence[ledger.E
     """
     try:
         params = load_params(place, home.params)
-        received = [] if params.counties else find_deliveries(home.raw / place, calendar=params.calendar)
+        received = deliveries(home, params)
         data = read_data(params, received)
     except FpError as error:
         return [Report(place, "", "failed", str(error))]
@@ -115,9 +115,7 @@ def missing(period: Period, params: Params, received: Sequence[Delivery], data: 
                 found[kind] = ""
         elif frame is None or not _reaches(frame[MONTH[kind]], period, _last_due(kind, params, period)):
             found[kind] = ""
-        elif kind != "payments" and (
-            absent := _absent(frame.assign(month=frame[MONTH[kind]])[["place", "month"]], period.last_month)
-        ):
+        elif kind != "payments" and (absent := _absent(frame["place"], frame[MONTH[kind]], period.last_month)):
             found[kind] = ", ".join(absent)
     return found
 
@@ -138,8 +136,9 @@ def _last_due(kind: str, params: Params, period: Period) -> pd.Period | None:
     return max((month for month in period.months if month.month in due), default=None)
 
 
-def _absent(rows: pd.DataFrame, last: pd.Period) -> list[str]:
+def _absent(places: pd.Series, months: pd.Series, last: pd.Period) -> list[str]:
     """Return the townships with rows in each of the months before `last`, and none in it or after it."""
+    rows = pd.DataFrame({"place": places, "month": months})
     before = rows[rows["month"].isin(pd.period_range(last - REGULAR, last - 1, freq="M"))].drop_duplicates()
     regular = before.groupby("place").size()
     present = set(rows.loc[rows["month"] >= last, "place"])

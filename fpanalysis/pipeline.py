@@ -145,9 +145,8 @@ def _fill(stage: Path, desk: Desk, plan: Sequence[stages.Stage], jobs: int, prog
     executed = {lang: stage / "notebooks" / f"{report}.{lang}.ipynb" for lang in LANGS}
     fonts = {"fonts": str(desk.fonts or ""), "system_fonts": desk.params.system_fonts}
     publish(executed, stage, formats=desk.params.formats, before=before, **fonts)
-    kept = results.combine(
-        [results.read(stage / "kept" / f"{name}.csv") for name in keepers or [f"{report}.{LANGS[0]}"]]
-    )
+    kept = keepers or [f"{report}.{LANGS[0]}"]
+    found = results.combine([results.read(stage / "kept" / f"{name}.csv") for name in kept])
     results.write(found, stage / "results.csv")
     shutil.rmtree(stage / "marks")
     for path in (stage / "kept").glob("*.made_from"):
