@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
+import json
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from .errors import FpError
+from .errors import FpError, ParamsError, StorageError
 
 __all__ = ["main"]
 
@@ -15,6 +19,8 @@ EXAMPLES = """examples:
   fpanalysis run renqiu 2018H1               the half-year report, Chinese and English
   fpanalysis run renqiu S2018H1              the same half-year of the statistical year (October to March)
   fpanalysis run renqiu 2018H1 --as-of 2018-07-10    only from what had arrived by then
+  fpanalysis run --all --due                 every report that is due, of every place (for a scheduler)
+  fpanalysis status                          what is done, due, late or failed, why, and since when
   fpanalysis check renqiu 2018H1             look at the raw files, change nothing
   fpanalysis sample DIR                      write the synthetic sample county into DIR
   fpanalysis dictionary zh                   what each raw file must hold
@@ -51,16 +57,25 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _report_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("place", help="name of a file in params/, without .yaml")
-    command.add_argument("period", help="2018, 2018H1, 2018Q3 or 2018-06; S2018H1 means the statistical year")
+def _report_options(command: argparse.ArgumentParser, nargs: str | None = None) -> None:
+    command.add_argument("place", nargs=nargs, help="name of a file in params/, without .yaml")
+    words = "2018, 2018H1, 2018Q3 or 2018-06; S2018H1 means the statistical year"
+    command.add_argument("period", nargs=nargs, help=words)
     command.add_argument(
         "--as-of", default="", metavar="DATE", help="leave out what was received later than DATE (2018-07-20)"
     )
 
 
 def _run_options(command: argparse.ArgumentParser) -> None:
-    _report_options(command)
+    _report_options(command, "?")
+    command.add_argument("--all", action="store_true", help="every place in params/ (with --due)")
+    command.add_argument("--due", action="store_true", help="what is due: over, complete, and missing or out of date")
+    command.add_argument("--jobs", type=int, default=0, metavar="N", help="notebooks, with --due places, at a time")
+    command.add_argument("--wait", type=float, default=3600, metavar="S", help="seconds to wait for another run (3600)")
+    command.add_argument("--scheduler", default="", metavar="URL", help="a Dask cluster for --due: tcp://host:8786")
+    command.add_argument("--memory", default="auto", metavar="SIZE", help="bound of each local worker, e.g. 2GB")
+    command.add_argument("--to", default="", metavar="URL", help="copy releases there too (any fsspec URL or folder)")
+    _state_options(command)
     command.add_argument(
         "-p",
         dest="parameters",
@@ -70,6 +85,16 @@ def _run_options(command: argparse.ArgumentParser) -> None:
         metavar=("NAME", "VALUE"),
         help="a further parameter that a notebook of yours declares",
     )
+
+
+def _state_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the state of every report as JSON")
+    command.add_argument("--today", type=dt.date.fromisoformat, default=None, metavar="DATE", help="instead of today")
+
+
+def _status_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("places", nargs="*", metavar="PLACE", help="places in params/ (all without)")
+    _state_options(command)
 
 
 def _sample_options(command: argparse.ArgumentParser) -> None:
@@ -86,7 +111,14 @@ def _compare_word_options(command: argparse.ArgumentParser) -> None:
 
 
 def run(words: argparse.Namespace) -> int:
-    """Check the data, run the notebooks, publish the report in both languages."""
+    """Check the data, run the notebooks, publish the report in both languages; or, with --due, all that is due."""
+    if words.due:
+        return _run_due(words)
+    if words.all or not (words.place and words.period):
+        raise ParamsError("name a place and a period (run renqiu 2018H1), or everything that is due (run --all --due)")
+    asked = {"place": words.place, "period": words.period, "as_of": words.as_of, "parameters": dict(words.parameters)}
+    if release := _unchanged(asked):
+        return _listed(release, "nothing has changed since:")
     from tqdm import tqdm
 
     from .pipeline import run_report, steps
@@ -97,13 +129,111 @@ def run(words: argparse.Namespace) -> int:
             bar.set_postfix_str(step)
             bar.update()
 
-        release, new = run_report(
-            words.place, words.period, as_of=words.as_of, parameters=dict(words.parameters), progress=progress
-        )
-    print("report made:" if new else "nothing has changed since:")
+        terms = {"jobs": words.jobs or min(os.cpu_count() or 1, 3), "wait": words.wait, "say": _say}
+        release, new = _noted(asked, lambda: run_report(**asked, **terms, progress=progress))
+    return _listed(release, "report made:" if new else "nothing has changed since:")
+
+
+def _noted(asked: Mapping[str, Any], work: Callable[[], tuple[Path, bool]]) -> tuple[Path, bool]:
+    """Do the work and write its end to the ledger: a new release, or a failure that is not the words' or the files'."""
+    from . import ledger
+    from .paths import find_home
+
+    def end(event: str, **about: str) -> None:
+        named = ledger.Event(asked["place"], str(asked["period"]), event, **about)
+        ledger.append(find_home().ledger, named, now=lambda: dt.datetime.now().astimezone())
+
+    try:
+        release, new = work()
+    except FpError as error:
+        if error.exit_code == 1 and not isinstance(error, StorageError):
+            end("failed", reason=str(error), kind=type(error).__name__)
+        raise
+    if new:
+        end("done", release=release.name)
+    return release, new
+
+
+def _unchanged(asked: Mapping[str, Any]) -> Path | None:
+    """Return the release that answers the same words, told without reading the data."""
+    from . import releases
+    from .paths import find_home
+
+    return releases.unchanged(find_home(), asked)
+
+
+def _listed(release: Path, head: str) -> int:
+    print(head)
     for path in sorted(p for p in release.iterdir() if p.is_file()):
         print(f"  {_short(path)}")
     return 0
+
+
+def _say(text: str) -> None:
+    print(f"fpanalysis: {text}", file=sys.stderr)
+
+
+def _run_due(words: argparse.Namespace) -> int:
+    """Make every report that is due; the exit code is 1 when one has failed."""
+    from tqdm import tqdm
+
+    from . import fleet
+    from .ledger import Event
+    from .params import places
+    from .paths import find_home
+
+    if words.period or bool(words.place) == words.all:
+        raise ParamsError("run --due takes one place or --all, and no period: run --all --due, or run renqiu --due")
+    home, today = find_home(), words.today or dt.date.today()
+    only = [words.place] if words.place else places(home.params)
+    with tqdm(total=len(only), unit="place", disable=None, leave=False) as bar:
+
+        def heard(place: str, events: list[Event]) -> None:
+            for event in events:
+                tqdm.write(_line(event), file=sys.stderr)
+            bar.set_postfix_str(place)
+            bar.update()
+
+        found = fleet.run_due(
+            home, today=today, only=only, workers=words.jobs or 1, scheduler=words.scheduler, memory=words.memory,
+            url=words.to, heard=heard,
+        )  # fmt: skip
+    return _told(found, words.json, today)
+
+
+def _line(event: Any) -> str:
+    """Return an event as one line of a log."""
+    words = (event.at, event.place, event.period, event.event, event.release, event.reason)
+    return " ".join(" ".join(word.split()) for word in words if word)
+
+
+def status(words: argparse.Namespace) -> int:
+    """List the state of every report: done, due, late, failed or not due; why, and since when."""
+    from . import due, ledger
+    from .params import load_params, places
+    from .paths import find_home
+
+    home, today = find_home(), words.today or dt.date.today()
+    for place in words.places:
+        load_params(place, home.params)
+    events = ledger.read(home.ledger)
+    only = words.places or places(home.params)
+    found = [r for place in only for r in due.reports(home, place, today=today, events=events)]
+    return _told(found, words.json, today)
+
+
+def _told(found: Sequence[Any], target: Path | None, today: dt.date) -> int:
+    """Print the state of each report, write it as JSON if asked to, and return 1 when one has failed."""
+    from .fleet import summary
+    from .locks import replace_text
+
+    for report in found:
+        since = f" since {report.since[:10]}" if report.since and report.state in ("done", "failed") else ""
+        line = f"{report.place:<12} {report.period:<9} {report.state:<8}{report.release:<5}{since} {report.reason}"
+        print(" ".join(line.split("\n")).rstrip())
+    if target:
+        replace_text(target, json.dumps(summary(found, today=today), ensure_ascii=False, indent=1) + "\n")
+    return int(any(report.state == "failed" for report in found))
 
 
 def check(words: argparse.Namespace) -> int:
@@ -166,14 +296,15 @@ def _short(path: Path) -> str:
 
 ACTS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": run,
+    "status": status,
     "check": check,
     "sample": sample,
     "dictionary": dictionary,
     "compare-word": compare_word,
 }
 OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
-    "run": _run_options, "check": _report_options, "sample": _sample_options, "dictionary": _dictionary_options,
-    "compare-word": _compare_word_options,
+    "run": _run_options, "status": _status_options, "check": _report_options, "sample": _sample_options,
+    "dictionary": _dictionary_options, "compare-word": _compare_word_options,
 }  # fmt: skip
 
 

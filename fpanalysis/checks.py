@@ -16,7 +16,7 @@ from .ingest import Delivery
 from .periods import Period, parse_period
 from .results import combine, note, rows
 
-__all__ = ["RULES", "deliveries", "repairs", "run_rules"]
+__all__ = ["RULES", "deadline", "deliveries", "repairs", "run_rules"]
 
 
 def run_rules(
@@ -41,7 +41,7 @@ def deliveries(
     """
     late = []
     for delivery in (d for d in received if d.period and d.used and period.holds(d.period)):
-        due = _deadline(parse_period(delivery.period), deadlines.get(delivery.kind))
+        due = deadline(parse_period(delivery.period), deadlines.get(delivery.kind))
         if due and due < delivery.received <= as_of:
             late.append(note("check.late_delivery.found", file=delivery.name, received=delivery.received, due=due))
     replaced = [note("check.replaced_delivery.found", file=d.name) for d in received if not d.used]
@@ -61,7 +61,8 @@ def repairs(repaired: pd.DataFrame, *, period: Period, county: str) -> pd.DataFr
     )  # fmt: skip
 
 
-def _deadline(period: Period, day: int | None) -> dt.date | None:
+def deadline(period: Period, day: int | None) -> dt.date | None:
+    """Return the day of the month after a period by which a file of it is due, None where no day is laid down."""
     if day is None:
         return None
     after = period.last_month + 1

@@ -165,6 +165,15 @@ CONTRACTS = {
         },
         unique=("level", "place", "period", "programme", "item"),
     ),
+    "totals": Contract(
+        {
+            "place": Column("place"),
+            "period": Column("period"),
+            "measure": Column("measure"),
+            "value": Column("number"),
+        },
+        unique=("place", "period", "measure"),
+    ),
     "checkups": Contract(
         {
             "programme": Column(

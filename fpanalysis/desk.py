@@ -29,12 +29,14 @@ from .paths import Home, find_home
 from .periods import Period, parse_period
 from .typeface import choose_fonts
 
-__all__ = ["KEEPERS", "REPORT", "Desk", "open_desk", "read_data"]
+__all__ = ["KEEPERS", "REPORT", "Desk", "deliveries", "open_desk", "read_data"]
 
 KEEPERS = ("01_check_data", "02_births", "03_sex_ratio", "04_subsidies", "05_services")
 """Notebooks that keep results, in the order of a run."""
 
 REPORT = "06_report"
+PROVINCE = "07_province"
+"""The notebook that makes the report of a province, from what its counties have published."""
 
 
 @dataclass(frozen=True)
@@ -202,12 +204,22 @@ class Desk:
         name = self.names[self.place]
         return wording.text("desk.title", self.lang, name=name, period=wording.period_label(self.period, self.lang))
 
+    @property
+    def notebooks(self) -> tuple[str, ...]:
+        """Return the notebooks of a report of this place, the report itself last."""
+        return (PROVINCE,) if self.params.counties else (*KEEPERS, REPORT)
+
+    def handed_in(self) -> dict[str, pd.DataFrame]:
+        """Return the results that the counties of a province have published for this period, by county."""
+        found = releases.published(self.home, self.period, list(self.params.counties))
+        return {county: results.read(release / "results.csv") for county, release in found.items()}
+
     def keep(self, found: pd.DataFrame, name: str) -> None:
         """Keep the result table of a notebook for the report."""
         folder = self.home.work(self.place, self.period.key)
         folder.mkdir(parents=True, exist_ok=True)
         results.write(found, folder / f"{name}.csv")
-        (folder / f"{name}.made_from").write_text(self._made_from(name), "utf-8", newline="\n")
+        (folder / f"{name}.made_from").write_text(self.made_from(name), "utf-8", newline="\n")
 
     def kept(self, *names: str) -> pd.DataFrame:
         """Return the kept results of this period (of the notebooks named, else of all) as one table.
@@ -222,25 +234,24 @@ class Desk:
         return results.combine([results.read(folder / f"{name}.csv") for name in wanted])
 
     def published(self, measure: str) -> pd.DataFrame:
-        """Return a measure's rows (`srb_look/*`) from the newest releases of this year's periods, oldest period first.
+        """Return a measure's rows (`srb_look/*`) from the newest releases of this year's periods up to this one.
 
         They are what was known when they were published, and stay so when files are corrected later.
         """
-        year = self.period.whole_year().key
-        folder = self.home.outputs / self.place
-        keys = sorted(p.name for p in folder.iterdir() if p.name.startswith(year)) if folder.is_dir() else []
-        last = [releases.newest(folder / key) for key in keys]
-        files = [release / "results.csv" for release in last if release and (release / "results.csv").is_file()]
+        own = releases.newest(self.home.releases(self.place, self.period.key))
+        found = [*releases.read_before(self.home, self.place, self.period), *([own] if own else [])]
+        files = [release / "results.csv" for release in found if (release / "results.csv").is_file()]
         return results.combine([results.pick(results.read(file), measure=measure) for file in files])
 
     def _is_fresh(self, name: str) -> bool:
         made_from = self.home.work(self.place, self.period.key) / f"{name}.made_from"
-        return made_from.is_file() and made_from.read_text("utf-8") == self._made_from(name)
+        return made_from.is_file() and made_from.read_text("utf-8") == self.made_from(name)
 
-    def _made_from(self, name: str) -> str:
-        made_from = releases.inputs(
-            self.home, self.place, self.data.deliveries, [self.home.notebooks / f"{name}.ipynb"]
-        )
+    def made_from(self, name: str) -> str:
+        """Return the fingerprint of everything that the results of a notebook are made from."""
+        notebooks = [self.home.notebooks / f"{name.partition('.')[0]}.ipynb"]
+        read = {"as_of": self.as_of.isoformat(), "counties": list(self.params.counties)}
+        made_from = releases.inputs(self.home, self.period, self.place, notebooks=notebooks, **read)
         return releases.fingerprint(made_from, period=self.period.key, as_of=self.as_of.isoformat())
 
     def _run(self, name: str) -> None:
@@ -258,19 +269,24 @@ def open_desk(place: str, period: str, lang: str = "zh", as_of: str = "", home: 
     found = Home(home) if home else find_home()
     params = load_params(place, found.params)
     when = params.period(period)
-    everything = find_deliveries(found.raw / place, calendar=params.calendar)
-    deliveries = find_deliveries(found.raw / place, _day(as_of), params.calendar)
-    if not deliveries:
+    everything, received = deliveries(found, params), deliveries(found, params, _day(as_of))
+    if not received and not params.counties:
         raise ParamsError(
             f"nothing was received by {as_of} in data/raw/{place}/" if as_of else f"data/raw/{place}/ is empty"
         )
-    awaited = {d.kind for d in everything} - {d.kind for d in deliveries}
-    data = read_data(params, deliveries, awaited)
-    day = _day(as_of) or max(d.received for d in deliveries)
+    awaited = {d.kind for d in everything} - {d.kind for d in received}
+    data = read_data(params, received, awaited)
+    day = _day(as_of) or max((d.received for d in received), default=when.end)
     _check_period(when, data, place, pd.Period(day, "M"))
     desk = Desk(params, when, wording.checked_lang(lang), day, data, found)
     _choose_fonts(desk)
     return desk
+
+
+def deliveries(home: Home, params: Params, as_of: dt.date | None = None) -> list[Delivery]:
+    """Return the raw files of a place received by `as_of` (all without); a province need not have any."""
+    folder = home.raw / params.place
+    return [] if params.counties and not folder.is_dir() else find_deliveries(folder, as_of, params.calendar)
 
 
 def _choose_fonts(desk: Desk) -> None:

@@ -11,12 +11,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 __all__ = [
+    "BusyError",
     "DataError",
     "Fault",
     "FpError",
     "NotebookError",
     "ParamsError",
     "PublishError",
+    "StorageError",
     "did_you_mean",
 ]
 
@@ -41,6 +43,18 @@ class PublishError(FpError):
 
 class NotebookError(FpError):
     """A notebook that failed while running; says which notebook, cell and why."""
+
+    exit_code = 1
+
+
+class StorageError(FpError):
+    """A disk that is full or may not be written to; nothing half-made is visible, and the run can be repeated."""
+
+    exit_code = 1
+
+
+class BusyError(FpError):
+    """Another run holds the place; says which, and how to wait for it."""
 
     exit_code = 1
 

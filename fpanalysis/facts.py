@@ -254,6 +254,7 @@ BASES = {
     "plan": "reported",
     "commitments": "reported",
     "peers": "reported",
+    "totals": "reported",
     "params": "rule",
     ALL_FILES: "files",
 }

@@ -29,6 +29,7 @@ from .errors import DataError, Fault, ParamsError, did_you_mean
 from .grids import GRIDS, UNCOMPUTED, Grid, decode, is_html, read_grids
 from .levels import Disagreement, without_county_rows
 from .parsers import PARSERS, Context, Parsed, Person, Refusal, clean
+from .paths import is_hidden
 from .periods import named_period
 
 __all__ = ["KINDS", "SECTIONS", "Data", "Delivery", "FileMap", "find_deliveries", "read_files"]
@@ -44,7 +45,6 @@ HEADER_ROWS = 20
 TOTALS = re.compile(r"(?P<of>.*?)(?P<word>合计|总计|共计|小计)|(?P<english>(?:grand|sub)?total)")
 DASHES = ("-", "--", "—", "——", "/", "\\", "无")
 """What offices write into a cell to say that there is nothing."""
-SYSTEM_FILES = ("thumbs.db", "desktop.ini")
 UNIT = re.compile(r"单位:?\(?(?:[人户个件次][、,/]?)?(百元|千元|万元|亿元|元(?!氏))")
 NUMERIC = ("int", "count", "yuan", "number")
 NUMBERLIKE = re.compile(r"(?=.*\d)[-+\d.,:/%¥()eExX 年月日号人元万]+")
@@ -119,7 +119,7 @@ def find_deliveries(folder: Path, as_of: dt.date | None = None, calendar: str = 
     """
     if not folder.is_dir():
         raise ParamsError(f"there are no raw files: the folder data/raw/{folder.name}/ is missing")
-    listed = [p for p in sorted(folder.iterdir()) if not _is_hidden(p)]
+    listed = [p for p in sorted(folder.iterdir()) if not is_hidden(p)]
     found, faults = [], [_unseen(p) for p in listed if p.is_file() and p.name.partition(".")[0] in KINDS]
     for day in (p for p in listed if p.is_dir()):
         try:
@@ -129,7 +129,7 @@ def find_deliveries(folder: Path, as_of: dt.date | None = None, calendar: str = 
                 Fault(f"{day.name}/", 0, "", day.name, "a folder named by the date of receipt", "e.g. 2018-07-05")
             )
             continue
-        for path in (p for p in sorted(day.iterdir()) if not _is_hidden(p)):
+        for path in (p for p in sorted(day.iterdir()) if not is_hidden(p)):
             delivery = _delivery(path, received, calendar)
             (faults if isinstance(delivery, Fault) else found).append(delivery)
     faults += _same_part(found)
@@ -139,10 +139,6 @@ def find_deliveries(folder: Path, as_of: dt.date | None = None, calendar: str = 
     if copies := _copies(received):
         raise DataError(copies)
     return received
-
-
-def _is_hidden(path: Path) -> bool:
-    return path.name.startswith((".", "~$")) or path.name.lower() in SYSTEM_FILES
 
 
 def _unseen(path: Path) -> Fault:

@@ -36,7 +36,7 @@ __all__ = [
 
 FINDINGS = ("check/", "activity_outside/", "registered_mix", "reported_difference/", "pay_class/")
 """Measures whose rows are findings that the report must name, in the order they are told."""
-ABOUT = ("activity_outside", "reported_difference", "registered_mix", "peer")
+ABOUT = ("activity_outside", "rollup_difference", "reported_difference", "registered_mix", "peer")
 """Measures whose finding needs the name of the measure in front of the remark."""
 WHOLE = 0.995
 """Share of a month's births from which on it counts as registered."""

@@ -98,11 +98,23 @@ class SexRatio(_Frozen):
     )
 
 
+class Reports(_Frozen):
+    """The periods that a scheduled run reports on: their kinds, and the first one.
+
+    `since` "": the last one that was over when the office had handed in every kind of file for the first time.
+    """
+
+    kinds: tuple[Literal["month", "quarter", "half", "year"], ...] = ("half", "year")
+    since: str = ""
+
+
 class Params(_Frozen):
     """Everything that is particular to one place.
 
     `fonts` is a folder, from the project's home, with the office's own fonts (仿宋, 小标宋, 黑体, 楷体, told by file
     name); with `system_fonts` the system's are taken for what it lacks, and another machine gives other bytes.
+    `counties`: of a province, the places in params whose published results it adds up, with their names.
+    `reports`: the periods that a scheduled run reports on.
     """
 
     place: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
@@ -112,6 +124,7 @@ class Params(_Frozen):
     calendar: Literal["calendar", "statistical"] = "calendar"
     townships: tuple[Township, ...] = ()
     files: Mapping[str, FileNames]
+    counties: Mapping[str, Name] = {}
     programmes: Mapping[str, Programme] = {}
     deadlines: Mapping[str, Annotated[int, Field(ge=1, le=31)]] = {}
     sex_ratio: SexRatio = SexRatio()
@@ -123,6 +136,7 @@ class Params(_Frozen):
     fonts: str = ""
     system_fonts: bool = False
     formats: tuple[str, ...] = ()
+    reports: Reports = Reports()
 
     @model_validator(mode="after")
     def _known_names(self) -> Params:
@@ -136,6 +150,8 @@ class Params(_Frozen):
                 _known(f"townships: {township.name}: neighbours: {other}", other, towns)
         for kind in self.deadlines:
             _known(f"deadlines: {kind}", kind, KINDS)
+        if self.reports.since:
+            self.period(self.reports.since)
         return self
 
     def period(self, text: str) -> Period:
@@ -146,7 +162,8 @@ class Params(_Frozen):
     def spellings(self) -> Mapping[str, str]:
         """Return every accepted spelling of a place and the key it stands for (county first)."""
         county = dict.fromkeys((self.place, self.name.zh, self.name.en, "全市", "全县"), self.place)
-        return county | {s: t.name for t in self.townships for s in (t.name, t.en, *t.also)}
+        below = {s: key for key, name in self.counties.items() for s in (key, name.zh, name.en)}
+        return county | below | {s: t.name for t in self.townships for s in (t.name, t.en, *t.also)}
 
     @property
     def neighbours(self) -> Mapping[str, tuple[str, ...]]:
@@ -159,8 +176,9 @@ class Params(_Frozen):
         return {s: key for key, p in self.programmes.items() for s in (key, p.zh, p.en, *p.also)}
 
     def place_names(self, lang: str) -> Mapping[str, str]:
-        """Return the name to print for each place key, the townships in the order of params, the county last."""
+        """Return the name to print for each place key, in the order of params, the place itself last."""
         names = {t.name: t.name if lang == "zh" else t.en for t in self.townships}
+        names |= {key: name.zh if lang == "zh" else name.en for key, name in self.counties.items()}
         return names | {self.place: self.name.zh if lang == "zh" else self.name.en}
 
     def rates(self) -> pd.DataFrame:

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from .errors import ParamsError
 
-__all__ = ["Home", "find_home"]
+__all__ = ["Home", "find_home", "is_hidden"]
+
+SYSTEM_FILES = ("thumbs.db", "desktop.ini")
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,30 @@ class Home:
         named = os.environ.get("FPANALYSIS_OUTPUTS")
         return Path(named) if named else self.root / "outputs"
 
+    def raw_files(self, place: str, as_of: str = "") -> list[Path]:
+        """Return every raw file of a place in folders of receipt up to the day `as_of` (all when "")."""
+        folder = self.raw / place
+        days = [p for p in folder.iterdir() if p.is_dir() and not is_hidden(p)] if folder.is_dir() else []
+        received = [day for day in sorted(days) if not as_of or day.name <= as_of]
+        return [path for day in received for path in sorted(day.iterdir()) if path.is_file() and not is_hidden(path)]
+
+    @property
+    def ledger(self) -> Path:
+        """Return the file with one line for each thing that happened in a run."""
+        return self.outputs / "ledger.jsonl"
+
+    def lock(self, name: str) -> Path:
+        """Return the lock file that a run on a place (or a writer of the ledger) holds."""
+        return self.outputs / ".locks" / f"{name}.lock"
+
+    def failed(self, place: str, period: str) -> Path:
+        """Return the folder in which the last failed run of a period is kept for inspection."""
+        return self.outputs / "failed" / place / period
+
+    def stage(self, place: str, period: str) -> Path:
+        """Return the hidden folder in which a release is made."""
+        return self.outputs / ".stage" / place / period
+
     def releases(self, place: str, period: str) -> Path:
         """Return the folder with the releases of one period of one place."""
         return self.outputs / place / period
@@ -52,6 +78,11 @@ class Home:
         """Return the folder for kept results: the run's own (FPANALYSIS_WORK), else a hidden one in outputs."""
         staged = os.environ.get("FPANALYSIS_WORK")
         return Path(staged) if staged else self.outputs / ".work" / place / period
+
+
+def is_hidden(path: Path) -> bool:
+    """Return whether a file or folder is the system's or an open program's, not the office's."""
+    return path.name.startswith((".", "~$")) or path.name.lower() in SYSTEM_FILES
 
 
 def find_home(start: Path | None = None) -> Home:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass, replace
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from .errors import ParamsError
+
+if TYPE_CHECKING:  # the command line asks for names of periods only, and must not wait for pandas
+    import pandas as pd
 
 __all__ = ["CALENDARS", "Period", "named_period", "parse_period"]
 
@@ -46,15 +48,16 @@ class Period:
     @property
     def first_month(self) -> pd.Period:
         """Return the first month, as a monthly pandas Period."""
-        if self.is_month:
-            return pd.Period(f"{self.year}{self.part}", "M")
-        return pd.Period(f"{self.year}-01", "M") + (CALENDARS[self.calendar] - 1 + PARTS[self.part][0])
+        import pandas as pd
+
+        return pd.Period(self.start, "M")
 
     @property
     def months(self) -> pd.PeriodIndex:
         """Return all months of the period, in order."""
-        length = 1 if self.is_month else PARTS[self.part][1]
-        return pd.period_range(self.first_month, periods=length, freq="M")
+        import pandas as pd
+
+        return pd.period_range(self.first_month, periods=self._length, freq="M")
 
     @property
     def last_month(self) -> pd.Period:
@@ -64,12 +67,22 @@ class Period:
     @property
     def start(self) -> dt.date:
         """Return the first day."""
-        return self.first_month.start_time.date()
+        return _first_day(self.year, int(self.part[1:]) if self.is_month else self._offset)
 
     @property
     def end(self) -> dt.date:
         """Return the last day."""
-        return self.last_month.end_time.date()
+        month = self.start.month + self._length
+        return _first_day(self.start.year, month) - dt.timedelta(days=1)
+
+    @property
+    def _offset(self) -> int:
+        """Return the first month, counted from January of the year as 1."""
+        return CALENDARS[self.calendar] + PARTS[self.part][0]
+
+    @property
+    def _length(self) -> int:
+        return 1 if self.is_month else PARTS[self.part][1]
 
     @property
     def is_month(self) -> bool:
@@ -117,6 +130,11 @@ class Period:
         per_year = 2 if self.part[0] == "H" else 4
         position = self.year * per_year + int(self.part[1]) - 1 + steps
         return replace(self, year=position // per_year, part=f"{self.part[0]}{position % per_year + 1}")
+
+
+def _first_day(year: int, month: int) -> dt.date:
+    """Return the first day of a month counted from January of `year` as 1 (0 and below: the year before)."""
+    return dt.date(year + (month - 1) // 12, (month - 1) % 12 + 1, 1)
 
 
 def parse_period(text: str, calendar: str = "calendar") -> Period:

@@ -12,16 +12,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from . import releases, results
+from . import releases, results, stages
 from .desk import KEEPERS, REPORT, Desk, open_desk
 from .errors import ParamsError, did_you_mean
-from .execute import declared_parameters, run_notebook
+from .execute import declared_parameters
+from .locks import locked, storage
 from .publish.edition import checked_formats, publish_edition
 from .wording import LANGS
 
 __all__ = ["run_report"]
 
 FACTS = "facts.json"
+WAIT = 3600.0
+"""Seconds to wait for another run on the same place."""
 Progress = Callable[[str], None]
 GIVEN = {
     "place": "it is the first word of the command",
@@ -41,39 +44,71 @@ def run_report(
     as_of: str = "",
     parameters: Mapping[str, str] | None = None,
     home: Path | None = None,
+    jobs: int = 1,
+    wait: float = WAIT,
     progress: Progress = lambda step: None,
+    say: Progress = lambda text: None,
 ) -> tuple[Path, bool]:
     """Return the folder of the finished release, and whether it is new (False: nothing has changed since the last one).
 
-    `parameters` go to every notebook; `progress` hears the name of each finished step (there are `len(steps())`).
-    Raises FpError of some kind with one sentence, and leaves no half-made report in `outputs/`.
+    `parameters` go to every notebook; up to `jobs` notebooks run at a time where their order allows; another run on
+    the same place is waited for at most `wait` seconds. `progress` hears the name of each finished step (there are
+    `len(steps())`), `say` whole sentences. Raises FpError of some kind with one sentence; no reader ever sees a
+    half-made report, and the next run goes on with the stages that this one finished.
     """
     desk = open_desk(place, period, as_of=as_of, home=home)
-    notebooks = [desk.home.notebooks / f"{name}.ipynb" for name in (*KEEPERS, REPORT)]
-    _check_parameters(parameters or {}, notebooks)
+    _check_parameters(parameters or {}, _notebooks(desk))
     checked_formats(desk.params.formats)
     progress("check")
-    made_from = releases.inputs(desk.home, place, desk.data.deliveries, notebooks)
-    mark = releases.fingerprint(made_from, period=desk.period.key, as_of=desk.as_of.isoformat(),
-                                **_fonts_mark(desk), **(parameters or {}))  # fmt: skip
-    folder = desk.home.releases(place, desk.period.key)
-    last = releases.newest(folder)
+    asked = {"place": place, "period": period, "as_of": as_of, "parameters": dict(parameters or {})}
+    with storage(desk.home.outputs), locked(desk.home.lock(place), wait=wait, say=say):
+        return _released(desk, asked, jobs, progress)
+
+
+def _notebooks(desk: Desk) -> list[Path]:
+    return [desk.home.notebooks / f"{name}.ipynb" for name in desk.notebooks]
+
+
+def _released(desk: Desk, asked: Mapping[str, Any], jobs: int, progress: Progress) -> tuple[Path, bool]:
+    """Return the release that answers `asked`, made if nothing made from the same is there."""
+    counties = list(desk.params.counties)
+    read = {"as_of": asked["as_of"], "counties": counties}
+    made_from = releases.inputs(desk.home, desk.period, desk.place, notebooks=_notebooks(desk), **read)
+    settings = {
+        "period": desk.period.key, "as_of": desk.as_of.isoformat(), "counties": counties, "folder": desk.params.fonts,
+        "fonts": releases.folder_hash(desk.fonts), "parameters": asked["parameters"],
+    }  # fmt: skip
+    mark = releases.fingerprint(made_from, **settings)
+    last = releases.newest(desk.home.releases(desk.place, desk.period.key))
     if last and releases.manifest_of(last).get("fingerprint") == mark:
+        releases.lead_to(last)
         return last, False
-    target = folder / f"r{int(last.name[1:]) + 1 if last else 1}"
-    with releases.staged(target, desk.home.outputs) as stage:
-        _fill(stage, desk, notebooks, parameters or {}, progress)
-        releases.write_manifest(stage, {**_about(desk, target.name), "fingerprint": mark, "inputs": made_from})
+    target = desk.home.releases(desk.place, desk.period.key) / f"r{int(last.name[1:]) + 1 if last else 1}"
+    plan = _stages(desk, made_from, settings)
+    with releases.staged(target, desk.home) as stage:
+        _fill(stage, desk, plan, jobs, progress)
+        about = {**_about(desk, target.name), "asked": asked, "settings": settings, "inputs": made_from}
+        marks = {step.name: step.mark for step in plan}
+        releases.write_manifest(stage, {**about, "fingerprint": mark, "stages": marks})
     return target, True
 
 
-def _fonts_mark(desk: Desk) -> dict[str, str]:
-    """Return one hash over the office's own fonts, nothing without: a report is made anew when they change."""
-    files = sorted(desk.fonts.iterdir()) if desk.fonts else []
-    return {"fonts": " ".join(releases.file_hash(path) for path in files if path.is_file())} if files else {}
+def _stages(desk: Desk, made_from: Mapping[str, Any], settings: Mapping[str, Any]) -> list[stages.Stage]:
+    """Return the stages of the report: the notebooks that keep results, and the report in each language."""
+    *keepers, report = _notebooks(desk)
+    named = [*((path.stem, path) for path in keepers), *((f"{report.stem}.{lang}", report) for lang in LANGS)]
+    base = {"place": desk.place, "period": desk.period.key, "as_of": desk.as_of.isoformat(), **settings["parameters"]}
+    given = {name: {**base, "lang": name.rpartition(".")[2]} if path == report else base for name, path in named}
+
+    def mark(path: Path, about: str) -> str:
+        own = {path.name: made_from["notebooks"][path.name]}
+        return releases.fingerprint({**made_from, "notebooks": own}, **settings, about=about)
+
+    return stages.planned(named, given, mark)
 
 
 def _about(desk: Desk, release: str) -> dict[str, Any]:
+    received = {d.name: {"received": d.received.isoformat(), "used": d.used} for d in desk.data.deliveries}
     return {
         "place": desk.place,
         "period": desk.period.key,
@@ -81,6 +116,7 @@ def _about(desk: Desk, release: str) -> dict[str, Any]:
         "as_of": desk.as_of.isoformat(),
         "release": release,
         "synthetic": desk.params.synthetic,
+        "deliveries": received,
     }
 
 
@@ -98,33 +134,24 @@ def _check_parameters(parameters: Mapping[str, str], notebooks: Sequence[Path]) 
             raise ParamsError(f"no notebook has a parameter {name!r}{did_you_mean(name, known)}")
 
 
-def _fill(
-    stage: Path, desk: Desk, notebooks: Sequence[Path], parameters: Mapping[str, str], progress: Progress
-) -> None:
+def _fill(stage: Path, desk: Desk, plan: Sequence[stages.Stage], jobs: int, progress: Progress) -> None:
     """Run everything into the stage folder: executed notebooks, kept results, results.csv and the reports."""
-    given = {"place": desk.place, "period": desk.period.key, "as_of": desk.as_of.isoformat(), **parameters}
-    with _environment(FPANALYSIS_HOME=str(desk.home.root), FPANALYSIS_WORK=str(stage / "kept"), **KERNEL):
-        for notebook in notebooks[:-1]:
-            _execute(notebook, stage / "notebooks" / notebook.name, given)
-            progress(notebook.stem)
-        for lang in LANGS:
-            executed = stage / "notebooks" / f"{REPORT}.{lang}.ipynb"
-            _execute(notebooks[-1], executed, {**given, "lang": lang})
-            progress(executed.stem)
-    executed = {lang: stage / "notebooks" / f"{REPORT}.{lang}.ipynb" for lang in LANGS}
     before = releases.newest(desk.home.releases(desk.place, desk.period.key))
+    stages.clear(plan, stage)
+    stages.reuse(plan, before, stage, desk.made_from)
+    with _environment(FPANALYSIS_HOME=str(desk.home.root), FPANALYSIS_WORK=str(stage / "kept"), **KERNEL):
+        stages.make(plan, stage, jobs=jobs, progress=progress)
+    *keepers, report = desk.notebooks
+    executed = {lang: stage / "notebooks" / f"{report}.{lang}.ipynb" for lang in LANGS}
     fonts = {"fonts": str(desk.fonts or ""), "system_fonts": desk.params.system_fonts}
     publish(executed, stage, formats=desk.params.formats, before=before, **fonts)
+    kept = keepers or [f"{report}.{LANGS[0]}"]
+    found = results.combine([results.read(stage / "kept" / f"{name}.csv") for name in kept])
+    results.write(found, stage / "results.csv")
+    shutil.rmtree(stage / "marks")
+    for path in (stage / "kept").glob("*.made_from"):
+        path.unlink()
     progress("publish")
-    results.write(
-        results.combine([results.read(stage / "kept" / f"{name}.csv") for name in KEEPERS]), stage / "results.csv"
-    )
-    shutil.rmtree(stage / "kept")
-
-
-def _execute(notebook: Path, target: Path, given: Mapping[str, str]) -> None:
-    known = declared_parameters(notebook)
-    run_notebook(notebook, target, {name: value for name, value in given.items() if name in known})
 
 
 def publish(

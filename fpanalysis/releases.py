@@ -1,32 +1,49 @@
 """What was published: releases of a period, their manifest, and the fingerprint of everything that made them.
 
 A release is `outputs/<place>/<period>/r<number>/`, made in a private folder on the same file system and renamed into
-place as a whole: a reader sees all of it or nothing. Its manifest holds the hashes of all inputs and outputs and the
-versions of the packages, and no clock: the same inputs give the same bytes.
+place as a whole: a reader sees all of it or nothing; `latest` beside it leads to the newest. Its manifest holds the
+hashes of all inputs and outputs and the versions of the packages, and no clock: the same inputs give the same bytes.
+
+Imports nothing but the standard library, so that a report that has not changed is told in a second.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-import os
 import platform
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
-from .ingest import Delivery
+from .errors import ParamsError
+from .locks import replace_text, synced
 from .paths import Home
+from .periods import Period, parse_period
 
-__all__ = ["file_hash", "fingerprint", "inputs", "newest", "staged", "write_manifest"]
+__all__ = [
+    "changes",
+    "file_hash",
+    "fingerprint",
+    "folder_hash",
+    "inputs",
+    "lead_to",
+    "manifest_of",
+    "newest",
+    "published",
+    "read_before",
+    "staged",
+    "unchanged",
+    "write_manifest",
+]
 
 PACKAGES = ("jupyterlab", "papermill", "nbconvert", "pandas", "numpy", "matplotlib", "scipy", "pydantic", "openpyxl")
+LATEST = "latest"
 
 
 def file_hash(path: Path) -> str:
@@ -34,34 +51,61 @@ def file_hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def inputs(home: Home, place: str, deliveries: Sequence[Delivery], notebooks: Sequence[Path]) -> dict[str, Any]:
-    """Return what a report is made from: hashes of raw files, params, notebooks, library, and package versions.
+def folder_hash(folder: Path | None) -> str:
+    """Return one hash over the files of a folder, "" for none."""
+    files = sorted(p for p in folder.iterdir() if p.is_file()) if folder else []
+    return _digest([(p.name, file_hash(p)) for p in files]) if files else ""
+
+
+def inputs(
+    home: Home,
+    period: Period,
+    place: str,
+    *,
+    notebooks: Sequence[Path],
+    as_of: str = "",
+    counties: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return what a report is made from, as hashes: raw files received by `as_of`, params, notebooks, library,
+    results of the releases that it reads (`read_before`; of a province those of its `counties` for the period); and
+    the versions of Python and the packages.
 
     Of a notebook the code and text count, not the outputs.
     """
-    package = Path(__file__).resolve().parent
-    library = hashlib.sha256()
-    for path in sorted(p for p in package.rglob("*") if p.is_file() and p.suffix != ".pyc"):
-        library.update(f"{path.relative_to(package).as_posix()} {file_hash(path)}\n".encode())
+    raw = {path.relative_to(home.raw / place).as_posix(): file_hash(path) for path in home.raw_files(place, as_of)}
+    read = [*read_before(home, place, period), *published(home, period, counties).values()]
+    before = {"/".join(p.parts[-3:]): file_hash(p / "results.csv") for p in read}
     return {
-        "raw": {d.name: {"sha256": d.sha256, "received": d.received.isoformat(), "used": d.used} for d in deliveries},
+        "raw": raw,
         "params": {f"{place}.yaml": file_hash(home.params / f"{place}.yaml")},
         "notebooks": {path.name: _notebook_hash(path) for path in notebooks},
-        "library": library.hexdigest(),
+        "before": before,
+        "library": _library_hash(),
         "packages": {name: metadata.version(name) for name in PACKAGES},
         "python": platform.python_version(),
     }
 
 
-def fingerprint(made_from: Mapping[str, Any], **settings: str) -> str:
+def fingerprint(made_from: Mapping[str, Any], **settings: Any) -> str:
     """Return one hash of everything that can change a number: the inputs, and settings such as `as_of`."""
-    text = json.dumps({**made_from, "settings": settings}, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return _digest({**made_from, "settings": settings})
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+@functools.cache
+def _library_hash() -> str:
+    """Return the hash of this package's files; a process runs what it has read, so once a process is enough."""
+    package = Path(__file__).resolve().parent
+    files = sorted(p for p in package.rglob("*") if p.is_file() and p.suffix != ".pyc")
+    return _digest([(path.relative_to(package).as_posix(), file_hash(path)) for path in files])
 
 
 def _notebook_hash(path: Path) -> str:
-    cells = [(c.cell_type, c.source, c.metadata.get("tags", [])) for c in nbformat.read(path, as_version=4).cells]
-    return hashlib.sha256(json.dumps(cells, ensure_ascii=False).encode()).hexdigest()
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    return _digest([(c["cell_type"], "".join(c["source"]), c["metadata"].get("tags", [])) for c in cells])
 
 
 def newest(folder: Path) -> Path | None:
@@ -70,10 +114,65 @@ def newest(folder: Path) -> Path | None:
     return max(numbered, key=lambda p: int(p.name[1:]), default=None)
 
 
+def read_before(home: Home, place: str, period: Period) -> list[Path]:
+    """Return the newest releases with results of the periods of the same year that a report of `period` looks back on.
+
+    Those that end before it ends, and its own parts that end with it: never one that looks back on this.
+    """
+    folder, year = home.outputs / place, period.whole_year()
+    found = {_named(p.name): newest(p) for p in sorted(folder.iterdir())} if folder.is_dir() else {}
+    return [
+        release
+        for other, release in sorted(found.items(), key=lambda item: str(item[0]))
+        if other and release and other != period and other.whole_year() == year
+        and (other.end, -other.start.toordinal()) < (period.end, -period.start.toordinal())
+        and (release / "results.csv").is_file()
+    ]  # fmt: skip
+
+
+def published(home: Home, period: Period, counties: Sequence[str]) -> dict[str, Path]:
+    """Return the newest release with results for a period, by county; without those that have none."""
+    found = {county: newest(home.releases(county, period.key)) for county in counties}
+    return {county: path for county, path in found.items() if path and (path / "results.csv").is_file()}
+
+
+def _named(key: str) -> Period | None:
+    with suppress(ParamsError):
+        return parse_period(key)
+    return None
+
+
 def manifest_of(release: Path) -> dict[str, Any]:
     """Return the manifest of a release, {} when it has none."""
     path = release / "manifest.json"
     return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def unchanged(home: Home, asked: Mapping[str, Any]) -> Path | None:
+    """Return the release that answers the same words (place, period, as_of, parameters) from the same inputs, if any.
+
+    Told from hashes alone, without reading the data.
+    """
+    folder = home.outputs / str(asked["place"])
+    for period in sorted(folder.iterdir()) if folder.is_dir() else []:
+        release = newest(period)
+        manifest = manifest_of(release) if release else {}
+        if release and manifest.get("asked") == asked and not changes(home, manifest):
+            return release
+    return None
+
+
+def changes(home: Home, manifest: Mapping[str, Any]) -> list[str]:
+    """Return which inputs (`raw`, `params`, `library`, ...) are not those that a release was made from."""
+    asked, settings = manifest["asked"], manifest["settings"]
+    folder = home.root / settings["folder"] if settings["folder"] else None
+    fonts = folder_hash(folder if folder and folder.is_dir() else None)
+    period = parse_period(manifest["period"])
+    notebooks = [home.notebooks / name for name in manifest["inputs"]["notebooks"]]
+    read = {"as_of": asked["as_of"], "counties": settings.get("counties", [])}
+    made_from = inputs(home, period, asked["place"], notebooks=[p for p in notebooks if p.is_file()], **read)
+    found = [name for name, content in made_from.items() if content != manifest["inputs"].get(name)]
+    return found + ["fonts"] * (fonts != settings["fonts"])
 
 
 def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
@@ -85,20 +184,58 @@ def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def staged(target: Path, outputs: Path) -> Iterator[Path]:
-    """Give a private folder to fill; when the block ends well it becomes `target`, when it fails it is removed.
+def staged(target: Path, home: Home) -> Iterator[Path]:
+    """Give a private folder to fill; when the block ends well it becomes `target`, a release, as a whole.
 
-    Folders that this makes on the way and that stay empty are removed too, so a failure leaves `outputs` untouched.
+    What an earlier run of the period left unfinished (killed, or failed) is in the folder at the start, so that
+    finished stages need not run again. When the block fails, the folder is moved to `outputs/failed/` for inspection.
+    Hold the lock of the place meanwhile.
     """
-    existed = outputs.is_dir()
-    stage = outputs / f".stage-{target.parent.parent.name}-{target.parent.name}-{os.getpid()}"
-    shutil.rmtree(stage, ignore_errors=True)
-    stage.mkdir(parents=True)
+    place, period = target.parent.parent.name, target.parent.name
+    stage, failed = home.stage(place, period), home.failed(place, period)
+    stage.parent.mkdir(parents=True, exist_ok=True)
+    if failed.is_dir() and not stage.is_dir():
+        failed.rename(stage)
+    stage.mkdir(exist_ok=True)
     try:
         yield stage
-        target.parent.mkdir(parents=True, exist_ok=True)
-        stage.rename(target)
-    finally:
+    except BaseException:
+        _set_aside(stage, failed)
+        raise
+    synced(stage)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    stage.rename(target)
+    lead_to(target)
+    for folder in (stage, failed):
+        _remove_empty(folder.parent, home.outputs)
+
+
+def _set_aside(stage: Path, failed: Path) -> None:
+    """Move an unfinished stage to the failed runs, without the folders on the way that stay empty."""
+    outputs = stage.parents[2]
+    if any(stage.rglob("*.ipynb")):
+        shutil.rmtree(failed, ignore_errors=True)
+        failed.parent.mkdir(parents=True, exist_ok=True)
+        stage.rename(failed)
+    else:
         shutil.rmtree(stage, ignore_errors=True)
-        if not existed and outputs.is_dir() and not any(outputs.iterdir()):
-            outputs.rmdir()
+    _remove_empty(stage.parent, outputs)
+
+
+def _remove_empty(folder: Path, top: Path) -> None:
+    """Remove a folder and those above it, below `top`, as far as they are empty."""
+    while folder != top and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
+
+
+def lead_to(release: Path) -> None:
+    """Let `latest` beside a release lead to it: a link, swapped in one step; a text file where links cannot be made."""
+    link = release.parent / LATEST
+    part = link.with_name(f".{LATEST}.part")
+    try:
+        part.unlink(missing_ok=True)
+        part.symlink_to(release.name, target_is_directory=True)
+        part.replace(link)
+    except OSError:
+        replace_text(link.with_suffix(".txt"), release.name + "\n")

@@ -13,7 +13,7 @@ from fpanalysis import wording
 
 PACKAGE = Path(__file__).resolve().parent.parent / "fpanalysis"
 FLOORS = {
-    "ground": ["errors", "paths", "periods", "results", "wording", "stats", "gp", "typeface", "history"],
+    "ground": ["errors", "paths", "locks", "periods", "results", "wording", "stats", "gp", "typeface", "history"],
     "entry": ["contracts", "parsers", "grids", "levels", "ingest", "params", "checks", "dictionary"],
     "analysis": [
         "nowcast",
@@ -30,6 +30,7 @@ FLOORS = {
         "reconcile",
         "indicators",
         "benchmark",
+        "rollup",
     ],
     "show": ["disclosure", "blocks", "facts", "figures", "tables", "narrative"],
     "publish": [
@@ -51,7 +52,7 @@ FLOORS = {
         "publish.word_text",
         "publish.xlsx",
     ],
-    "run": ["execute", "releases", "desk", "pipeline"],
+    "run": ["execute", "releases", "desk", "stages", "pipeline", "ledger", "due", "fleet"],
     "door": ["__main__", "sample"],
 }
 MAY_USE = {

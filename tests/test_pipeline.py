@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -11,6 +12,7 @@ import pytest
 from fpanalysis import releases
 from fpanalysis.__main__ import main
 from fpanalysis.errors import NotebookError, PublishError
+from fpanalysis.paths import Home
 from fpanalysis.pipeline import publish, run_report, steps
 
 
@@ -46,6 +48,7 @@ def test_a_release_holds_both_reports_results_and_manifest(edition):
         "results.csv",
         "manifest.json",
         "notebooks",
+        "kept",
     }
     assert edition.parts[-4:] == ("outputs", "renqiu", "2018H1", "r1")
 
@@ -73,6 +76,34 @@ def test_an_unchanged_report_is_not_made_again(edition):
 
     assert run_report("renqiu", "2018H1", home=home, progress=heard.append) == (edition, False)
     assert heard == ["check"]
+
+
+def test_an_unchanged_report_is_told_without_reading_the_data(edition, tmp_path):
+    home = edition.parents[3]
+    asked = {"place": "renqiu", "period": "2018H1", "as_of": "", "parameters": {}}
+
+    assert releases.unchanged(Home(home), asked) == edition
+    assert releases.unchanged(Home(home), {**asked, "as_of": "2018-07-10"}) is None
+    assert "nothing has changed since:" in command(home, "run", "renqiu", "2018H1").stdout
+
+
+def test_an_unchanged_report_is_told_without_the_scientific_libraries(edition):
+    code = "import sys; from fpanalysis.__main__ import main; main(sys.argv[1:]); print('pandas' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "run", "renqiu", "2018H1"],
+        env={**os.environ, "FPANALYSIS_HOME": str(edition.parents[3])}, capture_output=True, text=True,
+    )  # fmt: skip
+
+    assert done.stdout.splitlines()[0] == "nothing has changed since:"
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_what_a_release_was_made_from_stands_in_its_manifest(edition):
+    manifest = releases.manifest_of(edition)
+
+    assert list(manifest["stages"]) == sorted(step for step in steps() if step not in ("check", "publish"))
+    assert manifest["deliveries"]["2018-07-18/activities.2018H1.csv"] == {"received": "2018-07-18", "used": True}
+    assert (edition.parent / "latest").resolve() == edition
 
 
 def test_steps_are_those_of_a_run():
@@ -170,7 +201,7 @@ def test_a_failing_notebook_is_named_and_leaves_nothing(home):
 
     with pytest.raises(NotebookError, match=f"01_check_data.ipynb, cell {len(notebook.cells)}: ZeroDivisionError"):
         run_report("renqiu", "2018H1", home=home)
-    assert not (home / "outputs").exists()
+    assert not (home / "outputs" / "renqiu").exists()
 
 
 def test_an_unknown_format_in_params_is_refused_before_anything_runs(home):
@@ -204,3 +235,41 @@ def test_help_names_the_commands_with_examples(home):
 
     assert done.returncode == 0
     assert all(word in done.stdout for word in ("run", "check", "sample", "dictionary", "fpanalysis run renqiu 2018H1"))
+
+
+def test_a_run_goes_on_where_a_failed_one_stopped(home):
+    path = home / "notebooks" / "05_services.ipynb"
+    good = path.read_text("utf-8")
+    notebook = nbformat.reads(good, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell("1 / 0"))
+    nbformat.write(notebook, path)
+    with pytest.raises(NotebookError, match="05_services.ipynb"):
+        run_report("renqiu", "2018H1", home=home)
+    first = home / "outputs" / "failed" / "renqiu" / "2018H1" / "notebooks" / "01_check_data.ipynb"
+    made = first.stat().st_mtime_ns
+    path.write_text(good, "utf-8")
+    release, new = run_report("renqiu", "2018H1", home=home)
+
+    assert new
+    assert (release / "notebooks" / "01_check_data.ipynb").stat().st_mtime_ns == made
+    assert [p.name for p in (home / "outputs").iterdir() if not p.name.startswith(".")] == ["renqiu"]
+
+
+def test_run_needs_a_place_and_a_period_or_all_that_is_due(home):
+    for words in (["run"], ["run", "renqiu"], ["run", "--all"], ["run", "--due"], ["run", "renqiu", "2018H1", "--due"]):
+        done = command(home, *words)
+
+        assert done.returncode == 2
+        assert "run --all --due" in done.stderr
+
+
+def test_status_lists_every_report_and_writes_json(home, tmp_path):
+    done = command(home, "status", "--today", "2018-07-20", "--json", str(tmp_path / "state.json"))
+
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[0].split() == ["renqiu", "2018H1", "due", "never", "made"]
+    assert json.loads((tmp_path / "state.json").read_text("utf-8"))["counts"]["due"] == 1
+
+
+def test_a_misspelt_place_has_no_status(home):
+    assert "did you mean 'renqiu'" in command(home, "status", "renqui").stderr

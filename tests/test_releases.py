@@ -1,10 +1,13 @@
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from fpanalysis import releases
 from fpanalysis.errors import FpError
+from fpanalysis.paths import Home
+from fpanalysis.periods import parse_period
 
 
 def test_the_newest_release_has_the_highest_number(tmp_path):
@@ -15,23 +18,82 @@ def test_the_newest_release_has_the_highest_number(tmp_path):
     assert releases.newest(tmp_path / "nothing") is None
 
 
-def test_a_stage_becomes_the_release_as_a_whole(tmp_path):
-    target = tmp_path / "outputs" / "renqiu" / "2018H1" / "r1"
-    with releases.staged(target, tmp_path / "outputs") as stage:
+@pytest.fixture
+def house(tmp_path) -> Home:
+    return Home(tmp_path)
+
+
+def target(house, number=1):
+    return house.releases("renqiu", "2018H1") / f"r{number}"
+
+
+def seen(house) -> list[str]:
+    """What a reader sees in outputs."""
+    return sorted(p.name for p in house.outputs.iterdir() if not p.name.startswith("."))
+
+
+def test_a_stage_becomes_the_release_as_a_whole(house):
+    with releases.staged(target(house), house) as stage:
         (stage / "report.html").write_text("x")
 
-        assert not target.exists()
+        assert not target(house).exists() and seen(house) == []
 
-    assert (target / "report.html").read_text() == "x"
-    assert [p.name for p in (tmp_path / "outputs").iterdir()] == ["renqiu"]
+    assert (target(house) / "report.html").read_text() == "x"
+    assert seen(house) == ["renqiu"]
 
 
-def test_a_failure_leaves_outputs_as_they_were(tmp_path):
-    outputs = tmp_path / "outputs"
-    with pytest.raises(FpError), releases.staged(outputs / "renqiu" / "2018H1" / "r1", outputs):
+def test_latest_leads_to_the_newest_release(house):
+    for number in (1, 2):
+        with releases.staged(target(house, number), house) as stage:
+            (stage / "report.html").write_text(str(number))
+
+        assert (house.releases("renqiu", "2018H1") / "latest" / "report.html").read_text() == str(number)
+
+
+def test_without_links_latest_is_a_text(house, monkeypatch):
+    def refuse(*given, **named):
+        raise OSError("no links here")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    with releases.staged(target(house), house):
+        pass
+
+    assert (house.releases("renqiu", "2018H1") / "latest.txt").read_text() == "r1\n"
+
+
+def test_a_failure_before_any_notebook_leaves_nothing(house):
+    with pytest.raises(FpError), releases.staged(target(house), house):
         raise FpError("no")
 
-    assert not outputs.exists()
+    assert not house.outputs.exists() or seen(house) == []
+
+
+def test_a_failed_run_is_kept_for_inspection_and_taken_up_again(house):
+    with pytest.raises(FpError), releases.staged(target(house), house) as stage:
+        (stage / "a.ipynb").write_text("partial")
+        raise FpError("no")
+
+    assert (house.failed("renqiu", "2018H1") / "a.ipynb").read_text() == "partial"
+    assert not target(house).exists()
+
+    with releases.staged(target(house), house) as stage:
+        assert (stage / "a.ipynb").read_text() == "partial"
+    assert seen(house) == ["renqiu"]
+
+
+def test_a_run_looks_back_on_earlier_periods_of_its_year_only(house):
+    for key in ("2018H1", "2018H2", "2018", "2017H2", "2018Q1", "notes"):
+        folder = house.outputs / "renqiu" / key / "r1"
+        folder.mkdir(parents=True)
+        (folder / "results.csv").write_text("x")
+
+    def before(key):
+        return {p.parent.name for p in releases.read_before(house, "renqiu", parse_period(key))}
+
+    assert before("2018H1") == {"2018Q1"}
+    assert before("2018H2") == {"2018H1", "2018Q1"}
+    assert before("2018") == {"2018H1", "2018H2", "2018Q1"}
+    assert before("2017") == {"2017H2"}
 
 
 def test_manifest_hashes_every_output(tmp_path):
@@ -45,7 +107,7 @@ def test_manifest_hashes_every_output(tmp_path):
 
 def test_a_fingerprint_changes_with_each_input_and_setting(desk):
     notebooks = [desk.home.notebooks / "02_births.ipynb"]
-    made = releases.inputs(desk.home, "renqiu", desk.data.deliveries, notebooks)
+    made = releases.inputs(desk.home, desk.period, "renqiu", notebooks=notebooks)
     other = {**made, "params": {"renqiu.yaml": "0"}}
     prints = {
         releases.fingerprint(made, as_of="a"),
@@ -58,8 +120,9 @@ def test_a_fingerprint_changes_with_each_input_and_setting(desk):
 
 
 def test_inputs_name_raw_files_params_notebooks_and_packages(desk):
-    made = releases.inputs(desk.home, "renqiu", desk.data.deliveries, [desk.home.notebooks / "02_births.ipynb"])
+    notebooks = [desk.home.notebooks / "02_births.ipynb"]
+    made = releases.inputs(desk.home, desk.period, "renqiu", notebooks=notebooks)
 
-    assert set(made) == {"raw", "params", "notebooks", "library", "packages", "python"}
-    assert len(made["raw"]) == len(desk.data.deliveries)
+    assert set(made) == {"raw", "params", "notebooks", "before", "library", "packages", "python"}
+    assert set(made["raw"]) >= {d.name for d in desk.data.deliveries}
     assert os.sep not in "".join(made["notebooks"])

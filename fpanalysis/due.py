@@ -1,0 +1,199 @@
+"""Which reports are due: the periods that are over, whose data are complete, and whose report is missing or outdated.
+
+Complete means that every kind of file with a deadline in params reaches the last month of the period (a file without
+months: that one was received after it), from every township that handed one in every month before. Before the deadline
+a report whose data are not complete is not due; after it, it is late, and the state says what is missing. An office
+that wants to publish without it runs that report by hand.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from . import ledger, releases
+from .checks import deadline
+from .desk import deliveries, read_data
+from .errors import FpError
+from .ingest import Data, Delivery
+from .params import Params, load_params, places
+from .paths import Home
+from .periods import Period
+
+__all__ = ["STATES", "Report", "reports", "scan"]
+
+STATES = ("due", "done", "failed", "late", "not due")
+MONTH = {"births": "registered", "registrations": "month", "checkups": "month", "payments": "due"}
+"""Kinds of files by month, and the column that says which."""
+REGULAR = 6
+"""A township that handed in for each of so many months before is expected to have done so for the last one."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One report and its state (one of STATES), why, since when, and the newest release if there is one."""
+
+    place: str
+    period: str
+    state: str
+    reason: str = ""
+    since: str = ""
+    release: str = ""
+
+
+def scan(home: Home, *, today: dt.date, events: Sequence[ledger.Event] = ()) -> list[Report]:
+    """Return the state of every report of every place in params, in the order in which they are to be made."""
+    return [report for place in places(home.params) for report in reports(home, place, today=today, events=events)]
+
+
+def reports(home: Home, place: str, *, today: dt.date, events: Sequence[ledger.Event] = ()) -> list[Report]:
+    """Return the state of each report of a place: from the first period with complete data to the one that runs today.
+
+    `today` decides what is over; `events` are those of the ledger. A place whose files cannot be read is one report
+    without period, failed, with the sentence that says why.
+    """
+    try:
+        params = load_params(place, home.params)
+        received = deliveries(home, params)
+        data = read_data(params, received)
+    except FpError as error:
+        return [Report(place, "", "failed", str(error))]
+    last = ledger.last_events(events)
+    found = []
+    for period in _periods(params, received, today):
+        lacks = _unpublished(home, period, params) if params.counties else missing(period, params, received, data)
+        found.append(_state(home, params, period, lacks, today, last.get((place, period.key))))
+    return found
+
+
+def _periods(params: Params, received: Sequence[Delivery], today: dt.date) -> list[Period]:
+    """Return the periods that are reported on, from the first one to those that today lies in, by their end."""
+    first = {kind: min((d.received for d in received if d.kind == kind), default=today) for kind in _awaited(params)}
+    whole = _holding(min(today, max(first.values(), default=today)), "half", params.calendar).previous()
+    since = params.period(params.reports.since).start if params.reports.since else whole.start
+    found = []
+    for kind in params.reports.kinds:
+        period = _holding(today, kind, params.calendar)
+        while period.start >= since:
+            found.append(period)
+            period = period.previous()
+    return sorted(found, key=lambda p: (p.end, -p.start.toordinal()))
+
+
+def _awaited(params: Params) -> list[str]:
+    """Return the kinds of file that make a period complete: those with a deadline, and all by month."""
+    return sorted({*params.deadlines, *(kind for kind in MONTH if kind in params.files)})
+
+
+def _holding(day: dt.date, kind: str, calendar: str) -> Period:
+    """Return the period of a kind that a day lies in."""
+    parts = {"year": [""], "half": ["H1", "H2"], "quarter": ["Q1", "Q2", "Q3", "Q4"], "month": [f"-{day.month:02d}"]}
+    kept = "calendar" if kind == "month" else calendar
+    found = [Period(year, part, kept) for year in (day.year, day.year + 1) for part in parts[kind]]
+    return next(period for period in found if period.contains(day))
+
+
+def _unpublished(home: Home, period: Period, params: Params) -> dict[str, str]:
+    """Return the counties of a province that have not published a period, as what its data lack."""
+    there = releases.published(home, period, list(params.counties))
+    absent = [county for county in params.counties if county not in there]
+    return {"reports": ", ".join(absent)} if absent else {}
+
+
+def missing(period: Period, params: Params, received: Sequence[Delivery], data: Data) -> dict[str, str]:
+    """Return what a period's data lack: by kind of file, "" for all of it, else the townships that did not hand in."""
+    found = {}
+    for kind in _awaited(params):
+        frame = data.frames.get(kind)
+        if kind not in MONTH:
+            if not any(d.kind == kind and d.received > period.end for d in received):
+                found[kind] = ""
+        elif frame is None or not _reaches(frame[MONTH[kind]], period, _last_due(kind, params, period)):
+            found[kind] = ""
+        elif kind != "payments" and (absent := _absent(frame["place"], frame[MONTH[kind]], period.last_month)):
+            found[kind] = ", ".join(absent)
+    return found
+
+
+def _reaches(months: pd.Series, period: Period, last: pd.Period | None) -> bool:
+    """Return whether months cover a period from its beginning to `last` (None: nothing is awaited)."""
+    if last is None or not len(months):
+        return last is None
+    return bool(months.min() <= last <= months.max())
+
+
+def _last_due(kind: str, params: Params, period: Period) -> pd.Period | None:
+    """Return the last month of a period for which a kind of file has rows; payments: in which a programme pays."""
+    if kind != "payments":
+        return period.last_month
+    pays = {"month": range(1, 13), "year": (12,), "once": ()}
+    due = {month for p in params.programmes.values() for month in p.pays or pays[p.unit]}
+    return max((month for month in period.months if month.month in due), default=None)
+
+
+def _absent(places: pd.Series, months: pd.Series, last: pd.Period) -> list[str]:
+    """Return the townships with rows in each of the months before `last`, and none in it or after it."""
+    rows = pd.DataFrame({"place": places, "month": months})
+    before = rows[rows["month"].isin(pd.period_range(last - REGULAR, last - 1, freq="M"))].drop_duplicates()
+    regular = before.groupby("place").size()
+    present = set(rows.loc[rows["month"] >= last, "place"])
+    return sorted(str(place) for place in regular.index[regular == REGULAR] if place not in present)
+
+
+def _state(
+    home: Home, params: Params, period: Period, lacks: Mapping[str, str], today: dt.date, last: ledger.Event | None
+) -> Report:
+    release = releases.newest(home.releases(params.place, period.key))
+    about: dict[str, Any] = {
+        "place": params.place, "period": period.key, "release": release.name if release else "",
+        "since": last.at if last else "",
+    }  # fmt: skip
+    if period.end >= today:
+        return Report(**about, state="not due", reason=f"the period ends on {period.end}")
+    if lacks:
+        return Report(**about, **_waiting(period, params, lacks, today))
+    why = _out_of_date(home, params.place, release)
+    if not why:
+        return Report(**about, state="done")
+    if last and last.event == "failed" and not last.passing and last.data == data_mark(home, params.place, period):
+        return Report(**about, state="failed", reason=last.reason)
+    if last and last.event == "failed":
+        why = f"failed, to be tried again: {last.reason}"
+    if last and last.event == "started":
+        why = "the last run ended without a word (killed, or the machine stopped)"
+    return Report(**about, state="due", reason=why)
+
+
+def _waiting(period: Period, params: Params, lacks: Mapping[str, str], today: dt.date) -> dict[str, str]:
+    days = {kind: deadline(period, params.deadlines.get(kind)) for kind in lacks}
+    over = sorted(kind for kind, day in days.items() if day and day < today)
+    words = [f"{kind} from {who}" if who else kind for kind, who in sorted(lacks.items()) if not over or kind in over]
+    if over:
+        return {"state": "late", "reason": f"missing since {min(str(days[k]) for k in over)}: {'; '.join(words)}"}
+    last = max((day for day in days.values() if day), default=None)
+    until = f", due by {last}" if last else ""
+    return {"state": "not due", "reason": f"waiting for {'; '.join(words)}{until}"}
+
+
+def _out_of_date(home: Home, place: str, release: Path | None) -> str:
+    """Return why a report has to be made (again), "" when it need not."""
+    manifest = releases.manifest_of(release) if release else {}
+    if not release:
+        return "never made"
+    asked = manifest.get("asked", {})
+    if asked.get("as_of") or asked.get("parameters") or not asked:
+        return f"{release.name} was made by hand with other parameters"
+    changed = releases.changes(home, manifest)
+    return f"changed since {release.name}: {', '.join(changed)}" if changed else ""
+
+
+def data_mark(home: Home, place: str, period: Period) -> str:
+    """Return the fingerprint of all that a report of a period would be made from today."""
+    notebooks = sorted(home.notebooks.glob("*.ipynb"))
+    counties = list(load_params(place, home.params).counties)
+    return releases.fingerprint(releases.inputs(home, period, place, notebooks=notebooks, counties=counties))

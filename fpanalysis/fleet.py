@@ -1,0 +1,193 @@
+"""Many places: every report that is due, made in order, on this machine or on a Dask cluster.
+
+A place is one task: its reports are made one after the other (a later period looks back on an earlier one), and one
+that fails stops neither the others of its place nor the other places. A failure that may pass is tried again after
+a pause. Workers read the project's files where they lie and write releases to its outputs; with a URL the finished
+releases are copied there as well, the manifest last, so that whoever sees a manifest sees a whole release.
+
+A worker that dies is replaced by the cluster and its place is begun again: finished stages and releases are found by
+their marks, so nothing runs twice without need.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from . import due, ledger, releases
+from .errors import FpError
+from .params import load_params, places
+from .paths import Home
+from .periods import parse_period
+from .pipeline import run_report
+
+__all__ = ["PAUSES", "catch_up", "copy_release", "run_due", "summary"]
+
+PAUSES = (1.0, 10.0, 60.0)
+"""Seconds before each further try of a report whose failure may pass."""
+Make = Callable[..., tuple[Path, bool]]
+"""How a report is made: `run_report`, or what stands in for it."""
+
+
+def run_due(
+    home: Home,
+    *,
+    today: dt.date,
+    only: Sequence[str] = (),
+    workers: int = 1,
+    scheduler: str = "",
+    memory: str = "auto",
+    url: str = "",
+    pauses: Sequence[float] = PAUSES,
+    heard: Callable[[str, list[ledger.Event]], None] = lambda place, events: None,
+    make: Make = run_report,
+) -> list[due.Report]:
+    """Return the state of every report after all that were due have been made (or have failed).
+
+    `only`: places (all in params without). With one worker and no `scheduler` the work is done in this process, else
+    on the Dask cluster at `scheduler` ("tcp://..."), or on one of `workers` processes on this machine, each bounded to
+    `memory`. `url`: an fsspec URL to copy releases to. `heard` gets each place with its events when it is done.
+    """
+    chosen = list(only) or places(home.params)
+    about = {"today": today, "url": url, "pauses": tuple(pauses), "outputs": str(home.outputs), "make": make}
+    for wave in _waves(home, chosen):
+        if workers == 1 and not scheduler:
+            done = ((place, catch_up(str(home.root), place, **about)) for place in wave)
+        else:
+            done = _on_cluster(home, wave, about, workers=workers, scheduler=scheduler, memory=memory)
+        for place, happened in done:
+            heard(place, happened)
+    events = ledger.read(home.ledger)
+    return [report for place in chosen for report in due.reports(home, place, today=today, events=events)]
+
+
+def _waves(home: Home, chosen: Sequence[str]) -> list[list[str]]:
+    """Return the places in the order of their dependence: provinces, which add up counties, after all others."""
+    above = [place for place in chosen if _has_counties(home, place)]
+    return [wave for wave in ([place for place in chosen if place not in above], above) if wave]
+
+
+def _has_counties(home: Home, place: str) -> bool:
+    try:
+        return bool(load_params(place, home.params).counties)
+    except FpError:
+        return False  # said by the report of the place itself
+
+
+def catch_up(
+    root: str,
+    place: str,
+    *,
+    today: dt.date,
+    url: str = "",
+    pauses: Sequence[float] = PAUSES,
+    outputs: str = "",
+    make: Make = run_report,
+) -> list[ledger.Event]:
+    """Return what happened: the due reports of one place made, in order, each tried `len(pauses) + 1` times at most."""
+    home = Home(Path(root))
+    happened: list[ledger.Event] = []
+    tried: set[str] = set()
+    with _outputs(outputs):
+        while report := _next(home, place, today, tried):
+            tried.add(report.period)
+            happened += _made(home, report, pauses, url, make)
+    return happened
+
+
+def _next(home: Home, place: str, today: dt.date, tried: set[str]) -> due.Report | None:
+    """Return the first report of a place that is due and was not tried yet."""
+    found = due.reports(home, place, today=today, events=ledger.read(home.ledger))
+    return next((r for r in found if r.state == "due" and r.period not in tried), None)
+
+
+def _made(home: Home, report: due.Report, pauses: Sequence[float], url: str, make: Make) -> list[ledger.Event]:
+    happened: list[ledger.Event] = []
+    mark = due.data_mark(home, report.place, parse_period(report.period))
+
+    def work() -> tuple[Path, bool]:
+        release, new = make(report.place, report.period, home=home.root)
+        if url:
+            copy_release(release, url)
+        return release, new
+
+    about = {"place": report.place, "period": report.period, "data": mark}
+    for pause in (*pauses, None):
+        happened += ledger.recorded(home.ledger, work, **about, now=_now)
+        if pause is None or not happened[-1].passing:
+            break
+        time.sleep(pause)
+    return happened
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now().astimezone()
+
+
+@contextmanager
+def _outputs(folder: str) -> Iterator[None]:
+    """Let releases go to a folder for the length of a block, also in a worker that was started elsewhere."""
+    before = os.environ.get("FPANALYSIS_OUTPUTS")
+    if folder:
+        os.environ["FPANALYSIS_OUTPUTS"] = folder
+    try:
+        yield
+    finally:
+        os.environ.pop("FPANALYSIS_OUTPUTS", None)
+        if before is not None:
+            os.environ["FPANALYSIS_OUTPUTS"] = before
+
+
+def _on_cluster(
+    home: Home, chosen: Sequence[str], about: dict[str, Any], *, workers: int, scheduler: str, memory: str
+) -> Iterator[tuple[str, list[ledger.Event]]]:
+    """Yield each place with its events as the cluster finishes it; a place whose workers died failed."""
+    from distributed import Client, KilledWorker, LocalCluster, as_completed
+
+    local = None if scheduler else LocalCluster(
+        n_workers=workers, threads_per_worker=1, processes=True, memory_limit=memory, dashboard_address="127.0.0.1:0"
+    )  # fmt: skip
+    with Client(scheduler or local) as client:
+        tasks = {client.submit(catch_up, str(home.root), place, **about, pure=False): place for place in chosen}
+        for task in as_completed(tasks):
+            place = tasks[task]
+            try:
+                yield place, task.result()
+            except KilledWorker as error:
+                yield place, [_lost(home, place, str(error))]
+    if local:
+        local.close()
+
+
+def _lost(home: Home, place: str, reason: str) -> ledger.Event:
+    """Return the event, written to the ledger, of a place whose workers died again and again."""
+    last = [e for e in ledger.read(home.ledger) if e.place == place and e.event == "started"]
+    period = last[-1].period if last else ""
+    return ledger.append(
+        home.ledger, ledger.Event(place, period, "failed", reason=reason, kind="KilledWorker"), now=_now
+    )
+
+
+def copy_release(release: Path, url: str) -> None:
+    """Copy a release to `<url>/<place>/<period>/<release>/`, the manifest last; what is there whole is left alone."""
+    import fsspec
+
+    files, base = fsspec.core.url_to_fs(url)
+    target = "/".join([base.rstrip("/"), *release.parts[-3:]])
+    manifest = (release / "manifest.json").read_bytes()
+    if files.exists(f"{target}/manifest.json") and files.cat_file(f"{target}/manifest.json") == manifest:
+        return
+    for path in [*releases.manifest_of(release)["outputs"], "manifest.json"]:
+        files.makedirs(f"{target}/{path}".rpartition("/")[0], exist_ok=True)
+        files.pipe_file(f"{target}/{path}", (release / path).read_bytes())
+
+
+def summary(found: Sequence[due.Report], *, today: dt.date) -> dict[str, Any]:
+    """Return the states of all reports for a scheduler that reads JSON: counts by state, and every report."""
+    counts = {state: sum(r.state == state for r in found) for state in due.STATES}
+    return {"today": today.isoformat(), "counts": counts, "reports": [vars(report) for report in found]}

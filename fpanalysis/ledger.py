@@ -1,0 +1,126 @@
+"""What happened in every run, a line an event: appended, never changed, readable with any text tool.
+
+    {"at": "2018-07-18T02:00:03+08:00", "seq": 17, "place": "renqiu", "period": "2018H1", "event": "failed", ...}
+
+The order of events is that of `seq`, not of the clock, which may be set back. A line that a killed run left half
+written is passed over. The state of a report is its last event; what a started event without an end means, a run that
+died, is told by the lock of the place: nobody holds it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from .errors import FpError
+from .locks import locked
+
+__all__ = ["ENDED", "Event", "append", "last_events", "read", "recorded"]
+
+ENDED = ("done", "unchanged", "failed")
+"""Events after which nobody works on a report any more."""
+PASSING = ("StorageError", "BusyError", "NotebookError", "OSError", "MemoryError", "KilledWorker")
+"""Kinds of failure that may pass by themselves; the others come again until someone changes a file."""
+WAIT = 60.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line: when, which report, what happened (started, done, unchanged, failed, late), why, and of what kind."""
+
+    place: str
+    period: str
+    event: str
+    at: str = ""
+    seq: int = 0
+    release: str = ""
+    reason: str = ""
+    kind: str = ""
+    data: str = ""
+    """Fingerprint of the raw files and params, so that the same failure is not tried again on the same files."""
+
+    @property
+    def passing(self) -> bool:
+        """Return whether this is a failure that may pass by itself."""
+        return self.event == "failed" and self.kind in PASSING
+
+
+def read(path: Path) -> list[Event]:
+    """Return the events of a ledger, oldest first; none where there is no ledger yet."""
+    lines = path.read_bytes().split(b"\n") if path.is_file() else []
+    return sorted((event for line in lines if (event := _event(line))), key=lambda event: event.seq)
+
+
+def _event(line: bytes) -> Event | None:
+    try:
+        found = json.loads(line)
+        return Event(**{f.name: found[f.name] for f in fields(Event) if f.name in found})
+    except (ValueError, TypeError):
+        return None
+
+
+def append(path: Path, event: Event, now: Callable[[], dt.datetime]) -> Event:
+    """Write one event at the end of a ledger, with its time and number, and return it; it is on the disk afterwards."""
+    with locked(path.parent / ".locks" / "ledger.lock", wait=WAIT):
+        old = _tail(path)
+        last = max((found.seq for line in old.split(b"\n") if (found := _event(line))), default=0)
+        at = now().isoformat(timespec="seconds")
+        written = Event(**{**asdict(event), "at": at, "seq": last + 1})
+        text = json.dumps({k: v for k, v in asdict(written).items() if v != ""}, ensure_ascii=False) + "\n"
+        with path.open("ab") as file:
+            file.write((b"\n" if old and not old.endswith(b"\n") else b"") + text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+    return written
+
+
+def _tail(path: Path) -> bytes:
+    """Return the last lines of a ledger (its end is what matters, and it grows for years)."""
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 65536))
+        return file.read()
+
+
+def last_events(events: Iterable[Event]) -> dict[tuple[str, str], Event]:
+    """Return the last event of each place and period."""
+    return {(event.place, event.period): event for event in events}
+
+
+def recorded(
+    path: Path,
+    work: Callable[[], tuple[Path, bool]],
+    *,
+    place: str,
+    period: str,
+    data: str = "",
+    now: Callable[[], dt.datetime],
+) -> Iterator[Event]:
+    """Do the work on one report and yield what happened, as it happens and as it is written: started, then the end.
+
+    A failure (FpError, OSError, MemoryError) is the last event, not an exception; others are written and raised.
+    """
+    about = {"place": place, "period": period, "data": data}
+    yield append(path, Event(**about, event="started"), now)
+    try:
+        release, new = work()
+    except (FpError, OSError, MemoryError) as error:
+        yield append(path, Event(**about, event="failed", kind=_kind(error), reason=_sentence(error)), now)
+    except BaseException as error:
+        append(path, Event(**about, event="failed", kind=_kind(error), reason=_sentence(error)), now)
+        raise
+    else:
+        yield append(path, Event(**about, event="done" if new else "unchanged", release=release.name), now)
+
+
+def _kind(error: BaseException) -> str:
+    return "OSError" if isinstance(error, OSError) else type(error).__name__
+
+
+def _sentence(error: BaseException) -> str:
+    return str(error) or {"KeyboardInterrupt": "stopped by hand"}.get(type(error).__name__, type(error).__name__)

@@ -1,0 +1,173 @@
+"""The stages of one report: a stage is one notebook run once, skipped where nothing that makes it has changed.
+
+A stage is finished when its mark, the fingerprint of everything that made it, lies beside what it left. So a run that
+was killed, or failed, goes on where it stopped, and a report in which only one notebook changed runs that one and those
+that read it. Which stages a notebook reads is told from its own text (`desk.kept("02_births")`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import json
+import re
+import shutil
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import releases
+from .execute import declared_parameters, run_notebook
+
+__all__ = ["Stage", "make", "planned", "reads", "reuse"]
+
+KEPT = re.compile(r"\.kept\(([^)]*)\)")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One notebook with its parameters, the stages it reads, and the mark of everything that makes it."""
+
+    name: str
+    notebook: Path
+    given: Mapping[str, str]
+    needs: tuple[str, ...]
+    mark: str
+
+
+def reads(notebook: Path, keepers: Sequence[str]) -> tuple[str, ...]:
+    """Return the keepers whose results a notebook reads: those it names in `kept(...)`, all where it names none."""
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    said = KEPT.findall("\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code"))
+    named = {name for words in said for name in re.findall(r"[\"']([^\"']+)[\"']", words)}
+    every = set(keepers) if any(not words.strip() for words in said) else set()
+    return tuple(k for k in keepers if k in named | every and k != notebook.stem)
+
+
+def planned(
+    notebooks: Sequence[tuple[str, Path]], given: Mapping[str, Mapping[str, str]], mark: Callable[[Path, str], str]
+) -> list[Stage]:
+    """Return the stages for notebooks (name of the stage and file), each after those it reads.
+
+    `given`: parameters by stage. `mark` returns the fingerprint of one notebook together with a text that says the
+    parameters and the marks of the stages it reads.
+    """
+    found: dict[str, Stage] = {}
+    keepers = [name for name, path in notebooks if name == path.stem]
+    needs = {name: reads(path, keepers) for name, path in notebooks}
+    left = list(notebooks)
+    while left:
+        ready = next((item for item in left if set(needs[item[0]]) <= set(found)), left[0])
+        left.remove(ready)
+        name, path = ready
+        parameters = {k: v for k, v in given[name].items() if k in declared_parameters(path)}
+        about = [sorted(parameters.items()), [found[n].mark for n in needs[name] if n in found]]
+        found[name] = Stage(name, path, parameters, needs[name], mark(path, json.dumps(about, ensure_ascii=False)))
+    return list(found.values())
+
+
+def make(
+    stages: Sequence[Stage],
+    folder: Path,
+    *,
+    jobs: int = 1,
+    progress: Callable[[str], None],
+    run: Callable[[Path, Path, Mapping[str, str]], None] = run_notebook,
+) -> list[str]:
+    """Run the stages that are not finished in the folder, up to `jobs` at a time; return the names of those that ran.
+
+    `progress` hears the name of every stage, run or not; `run` executes a notebook. A stage starts when those it
+    reads are finished. The first failure is raised after the others that were running have ended; what they finished
+    is kept.
+    """
+    ran: list[str] = []
+    # The folder of the notebooks is the working folder of all of them, set once: it belongs to the whole process.
+    with warnings.catch_warnings(), contextlib.chdir(stages[0].notebook.parent), ThreadPoolExecutor(jobs) as pool:
+        waiting, running, done = list(stages), dict[Future[None], Stage](), set[str]()
+        while waiting or running:
+            for stage in [s for s in waiting if {n for n in s.needs if n in {t.name for t in stages}} <= done]:
+                if finished(stage, folder):
+                    waiting.remove(stage)
+                    done.add(stage.name)
+                    progress(stage.name)
+                elif len(running) < jobs:
+                    waiting.remove(stage)
+                    running[pool.submit(_in_thread, lambda stage=stage: _run(stage, folder, run))] = stage
+            for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
+                future.result()
+                ran.append(running[future].name)
+                done.add(running.pop(future).name)
+                progress(ran[-1])
+    return ran
+
+
+def _in_thread(work: Callable[[], None]) -> None:
+    """Do the work, and close the event loop that the notebook client opens in a thread and would leave open."""
+
+    def closed() -> None:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            work()
+        finally:
+            asyncio.get_event_loop_policy().get_event_loop().close()
+            asyncio.set_event_loop(None)
+            loop.close()
+
+    contextvars.copy_context().run(closed)
+
+
+def _run(stage: Stage, folder: Path, run: Callable[[Path, Path, Mapping[str, str]], None]) -> None:
+    _mark(stage, folder).unlink(missing_ok=True)
+    run(stage.notebook, _notebook(stage.name, folder), stage.given)
+    _mark(stage, folder).parent.mkdir(exist_ok=True)
+    _mark(stage, folder).write_text(stage.mark, "utf-8")
+
+
+def finished(stage: Stage, folder: Path) -> bool:
+    """Return whether a folder holds what the stage leaves, made from the same."""
+    mark = _mark(stage, folder)
+    return mark.is_file() and mark.read_text("utf-8") == stage.mark and _notebook(stage.name, folder).is_file()
+
+
+def reuse(stages: Sequence[Stage], release: Path | None, folder: Path, made_from: Callable[[str], str]) -> None:
+    """Take over into the folder what a release holds of stages that are made from the same.
+
+    `made_from`: the fingerprint that the results of a keeper carry for the notebooks that read them.
+    """
+    marks = releases.manifest_of(release).get("stages", {}) if release else {}
+    for stage in stages:
+        if release and marks.get(stage.name) == stage.mark and not finished(stage, folder):
+            for path in (*release.glob(f"notebooks/{stage.name}.ipynb"), *release.glob(f"kept/{stage.name}.csv")):
+                target = folder / path.relative_to(release)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+            _mark(stage, folder).parent.mkdir(exist_ok=True)
+            _mark(stage, folder).write_text(stage.mark, "utf-8")
+        results = folder / "kept" / f"{stage.name}.csv"
+        if finished(stage, folder) and results.is_file():
+            results.with_suffix(".made_from").write_text(made_from(stage.name), "utf-8", newline="\n")
+
+
+def clear(stages: Sequence[Stage], folder: Path) -> None:
+    """Remove from the folder everything that is not what a finished stage left."""
+    keep = {path for stage in stages if finished(stage, folder) for path in _left(stage, folder)}
+    for path in [p for p in folder.rglob("*") if p.is_file() and p not in keep]:
+        path.unlink()
+
+
+def _left(stage: Stage, folder: Path) -> tuple[Path, ...]:
+    kept = folder / "kept" / stage.name
+    return (_mark(stage, folder), _notebook(stage.name, folder), kept.with_suffix(".csv"),
+            kept.with_suffix(".made_from"))  # fmt: skip
+
+
+def _notebook(name: str, folder: Path) -> Path:
+    return folder / "notebooks" / f"{name}.ipynb"
+
+
+def _mark(stage: Stage, folder: Path) -> Path:
+    return folder / "marks" / stage.name

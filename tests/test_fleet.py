@@ -1,0 +1,173 @@
+"""Many places: in order, one failure stops nobody, retries, a cluster whose workers die, releases copied whole."""
+
+import datetime as dt
+import functools
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from fpanalysis import fleet, ledger, releases
+from fpanalysis.desk import KEEPERS, REPORT
+from fpanalysis.errors import NotebookError, ParamsError
+from fpanalysis.paths import Home
+from fpanalysis.periods import parse_period
+
+TODAY = dt.date(2018, 7, 20)
+
+
+def made_with(house):
+    return [house.notebooks / f"{name}.ipynb" for name in (*KEEPERS, REPORT)]
+
+
+def release(place: str, period: str, *, home: Path) -> tuple[Path, bool]:
+    """What run_report leaves for a scheduler, without running a notebook."""
+    house = Home(home)
+    made_from = releases.inputs(house, parse_period(period), place, notebooks=made_with(house))
+    asked = {"place": place, "period": period, "as_of": "", "parameters": {}}
+    settings = {"period": period, "as_of": "2018-07-18", "fonts": "", "folder": "", "counties": [], "parameters": {}}
+    last = releases.newest(house.releases(place, period))
+    target = house.releases(place, period) / f"r{int(last.name[1:]) + 1 if last else 1}"
+    with releases.staged(target, house) as stage:
+        (stage / "results.csv").write_text(f"{place} {period}")
+        about = {"period": period, "asked": asked, "settings": settings, "inputs": made_from}
+        releases.write_manifest(stage, {**about, "fingerprint": releases.fingerprint(made_from, **settings)})
+    return target, True
+
+
+def failing(place: str, period: str, *, home: Path, times: Path, error: type[Exception], number: int):
+    """Fail for place "a" the first `number` times, then make the release."""
+    if place == "a":
+        with times.open("a") as file:
+            file.write(".")
+        if len(times.read_text()) <= number:
+            raise error("cell 3: no")
+    return release(place, period, home=home)
+
+
+def dying(place: str, period: str, *, home: Path, times: Path):
+    """Kill this very process the first time place "a" is made."""
+    if place == "a" and not times.exists():
+        times.write_text(".")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return release(place, period, home=home)
+
+
+@pytest.fixture
+def house(tmp_path, root) -> Home:
+    """Three small places, a to c, with births by half-year; notebooks are there but not run."""
+    (tmp_path / "params").mkdir()
+    (tmp_path / "notebooks").symlink_to(root / "notebooks", target_is_directory=True)
+    text = (root / "params" / "demo.yaml").read_text("utf-8").replace("calendar: statistical", "calendar: calendar")
+    for place in "abc":
+        named = text.replace("place: demo", f"place: {place}").replace("since: S2018H1", "since: 2017H2, kinds: [half]")
+        (tmp_path / "params" / f"{place}.yaml").write_text(named, "utf-8")
+        for half, months, day in (
+            ("2017H2", range(7, 13), "2018-01-08"),
+            ("2018H1", range(1, 7), "2018-07-08"),
+        ):
+            folder = tmp_path / "data" / "raw" / place / day
+            folder.mkdir(parents=True)
+            lines = [
+                f"{town},{half[:4]}-{month:02d},{half[:4]}-{month:02d},1,{sex},9"
+                for town in ("东湖镇", "西山镇")
+                for month in months
+                for sex in ("男", "女")
+            ]
+            body = "\n".join(["乡镇,出生年月,登记年月,孩次,性别,人数", *lines])
+            (folder / f"births.{half}.csv").write_text(body + "\n", "utf-8")
+    return Home(tmp_path)
+
+
+def states(found):
+    return {(r.place, r.period): r.state for r in found if r.state != "not due"}
+
+
+def test_every_due_report_is_made_in_order(house):
+    heard = []
+    found = fleet.run_due(house, today=TODAY, heard=lambda place, events: heard.append(place), make=release)
+
+    assert set(states(found).values()) == {"done"}
+    assert heard == ["a", "b", "c"]
+    assert [(e.place, e.period) for e in ledger.read(house.ledger) if e.event == "done"] == [
+        (place, period) for place in "abc" for period in ("2017H2", "2018H1")
+    ]
+
+
+def test_a_second_run_makes_nothing(house):
+    fleet.run_due(house, today=TODAY, make=release)
+    before = house.ledger.read_bytes()
+    fleet.run_due(house, today=TODAY, make=release)
+
+    assert before == house.ledger.read_bytes()
+
+
+def test_one_failure_stops_nobody_and_is_not_tried_again_before_a_change(house, tmp_path):
+    times = tmp_path / "times"
+    make = functools.partial(failing, times=times, error=ParamsError, number=99)
+    found = fleet.run_due(house, today=TODAY, pauses=(0, 0), make=make)
+
+    assert states(found) == {
+        (place, period): "failed" if place == "a" else "done" for place in "abc" for period in ("2017H2", "2018H1")
+    }
+    fleet.run_due(house, today=TODAY, make=make)
+    assert len(times.read_text()) == 2
+
+
+def test_what_may_pass_is_tried_again_after_a_pause(house, tmp_path):
+    make = functools.partial(failing, times=tmp_path / "times", error=NotebookError, number=2)
+    found = fleet.run_due(house, today=TODAY, only=["a"], pauses=(0.05, 0.1), make=make)
+
+    assert states(found) == {("a", "2017H2"): "done", ("a", "2018H1"): "done"}
+    assert [e.event for e in ledger.read(house.ledger)][:6] == ["started", "failed"] * 2 + ["started", "done"]
+
+
+def test_pauses_are_kept(house, tmp_path):
+    make = functools.partial(failing, times=tmp_path / "times", error=NotebookError, number=1)
+    started = time.monotonic()
+    fleet.run_due(house, today=TODAY, only=["a"], pauses=(0.6,), make=make)
+
+    assert time.monotonic() - started >= 0.6
+
+
+def test_the_summary_counts_every_state(house):
+    found = fleet.run_due(house, today=TODAY, make=release)
+    told = json.loads(json.dumps(fleet.summary(found, today=TODAY)))
+
+    assert told["today"] == "2018-07-20"
+    assert told["counts"] == {"due": 0, "done": 6, "failed": 0, "late": 0, "not due": 3}
+    assert len(told["reports"]) == 9
+
+
+def test_a_release_is_copied_whole_and_once(house, tmp_path):
+    made, _ = release("a", "2018H1", home=house.root)
+    target = tmp_path / "shop" / "a" / "2018H1" / "r1"
+    fleet.copy_release(made, f"file://{tmp_path}/shop")
+    first = (target / "manifest.json").stat().st_mtime_ns
+    fleet.copy_release(made, f"file://{tmp_path}/shop")
+
+    assert {p.name: p.read_bytes() for p in target.iterdir()} == {p.name: p.read_bytes() for p in made.iterdir()}
+    assert first == (target / "manifest.json").stat().st_mtime_ns
+
+
+def test_a_memory_store_takes_releases_too(house):
+    import fsspec
+
+    made, _ = release("b", "2018H1", home=house.root)
+    fleet.copy_release(made, "memory://shop")
+
+    assert fsspec.filesystem("memory").cat_file("/shop/b/2018H1/r1/results.csv") == b"b 2018H1"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_makes_the_same_and_replaces_a_worker_that_dies(house, tmp_path):
+    make = functools.partial(dying, times=tmp_path / "times")
+    found = fleet.run_due(house, today=TODAY, workers=2, make=make)
+
+    assert (tmp_path / "times").exists()
+    assert set(states(found).values()) == {"done"}
+    assert sum(e.event == "done" for e in ledger.read(house.ledger)) == 6
