@@ -4,8 +4,9 @@
 decimals and the births printed beside it must go with some whole number of boys. A communique printed 6,312 births and
 "110.77"; 3,317 boys give 110.75, 3,318 give 110.82, and nothing lies between.
 
-*Heaping*: counts that are made rather than counted end too often in 0 or 5. In counts of some size the last digit is
-close to even, so that 0 and 5 together come up 2 times in 10.
+*Heaping*: counts that are made rather than counted end too often in 0 or 5. How often they do so by chance is worked
+out for each count from the Poisson distribution about the mean of the township's other months (no count is chosen by
+its own size: among those above 20 alone, 0 and 5 would come up a quarter of the time).
 """
 
 from __future__ import annotations
@@ -15,17 +16,15 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
+from scipy.stats import poisson
 
 from . import results, stats
 from .errors import FpError
 
 __all__ = ["grim", "heaping", "possible_boys"]
 
-LEAST = 23
-"""Counts below this say nothing by their last digit. From 23 on, 25, 30 ... stand in the middle of five: where larger
-counts are rarer, counts from 20 on would end in 0 and 5 a quarter of the time by chance."""
-HEAPED = 0.2
-"""Share of numbers that end in 0 or 5 by chance."""
+LEAST = 10
+"""Means below this say nothing by their last digit: 0 and 5 are too seldom near them."""
 EVEN = 1e-9
 
 
@@ -77,18 +76,42 @@ def heaping(
 ) -> pd.DataFrame:  # fmt: skip
     """Return the row `srb_heaping`: share of monthly township counts that end in 0 or 5.
 
-    Counted are boys and girls of each township and `basis` month, when there are at least LEAST. count = such numbers,
-    total = numbers, value = their share with interval; p one-sided, exact, against 2 in 10.
+    Counted are boys and girls of each township and `basis` month, where the other months have a mean of at least LEAST.
+    count = such numbers, total = numbers, value = their share with interval; p one-sided, mid-p, exact against the
+    chance of each number (Poisson-binomial).
     """
     mine = births[births[basis].isin(months) & births["sex"].isin(["male", "female"])]
-    counts = mine.groupby(["place", basis, "sex"], observed=True)["count"].sum().to_numpy(dtype="float64")
-    counts = counts[counts >= LEAST]
-    heaped, whole = float((counts % 5 == 0).sum()), float(len(counts))
+    counts = mine.groupby(["place", "sex", basis], observed=True)["count"].sum().rename("n").reset_index()
+    means = _of_the_others(counts)
+    looked = (means >= LEAST).to_numpy()
+    ends = counts["n"].to_numpy()[looked] % 5 == 0
+    heaped, whole = float(ends.sum()), float(len(ends))
     low, high = stats.binomial_interval(heaped, whole, level)
-    p = float(stats.binomial_p(heaped, whole, HEAPED, "greater"))
+    p = _tail(_chances(means[looked].to_numpy()), int(heaped)) if whole else np.nan
     key = "none" if not whole else "many" if p < 1 - level else "usual"
     head = {"place": county, "period": period, "measure": "srb_heaping", "count": heaped, "total": whole, "p": p}
     share = heaped / whole if whole else np.nan
     said = results.note(f"note.srb.heaping.{key}", least=LEAST)
     return results.rows([{**head, "value": share, "lower": float(low), "upper": float(high),
                           "method": f"share_midp-{100 * level:g}", "note": said}])  # fmt: skip
+
+
+def _of_the_others(counts: pd.DataFrame) -> pd.Series:
+    """Return the mean of the other months of the same township and sex; of a single month the count itself."""
+    group = counts.groupby(["place", "sex"], observed=True)["n"]
+    number, total = group.transform("size"), group.transform("sum")
+    return ((total - counts["n"]) / (number - 1)).where(number > 1, counts["n"])
+
+
+def _chances(means: np.ndarray) -> np.ndarray:
+    """Return the chance of a last digit 0 or 5 of a Poisson count with each mean."""
+    ends = np.arange(0, means.max() + 12 * np.sqrt(means.max()) + 5, 5)
+    return poisson.pmf(ends, means[:, None]).sum(axis=1)
+
+
+def _tail(chances: np.ndarray, seen: int) -> float:
+    """Return the mid-p chance of at least `seen` successes in trials with these chances (Poisson-binomial)."""
+    pmf = np.ones(1)
+    for chance in chances:
+        pmf = np.convolve(pmf, [1 - chance, chance])
+    return float(pmf[seen + 1 :].sum() + pmf[seen] / 2)

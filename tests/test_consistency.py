@@ -66,7 +66,7 @@ def test_counts_that_end_in_0_and_5_are_seen():
 
 
 def test_small_counts_say_nothing():
-    found = consistency.heaping(births_of([5, 10]), months=MONTHS, **WHERE).iloc[0]
+    found = consistency.heaping(births_of([5, 9]), months=MONTHS, **WHERE).iloc[0]
 
     assert "note.srb.heaping.none" == results.read_note(found["note"])[0]
 
@@ -83,9 +83,15 @@ def test_everything_has_words(lang):
     assert all(wording.indicator(measure)["kind"] for measure in made["measure"])
 
 
-def test_counts_about_the_least_one_do_not_look_heaped_by_chance():
-    """Poisson counts of mean 20: from 20 on, a quarter would end in 0 or 5."""
-    counts = np.random.default_rng(1).poisson(20, 400_000)
-    looked = counts[counts >= consistency.LEAST]
+@pytest.mark.parametrize("mean", [11, 20, 25, 40])
+def test_honest_counts_are_called_heaped_no_more_often_than_said(mean):
+    """Poisson counts of 10 townships and 6 months, 300 times; five in a hundred, and two standard errors of that."""
+    rng = np.random.default_rng(mean)
+    table = pd.MultiIndex.from_product([[f"t{i}" for i in range(10)], ["male", "female"], MONTHS[:6]])
+    births = table.to_frame(index=False, name=["place", "sex", "occurred"]).assign(order=1)
+    found = [
+        consistency.heaping(births.assign(count=rng.poisson(mean, len(births))), months=MONTHS, **WHERE)["p"].iloc[0]
+        for _ in range(300)
+    ]
 
-    assert (looked % 5 == 0).mean() < consistency.HEAPED
+    assert np.mean(np.array(found) < 0.05) < 0.05 + 2 * np.sqrt(0.05 * 0.95 / 300)
