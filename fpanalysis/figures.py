@@ -11,9 +11,7 @@ from __future__ import annotations
 import functools
 import io
 import math
-import re
 import warnings
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
@@ -21,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import numpy as np
 import pandas as pd
 
+from .drawing import tidy
 from .errors import FpError
 from .periods import parse_period
 from .results import pick, read_note
@@ -238,7 +237,7 @@ def plot_funnel(
     if about is None or towns.empty:
         return _no_data(ax, lang)
     most = towns["total"].max() * 1.15
-    births = np.geomspace(max(towns["total"].min() * 0.7, 10.0), most, 32)
+    births = np.geomspace(max(towns["total"].min() * 0.7, 10.0), most, 20)
     for level, line in FUNNEL:
         low, high = _limits(births, about, level)
         for edge in (low, high):
@@ -455,89 +454,7 @@ def to_svg(drawing: Axes | Drawing | np.ndarray, id: str) -> str:
             raise FpError(f"figure {id!r}: the font lacks a character: {missing}") from None
         finally:
             plt.close(whole)
-    return _tidy_svg(text_out.getvalue(), id)
-
-
-def _tidy_svg(drawn: str, id: str) -> str:
-    """Return matplotlib's SVG to stand in a page: ids of its own, the page's font, no fixed size, no needless bytes."""
-    box = re.search(r'viewBox="([^"]*)"', drawn)
-    body = drawn[drawn.index(">", drawn.index("<svg")) + 1 :]
-    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
-    body = re.sub(r"<[^>]+>", lambda tag: _short_numbers(tag[0]), body)  # in tags only: what is written stays
-    body = re.sub(r'd="([^"]*)"', lambda path: f'd="{_short_path(path[1])}"', body)
-    body = re.sub(r'style="([^"]*)"', lambda style: _short_style(style[1]), body)
-    body = re.sub(r' transform="rotate\(0 [^"]*"|<path [^>]*style="fill:#ffffff"/>', "", body)
-    body = _with_classes(_without_groups(_own_ids(body, id)), id)
-    body = re.sub(r"\s*\n\s*", "\n", body).replace("xlink:href", "href")
-    root = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box[1]}"'
-    return f'{root} width="100%" fill="{INK}" stroke-linejoin="round" font-family="{FALLBACK}">{body}' if box else drawn
-
-
-def _short_numbers(tag: str) -> str:
-    """Return a tag with its coordinates rounded to a tenth of a point."""
-    tag = re.sub(r"-?\d+\.\d+(?:e-?\d+)?", lambda number: f"{float(number[0]) + 0.0:.1f}".removesuffix(".0"), tag)
-    return re.sub(r"(?<=[\s(\"])-0(?=[\s)\"])", "0", tag)
-
-
-def _short_path(path: str) -> str:
-    """Return path data in steps from point to point, which are shorter than places (SVG 1.1, 8.3.4); curves as is."""
-    if re.search(r"[^MLz\d\s.e-]", path):
-        return re.sub(r"(?<![\d.])0(?=\.\d)", "", re.sub(r"\s*\n", "", path).replace(" -", "-"))
-    short: list[str] = []
-    x, y = start = (0.0, 0.0)
-    for command, points in re.findall(r"([MLz])([^MLz]*)", path):
-        numbers = [float(number) for number in points.split()]
-        for here in zip(numbers[::2], numbers[1::2], strict=True):
-            short.append(f"{'m' if command == 'M' else ' '}{round(here[0] - x, 1):g} {round(here[1] - y, 1):g}")
-            x, y = here
-            start = here if command == "M" else start
-        if command == "z":
-            short.append("z")
-            x, y = start
-    return re.sub(r"(?<![\d.])0(?=\.\d)", "", "".join(short).replace(" -", "-"))
-
-
-def _short_style(style: str) -> str:
-    kept = [part.strip().replace(": ", ":") for part in style.split(";")]
-    kept = [part for part in kept if part and not part.startswith("font-family") and part != "stroke-linecap:square"]
-    if any(part.startswith("font-size") for part in kept):
-        kept = [part for part in kept if part != f"fill:{INK}"]
-    return f'style="{";".join(kept)}"' if kept else ""
-
-
-def _with_classes(body: str, id: str) -> str:
-    """Return the drawing with the styles that recur named in one sheet of its own."""
-    counts = Counter(re.findall(r'style="([^"]*)"', body))
-    names = {style: f"{id}-{n}" for n, style in enumerate((s for s, c in counts.items() if c > 3), start=1)}
-    sheet = "".join(f".{name}{{{style}}}" for style, name in names.items())
-    named = re.sub(r'style="([^"]*)"', lambda m: f'class="{names[m[1]]}"' if m[1] in names else m[0], body)
-    return f"<style>{sheet}</style>{named}" if sheet else named
-
-
-def _own_ids(body: str, id: str) -> str:
-    """Return the drawing with those ids that are referred to, numbered and with the figure's own in front."""
-    used = dict.fromkeys(re.findall(r"url\(#([^)]*)\)|href=\"#([^\"]*)\"", body))
-    new = {a or b: f"{id}-i{n}" for n, (a, b) in enumerate(used, start=1)}
-    body = re.sub(r' id="([^"]*)"', lambda m: f' id="{new[m[1]]}"' if m[1] in new else "", body)
-    return re.sub(r'(url\(#|href="#)([^)"]*)', lambda m: m[1] + new[m[2]], body)
-
-
-def _without_groups(body: str) -> str:
-    """Return the drawing without groups that say nothing."""
-    kept, closing = [], []
-    for part in re.split(r"(</?g\b[^>]*>|<defs>\s*</defs>)", body):
-        if part.startswith("<defs"):
-            continue
-        if part.startswith("</g"):
-            kept.append(closing.pop())
-        elif re.fullmatch(r"<g\s*/?>", part):
-            closing += [""] * (not part.endswith("/>"))
-        elif part.startswith("<g"):
-            closing += ["</g>"] * (not part.endswith("/>"))
-            kept.append(re.sub(r"\s+>", ">", part))
-        else:
-            kept.append(part)
-    return "".join(kept)
+    return tidy(text_out.getvalue(), id, ink=INK, family=FALLBACK)
 
 
 def _axes(ax: Axes | None, height: float) -> Axes:

@@ -30,7 +30,7 @@ FLOORS = {
         "indicators",
         "benchmark",
     ],
-    "show": ["disclosure", "blocks", "facts", "figures", "tables", "narrative"],
+    "show": ["disclosure", "blocks", "facts", "drawing", "figures", "tables", "narrative"],
     "publish": [
         "publish",
         "publish.charts",
