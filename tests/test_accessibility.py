@@ -22,7 +22,7 @@ AXE = importlib.util.find_spec("axe_core_python")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
          "--disable-background-networking", "--disable-component-update", "--hide-scrollbars"]  # fmt: skip
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
-POLICY = re.compile(r"<meta http-equiv=\"Content-Security-Policy\"[^>]*>")
+POLICY = re.compile(r"<meta http-equiv=\"?Content-Security-Policy[^>]*>")
 
 pytestmark = [
     pytest.mark.skipif(BROWSER is None, reason="no chromium here: apt-get install chromium"),
