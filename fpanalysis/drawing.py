@@ -28,6 +28,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 XLINK = "{http://www.w3.org/1999/xlink}href"
 EDGE = 1.0
 """How far, in points, a line may stand over the edge of its clip before it is clipped: half a stroke."""
+MANY = 6
+"""From how many dots on a pen is worth its style."""
 NEEDLESS = {
     "stroke-linecap:square",
     "stroke-dashoffset:0",
@@ -260,10 +262,28 @@ def _touch(one: _Line, other: _Line) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
+def _dots(marks: Sequence[_Mark]) -> str:
+    """Return dots of one size and one colour as points of a round pen; "" where they are others."""
+    colours = dict(part.split(":", 1) for part in marks[0].style.split(";") if part)
+    sizes = {mark.dot[2] for mark in marks if mark.dot}
+    if len(sizes) != 1 or not all(mark.dot for mark in marks) or colours.get("fill") != colours.get("stroke"):
+        return ""
+    if len(marks) < MANY or colours.keys() - {"fill", "stroke"} or not colours.get("fill", "").startswith("#"):
+        return ""
+    clip = f' clip-path="{marks[0].clip}"' if marks[0].clip else ""
+    pen = f"fill:none;stroke:{colours['fill']};stroke-width:{2 * sizes.pop() + 1:g};stroke-linecap:round"
+    points = "".join(f"M{mark.dot[0]:g} {mark.dot[1]:g}h.1" for mark in marks if mark.dot)
+    return f'<path style="{pen}"{clip} d="{points}"/>'
+
+
 def _written(marks: Sequence[_Mark]) -> Iterator[str]:
     """Yield marks as SVG, neighbours of one style in a group; then the rectangles that clip."""
     for (style, clip), run in groupby(marks, key=lambda mark: (mark.style, mark.clip)):
-        forms = [_form(mark) for mark in run]
+        same = list(run)
+        if dots := _dots(same):
+            yield dots
+            continue
+        forms = [_form(mark) for mark in same]
         said = (f' style="{style}"' if style else "") + (f' clip-path="{clip}"' if clip else "")
         if not said:
             yield from forms

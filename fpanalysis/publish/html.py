@@ -3,7 +3,8 @@
 The page carries its font cut to its own characters, its drawings as SVG with letters as letters, and each table's
 raw values: a cell that prints less than it holds has the rest beside it (`data-v`). One small script, named by its
 hash, makes of these a CSV behind a link; without script all but that link is there. The page is made for keyboards and
-screen readers (WCAG 2.2 AA): landmarks, one title, scoped heads, named regions that scroll, figures with words. A
+screen readers (WCAG 2.2 AA): landmarks, one title, scoped heads (a `th` beside cells heads its row by itself: HTML
+Standard, 4.9.12), named regions that scroll, figures with words. A
 content security policy forbids every request and any other script.
 Equal notebooks give equal bytes.
 """
@@ -128,15 +129,18 @@ def _template(name: str) -> Any:
 
 @functools.cache
 def _style_sheet() -> str:
-    """Return the style sheet without comments and needless white space."""
+    """Return the style sheet without comments and needless white space, its colours where they are used."""
     sheet = re.sub(r"\s+", " ", _source("style.css"))
+    for name, colour in re.findall(r"(--[a-z]+): ([^;]+);", sheet):
+        sheet = sheet.replace(f"{name}: {colour};", "").replace(f"var({name})", colour)
     return re.sub(r"\s*([{};,])\s*", r"\1", sheet).replace(";}", "}").replace(": ", ":").strip()
 
 
 @functools.cache
 def _script() -> str:
-    """Return the script of the page in one line."""
-    return re.sub(r"\n\s*", "", _source("download.js"))
+    """Return the script of the page in one line, without white space outside its strings (its patterns have none)."""
+    parts = re.split(r"(\"[^\"]*\")", re.sub(r"\n\s*", "", _source("download.js")))
+    return "".join(re.sub(r" ?([^\w.]) ?", r"\1", part) if n % 2 == 0 else part for n, part in enumerate(parts))
 
 
 def _source(name: str) -> str:
@@ -222,18 +226,35 @@ def _rows(table: Table) -> list[list[tuple[str, Markup]]]:
 
 
 def _held(value: Any, words: str, column: Column) -> Markup:
+    """Return the attribute with a cell's raw value, "" where the script can read it off what is printed."""
     cells = csv_cells(value, column)
-    told = words.strip() if column.is_text else "" if words == MISSING else words.replace(",", "")
-    if cells == [told, "", ""][: len(cells)]:
+    if cells == _read_off(words, column):
         return Markup("")
-    while column.interval and cells[1:] and not cells[-1]:
-        cells.pop()
-    return Markup(' data-v="{}"').format("|".join(cells))
+    return Markup(' data-v="{}"').format("|".join(cells).rstrip("|"))
+
+
+def _read_off(words: str, column: Column) -> list[str]:
+    """Return the CSV cells that the script reads off a printed cell (`download.js` has the same rules)."""
+    size = 3 if column.interval else 1
+    if words == MISSING:
+        return [""] * size
+    if column.is_text:
+        return [words.strip()]
+    parts = re.fullmatch(r"(.*)\s\((.*)–(.*)\)", words) if column.interval else None
+    return [_plain_number(part) for part in (parts.groups() if parts else [words] * size)]
+
+
+def _plain_number(words: str) -> str:
+    """Return a printed number as a spreadsheet reads it: 3,054.50 as 3054.5, 98.5% as 0.985; other words as they are."""
+    plain = words.replace(",", "").replace("−", "-")
+    if not re.fullmatch(r"-?\d+(\.\d+)?%?", plain, re.ASCII):
+        return words
+    return f"{float(plain.rstrip('%')) / (100 if plain.endswith('%') else 1):.12g}"
 
 
 def _lean(page: str) -> str:
     """Return a page without the quotes and end tags that HTML can do without (HTML Standard, 13.1.2.3 and 13.1.2.4)."""
-    page = re.sub(r"</t[dhr]>", "", page)
+    page = re.sub(r"</(?:t[dhr]|li|thead|tbody)>", "", page)
     return TAG.sub(lambda tag: PLAIN.sub(r"=\1", tag[0]), page)
 
 

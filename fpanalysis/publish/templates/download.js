@@ -10,10 +10,10 @@ const number = words => {
 const held = (cell, wide) => {
   const words = cell.textContent.trim(), v = cell.dataset.v;
   const parts = v != null ? (wide ? v.split("|") : [v]) : words == "–" ? [] : cell.matches("th,.w") ? [words]
-    : (wide && words.match(/^(.*) \((.*)–(.*)\)$/)?.slice(1) || [words, words, words]).map(number);
+    : (wide && words.match(/^(.*)\s\((.*)–(.*)\)$/)?.slice(1) || [words, words, words]).map(number);
   return (wide ? [0, 1, 2] : [0]).map(n => parts[n] ?? "");
 };
-const quoted = part => /[",\n]/.test(part) ? '"' + part.replace(/"/g, '""') + '"' : part;
+const mark = "\x22", quoted = part => /[\x22,\n]/.test(part) ? mark + part.replace(/\x22/g, mark + mark) + mark : part;
 for (const table of document.querySelectorAll(".grid")) {
   const wide = [], names = [], [over, under] = table.tHead.rows, below = [...under?.cells ?? []];
   const add = (cell, group, unit) => {
