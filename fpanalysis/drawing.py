@@ -30,6 +30,7 @@ EDGE = 1.0
 """How far, in points, a line may stand over the edge of its clip before it is clipped: half a stroke."""
 MANY = 6
 """From how many dots on a pen is worth its style."""
+REFERENCE = re.compile(r'(?:url\(|href=")#([^")]*)')
 NEEDLESS = {
     "stroke-linecap:square",
     "stroke-dashoffset:0",
@@ -84,7 +85,8 @@ def tidy(drawn: str, id: str, *, ink: str, family: str) -> str:
     shapes = _merged([_unclipped(mark, _clips(root)) for mark in marks if not mark.is_text])
     styles = list(dict.fromkeys(mark.style for mark in marks if mark.is_text))
     words = sorted((mark for mark in marks if mark.is_text), key=lambda mark: styles.index(mark.style))
-    body = _own_ids("\n".join([*_definitions(root), *_written([*shapes, *words])]), id)
+    written = "\n".join(_written([*shapes, *words]))
+    body = _own_ids("\n".join([*_definitions(root, written), written]), id)
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" width="100%" fill="{ink}" stroke-linejoin="round"'
     return f'{head} font-family="{family}">\n{body}\n</svg>'
 
@@ -173,7 +175,7 @@ def _style(style: str, ink: str = "") -> str:
     told = {name.strip(): value.strip() for name, value in parts}
     told.pop("font-family", None)
     short = [f"{name}:{_short_value(value)}" for name, value in told.items()]
-    return ";".join(part for part in short if part not in NEEDLESS and part != f"fill:{ink}")
+    return ";".join(part for part in short if part not in NEEDLESS and part != f"fill:{_short_value(ink)}")
 
 
 def _short_value(value: str) -> str:
@@ -208,12 +210,11 @@ def _as_it_stands(element: ET.Element) -> str:
     return re.sub(r"(</?)ns\d+:", r"\1", written).replace(" ns1:href", " href")
 
 
-def _definitions(root: ET.Element) -> list[str]:
-    """Return the definitions that are neither clips nor shapes, for what is kept as it stands."""
-    kept = [child for defs in root.iter(f"{SVG}defs") for child in defs if child.tag.removeprefix(SVG) != "style"]
-    written = [_as_it_stands(child) for child in kept]
-    used = set(re.findall(r'(?:url\(|href=")#([^")]*)', "".join(m.form for m in _marks(root, ""))))
-    return [f"<defs>{form}</defs>" for child, form in zip(kept, written, strict=True) if child.get("id") in used]
+def _definitions(root: ET.Element, written: str) -> list[str]:
+    """Return the definitions that the drawing still refers to: clips, patterns, forms kept as they stand."""
+    kept = [child for defs in root.iter(f"{SVG}defs") for child in defs if child.get("id")]
+    used = set(REFERENCE.findall(written))
+    return [f"<defs>{_as_it_stands(child)}</defs>" for child in kept if child.get("id") in used]
 
 
 def _clips(root: ET.Element) -> dict[str, Box]:
