@@ -183,7 +183,8 @@ class Column:
 class Table(Block):
     """A table: `values` raw by row, `texts` the same cells as printed; the first column names the row.
 
-    Raw values are numbers, texts or None; `total` says that the last row sums the others up.
+    Raw values are numbers, texts or None; `total` says that the last row sums the others up. `ids` names the fact of
+    each cell (`measure@place@period`, "" for none), so that publishing can mark what is preliminary or revised.
     """
 
     columns: tuple[Column, ...]
@@ -194,6 +195,7 @@ class Table(Block):
     source: str = ""
     id: str = ""
     total: bool = False
+    ids: tuple[tuple[str, ...], ...] = ()
 
     @property
     def unit(self) -> str:

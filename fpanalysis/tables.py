@@ -69,6 +69,7 @@ def wide(
         source,
         id,
         bool(total) and total in keys,
+        tuple(("", *(_fact(cells.get((key, measure))) for measure, _ in asked)) for key in keys),
     )
 
 
@@ -106,6 +107,7 @@ def long(
         (*notes, *_suppression(records, lang)),
         source,
         id,
+        ids=tuple(tuple("" if column.is_text else _fact(record) for column in typed) for record in records),
     )
 
 
@@ -121,7 +123,7 @@ def across(
 ) -> Table:
     """Return a table with one row a place and one column a period, of one measure; `total` as in `wide`."""
     mine = pick(results, measure=measure, period=list(periods))
-    turned = mine.assign(measure=measure + "/" + mine["period"], period="")
+    turned = _with_fact(mine).assign(measure=measure + "/" + mine["period"], period="")
     heads = {f"{measure}/{key}": period_label(key, lang, calendar=False) for key in periods}
     return wide(turned, list(heads), lang=lang, names=names, total=total, intervals=False, heads=heads, id=id)
 
@@ -143,7 +145,7 @@ def cross(
     """
     parts = results["measure"].str.split("/")
     mine = results[(parts.str.len() == 2) & parts.str[0].isin(list(indicators))]
-    turned = mine.assign(place=mine["measure"].str.split("/").str[1], measure=mine["measure"].str.split("/").str[0])
+    turned = _with_fact(mine).assign(place=mine["measure"].str.split("/").str[1], measure=mine["measure"].str.split("/").str[0])
     words = {key: _row_words(key, names or {}, lang) for key in dict.fromkeys(turned["place"])}
     made = wide(turned, indicators, lang=lang, names=words, caption=caption, notes=notes, source=source, id=id)
     head = Column("part", text("table.part", lang))
@@ -182,9 +184,21 @@ def _split(column: str) -> tuple[str, str]:
     return measure, part or "value"
 
 
+def _with_fact(results: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with the fact that each is, before they are turned into another table."""
+    return results.assign(fact=results["measure"] + "@" + results["place"] + "@" + results["period"])
+
+
+def _fact(record: Mapping[str, Any] | None) -> str:
+    if record is None:
+        return ""
+    return record.get("fact") or f"{record['measure']}@{record['place']}@{record['period']}"
+
+
 def _cells(results: pd.DataFrame, rows: str, measures: set[str]) -> dict[tuple[str, str], dict[str, Any]]:
     cells: dict[tuple[str, str], dict[str, Any]] = {}
-    for record in results[results["measure"].isin(measures)][list(COLUMNS)].to_dict("records"):
+    kept = [*COLUMNS, *(name for name in ("fact",) if name in results)]
+    for record in results[results["measure"].isin(measures)][kept].to_dict("records"):
         key = (record[rows], record["measure"])
         if key in cells:
             raise FpError(f"several results for {key[0]}, {key[1]}: pick one period, place and method first")

@@ -41,6 +41,7 @@ FLOORS = {
         "publish.facts",
         "publish.html",
         "publish.languages",
+        "publish.marks",
         "publish.numbers",
         "publish.pdf",
         "publish.sheets",

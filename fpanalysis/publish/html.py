@@ -33,6 +33,7 @@ from ..typeface import FALLBACK, WEIGHTS, covers, page_font, uncovered
 from ..wording import text
 from .document import Document, Output, Part, Passage, Tokens, plain_text
 from .exporter import ReportExporter
+from .marks import unmarked
 
 __all__ = ["HtmlExporter", "extract", "render"]
 
@@ -119,7 +120,7 @@ def _word(lang: str, key: str, **values: Any) -> str:
 def _environment() -> Environment:
     loader = PackageLoader(__package__ or "", "templates")
     made = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    made.globals.update(stub=_stub, rows=_rows)
+    made.globals.update(stub=_stub, rows=_rows, noted=_noted)
     return made
 
 
@@ -225,6 +226,12 @@ def _rows(table: Table) -> list[list[tuple[str, Markup]]]:
     ]
 
 
+def _noted(words: str) -> Markup:
+    """Return words with their mark raised."""
+    plain = unmarked(words)
+    return Markup("{}<sup>{}</sup>").format(plain, words[len(plain) + 1 :]) if plain != words else Markup("{}").format(words)
+
+
 def _held(value: Any, words: str, column: Column) -> Markup:
     """Return the attribute with a cell's raw value, "" where the script can read it off what is printed."""
     cells = csv_cells(value, column)
@@ -235,7 +242,7 @@ def _held(value: Any, words: str, column: Column) -> Markup:
 
 def _read_off(words: str, column: Column) -> list[str]:
     """Return the CSV cells that the script reads off a printed cell (`download.js` has the same rules)."""
-    size = 3 if column.interval else 1
+    size, words = 3 if column.interval else 1, unmarked(words)
     if words == MISSING:
         return [""] * size
     if column.is_text:

@@ -8,7 +8,7 @@ const number = words => {
   return +(parseFloat(plain) / (plain.endsWith("%") ? 100 : 1)).toPrecision(12);
 };
 const held = (cell, wide) => {
-  const words = cell.textContent.trim(), v = cell.dataset.v;
+  const words = cell.textContent.trim().replace(/\[[pr]\]$/, ""), v = cell.dataset.v;
   const parts = v != null ? (wide ? v.split("|") : [v]) : words == "–" ? [] : cell.matches("th,.w") ? [words]
     : (wide && words.match(/^(.*)\s\((.*)–(.*)\)$/)?.slice(1) || [words, words, words]).map(number);
   return (wide ? [0, 1, 2] : [0]).map(n => parts[n] ?? "");
@@ -18,7 +18,7 @@ for (const table of document.querySelectorAll(".grid")) {
   const wide = [], names = [], [over, under] = table.tHead.rows, below = [...under?.cells ?? []];
   const add = (cell, group, unit) => {
     const of = cell.querySelector("small")?.textContent ?? unit;
-    const name = group + cell.firstChild.data.trim() + (of && cell.className != "w" ? " (" + of + ")" : "");
+    const mark = cell.querySelector("sup"), name = group + cell.firstChild.data.trim() + (mark ? " " + mark.textContent : "") + (of && cell.className != "w" ? " (" + of + ")" : "");
     wide.push("i" in cell.dataset);
     names.push(name, ...wide.at(-1) ? [name + " " + l, name + " " + u] : []);
   };
