@@ -88,13 +88,22 @@ def _table(table: Table, mark_of: MarkOf) -> Table:
         return table
     heads = [_shared(column) for column in zip(*marks, strict=True)]
     left = [[None if head else mark for head, mark in zip(heads, row, strict=True)] for row in marks]
-    columns = tuple(_headed(column, head) for column, head in zip(table.columns, heads, strict=True))
+    columns = _headed(table.columns, heads)
     rows = tuple(_row(texts, row) for texts, row in zip(table.texts, left, strict=True))
     return replace(table, columns=columns, texts=rows)
 
 
-def _headed(column: Column, mark: str) -> Column:
-    return replace(column, label=column.label + mark)
+def _headed(columns: Sequence[Column], heads: Sequence[str]) -> tuple[Column, ...]:
+    """Return columns with their marks; where all columns of a group share one it stands at the group's heading."""
+    groups: dict[str, set[str]] = {}
+    for column, mark in zip(columns, heads, strict=True):
+        groups.setdefault(column.group, set()).add(mark)
+    shared = {group: found.pop() for group, found in groups.items() if group and len(found) == 1}
+    return tuple(
+        replace(column, group=column.group + shared[column.group]) if shared.get(column.group)
+        else replace(column, label=column.label + mark)
+        for column, mark in zip(columns, heads, strict=True)
+    )  # fmt: skip
 
 
 def _row(texts: Sequence[str], marks: Sequence[str | None]) -> tuple[str, ...]:

@@ -14,16 +14,17 @@ const held = (cell, wide) => {
   return (wide ? [0, 1, 2] : [0]).map(n => parts[n] ?? "");
 };
 const mark = "\x22", quoted = part => /[\x22,\n]/.test(part) ? mark + part.replace(/\x22/g, mark + mark) + mark : part;
+const named = cell => cell.firstChild.data.trim() + (cell.querySelector("sup") ? " " + cell.querySelector("sup").textContent : "");
 for (const table of document.querySelectorAll(".grid")) {
   const wide = [], names = [], [over, under] = table.tHead.rows, below = [...under?.cells ?? []];
   const add = (cell, group, unit) => {
     const of = cell.querySelector("small")?.textContent ?? unit;
-    const mark = cell.querySelector("sup"), name = group + cell.firstChild.data.trim() + (mark ? " " + mark.textContent : "") + (of && cell.className != "w" ? " (" + of + ")" : "");
+    const name = group + named(cell) + (of && cell.className != "w" ? " (" + of + ")" : "");
     wide.push("i" in cell.dataset);
     names.push(name, ...wide.at(-1) ? [name + " " + l, name + " " + u] : []);
   };
   for (const cell of over.cells) {
-    const unit = table.dataset.u, group = cell.firstChild.data.trim() + " ";
+    const unit = table.dataset.u, group = named(cell) + " ";
     if (cell.className != "g") add(cell, "", unit);
     else for (const part of below.splice(0, cell.colSpan)) add(part, group, cell.querySelector("small")?.textContent ?? unit);
   }
