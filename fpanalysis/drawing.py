@@ -289,7 +289,8 @@ def _written(marks: Sequence[_Mark]) -> Iterator[str]:
         if not said:
             yield from forms
         elif len(forms) == 1 and re.match(r"<(?:path|circle|text)\b", forms[0]):
-            yield re.sub(r"^<\w+", lambda tag: tag[0] + said, forms[0])
+            tag, rest = re.split(r"(?=[\s>/])", forms[0][1:], maxsplit=1)
+            yield f"<{tag}{said}{rest}"
         else:
             yield f"<g{said}>\n" + "\n".join(forms) + "\n</g>"
 

@@ -384,7 +384,10 @@ def plot_small_multiples(
     ax.set_xlim(-0.01, columns - 1 + PANEL[0] + 0.02)
     ax.set_ylim(-lines + 0.94, 1.0)
     ax.set_axis_off()
-    ends = {"first": period_label(periods[0], lang, calendar=False), "last": period_label(periods[-1], lang, calendar=False)}
+    ends = {
+        "first": period_label(periods[0], lang, calendar=False),
+        "last": period_label(periods[-1], lang, calendar=False),
+    }
     ax.set_title(text("figure.panels.scale", lang, top=top, **ends), loc="left", color=GREY, fontsize=10)
     return _finish(ax, lang, grid="")
 
@@ -397,7 +400,10 @@ def alt_small_multiples(
     latest = series.iloc[:, -1].dropna()
     if latest.empty:
         return text("figure.alt.none", lang, what=text(measure.split("/")[0], lang))
-    ends = {"first": period_label(periods[0], lang, calendar=False), "last": period_label(periods[-1], lang, calendar=False)}
+    ends = {
+        "first": period_label(periods[0], lang, calendar=False),
+        "last": period_label(periods[-1], lang, calendar=False),
+    }
     return text("figure.alt.panels", lang, n=len(series), **ends, most=names[str(latest.idxmax())], high=latest.max(),
                 least=names[str(latest.idxmin())], low=latest.min())  # fmt: skip
 
@@ -766,7 +772,7 @@ def _mark(ax: Axes, heights: np.ndarray, x: float, words: str, style: Any) -> No
 def _panels(results: pd.DataFrame, names: Mapping[str, str], measure: str, periods: Sequence[str]) -> pd.DataFrame:
     """Return a measure by place (in the order of `names`) and period; NaN where it is hidden or unknown."""
     rows = pick(results, measure=measure, place=list(names), period=list(periods))
-    found = rows.drop_duplicates(["place", "period"]).pivot(index="place", columns="period", values="value")
+    found = rows.drop_duplicates(["place", "period"]).set_index(["place", "period"])["value"].unstack()  # noqa: PD010
     return found.reindex([name for name in names if name in found.index], columns=list(periods))
 
 

@@ -145,7 +145,7 @@ def difference(
     found = pick(results, place=county, measure=measure, period=[period, before]).set_index("period")
     if not {period, before} <= set(found.index) or not (found["total"] > 0).all():
         return rows([])
-    now, then = ((found.at[key, "count"], found.at[key, "total"]) for key in (period, before))
+    now, then = ((found.loc[key, "count"], found.loc[key, "total"]) for key in (period, before))
     (low, high), (low_then, high_then) = (binomial_interval(*at, level, "wilson") for at in (now, then))
     share, share_then = now[0] / now[1], then[0] / then[1]
     return rows([{"place": county, "period": period, "measure": f"{measure}_change", "value": share - share_then,

@@ -145,7 +145,9 @@ def cross(
     """
     parts = results["measure"].str.split("/")
     mine = results[(parts.str.len() == 2) & parts.str[0].isin(list(indicators))]
-    turned = _with_fact(mine).assign(place=mine["measure"].str.split("/").str[1], measure=mine["measure"].str.split("/").str[0])
+    turned = _with_fact(mine).assign(
+        place=mine["measure"].str.split("/").str[1], measure=mine["measure"].str.split("/").str[0]
+    )
     words = {key: _row_words(key, names or {}, lang) for key in dict.fromkeys(turned["place"])}
     made = wide(turned, indicators, lang=lang, names=words, caption=caption, notes=notes, source=source, id=id)
     head = Column("part", text("table.part", lang))

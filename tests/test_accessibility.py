@@ -108,14 +108,18 @@ def test_each_table_hands_over_its_numbers_as_csv(edition, tmp_path):
     """What the page's script reads off the printed cells is, byte for byte, the CSV of the raw values."""
     notebook = nbformat.read(edition / "notebooks" / "06_report.zh.ipynb", as_version=4)
     parts = [part.content for part in read_document(notebook, name="x", fonts=font_files()).parts]
-    tables = {part.id: part if isinstance(part, Table) else part.data for part in parts if isinstance(part, (Table, Figure))}
+    tables = {
+        part.id: part if isinstance(part, Table) else part.data for part in parts if isinstance(part, (Table, Figure))
+    }
     page = (edition / "report.zh.html").read_text("utf-8")
     caught = "<script>const blobs=[];URL.createObjectURL=blob=>'blob:'+blobs.push(blob)</script>"
     told = "Promise.all(blobs.map(blob => blob.arrayBuffer())).then(all => tell([...document.querySelectorAll('a[download]')].map((a, n) => [a.download, new TextDecoder('utf-8', {ignoreBOM: true}).decode(all[n])])))"
     found = said(page.replace("<head>", f"<head>{caught}"), told, tmp_path)
 
     assert len(found) > 8
-    assert {f"{id}.csv": "\ufeff" + csv_text(t, "zh").replace("\r\n", "\n") for id, t in tables.items() if t} == dict(found)
+    assert {f"{id}.csv": "\ufeff" + csv_text(t, "zh").replace("\r\n", "\n") for id, t in tables.items() if t} == dict(
+        found
+    )
 
 
 def test_the_first_cell_of_a_row_heads_it(page, tmp_path):

@@ -35,6 +35,7 @@ def places(svg: str) -> np.ndarray:
     found: list[tuple[float, float]] = []
     for path in re.findall(r' d="([^"]*)"', svg):
         x = y = 0.0
+        start = (x, y)
         for command, part in re.findall(r"([mlhvzMLHV])([^a-zA-Z]*)", path):
             numbers = [float(n) for n in re.findall(r"-?\d*\.?\d+", part)]
             pairs = [(n, 0.0) for n in numbers] if command == "h" else [(0.0, n) for n in numbers] if command == "v" else list(zip(numbers[::2], numbers[1::2], strict=True))  # fmt: skip
@@ -84,7 +85,9 @@ def test_a_clip_is_left_out_where_nothing_is_clipped():
     line = '<path d="M 0 10 L {} 10" clip-path="url(#c)" style="stroke: #123456"/>'
 
     assert "clip" not in small(clip + line.format(50.5))
-    assert 'clip-path="url(#a-i1)"' in small(clip + line.format(80)) and '<clipPath id="a-i1">' in small(clip + line.format(80))
+    assert 'clip-path="url(#a-i1)"' in small(clip + line.format(80)) and '<clipPath id="a-i1">' in small(
+        clip + line.format(80)
+    )
 
 
 def dots(number: int, fill: str = "#123456") -> str:
@@ -92,13 +95,19 @@ def dots(number: int, fill: str = "#123456") -> str:
     curves = [f"C {a} {b} {c} {d} {e} {f}" for a, b, c, d, e, f in (
         (kappa, 1, 1, kappa, 1, 0), (1, -kappa, kappa, -1, 0, -1), (-kappa, -1, -1, -kappa, -1, 0), (-1, kappa, -kappa, 1, 0, 1))]  # fmt: skip
     circle = f'<defs><path id="m" d="M 0 1 {" ".join(curves)} z" style="stroke: #123456"/></defs>'
-    return circle + "".join(f'<use xlink:href="#m" x="{n}" y="5.04" style="fill: {fill}; stroke: #123456"/>' for n in range(number))
+    return circle + "".join(
+        f'<use xlink:href="#m" x="{n}" y="5.04" style="fill: {fill}; stroke: #123456"/>' for n in range(number)
+    )
 
 
 def test_a_dot_is_a_circle_and_many_are_points_of_one_pen():
-    assert '<circle style="fill:#fff;stroke:#123456" cx="0" cy="5" r="1"/>' == small(dots(1, "#ffffff").replace("#ffffff;", "#fff;"))
+    assert '<circle style="fill:#fff;stroke:#123456" cx="0" cy="5" r="1"/>' == small(
+        dots(1, "#ffffff").replace("#ffffff;", "#fff;")
+    )
     assert 7 == small(dots(7, "#abcdef")).count("<circle")
-    assert small(dots(7)).startswith('<path style="fill:none;stroke:#123456;stroke-width:3;stroke-linecap:round" d="M0 5h.1M1 5h.1')
+    assert small(dots(7)).startswith(
+        '<path style="fill:none;stroke:#123456;stroke-width:3;stroke-linecap:round" d="M0 5h.1M1 5h.1'
+    )
 
 
 def test_words_stand_last_in_groups_of_one_style_and_as_they_were_written():
@@ -106,11 +115,15 @@ def test_words_stand_last_in_groups_of_one_style_and_as_they_were_written():
     shape = '<path d="M 0 0 L 9 9" style="stroke: #123456"/>'
     made = small(words.format(1, "12.3456 &lt; 鄚") + shape + words.format(2.06, "b") + words.format(3, " "))
 
-    assert made.endswith('<g style="font-size:9px">\n<text x="1" y="3">12.3456 &lt; 鄚</text>\n<text x="2.1" y="3">b</text>\n</g>')
+    assert made.endswith(
+        '<g style="font-size:9px">\n<text x="1" y="3">12.3456 &lt; 鄚</text>\n<text x="2.1" y="3">b</text>\n</g>'
+    )
 
 
 def test_turned_words_stay_turned():
-    assert 'transform="rotate(-90 1.1 3)"' in small('<text style="font-size: 9px" x="1" y="3" transform="rotate(-90 1.06 3)">a</text>')
+    assert 'transform="rotate(-90 1.1 3)"' in small(
+        '<text style="font-size: 9px" x="1" y="3" transform="rotate(-90 1.06 3)">a</text>'
+    )
 
 
 def test_what_is_not_known_is_kept():

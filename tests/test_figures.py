@@ -32,7 +32,11 @@ def _births():
              for n, m in enumerate(MONTHS)]  # fmt: skip
     ahead = [row("births_forecast", period=str(m), value=950, lower=900 - wide, upper=1000 + wide) | {"method": method}
              for m in pd.period_range("2018-07", periods=6, freq="M") for method, wide in (("gp-80", 0), ("gp-95", 50))]  # fmt: skip
-    halves = [row("births", place, key, count=n) for place, n in (("鄚州镇", 30), ("青塔乡", 40)) for key in ("2017H1", "2018H1")]
+    halves = [
+        row("births", place, key, count=n)
+        for place, n in (("鄚州镇", 30), ("青塔乡", 40))
+        for key in ("2017H1", "2018H1")
+    ]
     total = [row("births_expected", count=5500, value=5400, lower=5000, upper=5800) | {"method": "gp-95"}]
     return known + late + fixed + ahead + halves + total
 
@@ -62,7 +66,11 @@ PLOTS = {
     "funnel": (figures.plot_funnel, figures.alt_funnel, {"county": "renqiu", "names": NAMES}),
     "classes": (figures.plot_classes, figures.alt_classes, {"place": "renqiu"}),
     "plan": (figures.plot_plan, figures.alt_plan, {"place": "renqiu"}),
-    "small_multiples": (figures.plot_small_multiples, figures.alt_small_multiples, {"names": TOWNS, "periods": ["2017H1", "2017H2", "2018H1"]}),
+    "small_multiples": (
+        figures.plot_small_multiples,
+        figures.alt_small_multiples,
+        {"names": TOWNS, "periods": ["2017H1", "2017H2", "2018H1"]},
+    ),
 }
 MISSING = RESULTS.assign(count=np.nan, total=np.nan, value=np.nan, lower=np.nan, upper=np.nan)
 
@@ -233,11 +241,15 @@ def test_small_multiples_share_one_scale():
 
 
 def test_a_hidden_figure_leaves_a_gap_and_a_dash():
-    rows = RESULTS[~((RESULTS["place"] == "青塔乡") & (RESULTS["period"] == "2018H1") & (RESULTS["measure"] == "births"))]
+    rows = RESULTS[
+        ~((RESULTS["place"] == "青塔乡") & (RESULTS["period"] == "2018H1") & (RESULTS["measure"] == "births"))
+    ]
     ax = figures.plot_small_multiples(rows, lang="en", **PLOTS["small_multiples"][2])
 
     assert "Qingta –" in words(ax)
-    assert "most in 鄚州镇 (30), fewest in 鄚州镇 (30)" in figures.alt_small_multiples(rows, lang="en", **PLOTS["small_multiples"][2])
+    assert "most in 鄚州镇 (30), fewest in 鄚州镇 (30)" in figures.alt_small_multiples(
+        rows, lang="en", **PLOTS["small_multiples"][2]
+    )
 
 
 def test_a_rare_character_is_written_as_a_letter():

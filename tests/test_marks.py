@@ -122,7 +122,9 @@ def test_a_marked_cell_of_the_annex_is_a_number_that_shows_its_mark(before):
     from openpyxl import load_workbook
 
     made, _ = EditionExporter(formats=["fp-xlsx"], before=str(before)).from_notebook_node(notebook(), {})
-    cells = [cell for sheet in load_workbook(io.BytesIO(made)).worksheets for line in sheet.iter_rows() for cell in line]
+    cells = [
+        cell for sheet in load_workbook(io.BytesIO(made)).worksheets for line in sheet.iter_rows() for cell in line
+    ]
     marked = [cell for cell in cells if re.search(r"\[r\]", cell.number_format)]
 
     assert [83] == [cell.value for cell in marked]

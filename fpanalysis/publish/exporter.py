@@ -51,7 +51,7 @@ class ReportExporter(Exporter):
     def read(
         self, nb: NotebookNode, resources: Mapping[str, Any] | None = None, **kw: Any
     ) -> tuple[Document, dict[str, Path], dict[str, Any]]:
-        """Return the document of a notebook that passes the gates, with its marks; the font files; nbconvert's resources."""
+        """Return the marked document of a notebook that passes the gates, the font files, nbconvert's resources."""
         copied, used = super().from_notebook_node(nb, resources, **kw)
         name = f"{used.get('metadata', {}).get('name') or 'notebook'}.ipynb"
         files = font_files(Path(self.fonts) if self.fonts else None, system=self.system_fonts)

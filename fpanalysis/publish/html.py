@@ -229,7 +229,11 @@ def _rows(table: Table) -> list[list[tuple[str, Markup]]]:
 def _noted(words: str) -> Markup:
     """Return words with their mark raised."""
     plain = unmarked(words)
-    return Markup("{}<sup>{}</sup>").format(plain, words[len(plain) + 1 :]) if plain != words else Markup("{}").format(words)
+    return (
+        Markup("{}<sup>{}</sup>").format(plain, words[len(plain) + 1 :])
+        if plain != words
+        else Markup("{}").format(words)
+    )
 
 
 def _held(value: Any, words: str, column: Column) -> Markup:
@@ -252,7 +256,7 @@ def _read_off(words: str, column: Column) -> list[str]:
 
 
 def _plain_number(words: str) -> str:
-    """Return a printed number as a spreadsheet reads it: 3,054.50 as 3054.5, 98.5% as 0.985; other words as they are."""
+    """Return a printed number as a spreadsheet reads it: 98.5% as 0.985, 3,050.50 as 3050.5; else as it is."""
     plain = words.replace(",", "").replace("−", "-")
     if not re.fullmatch(r"-?\d+(\.\d+)?%?", plain, re.ASCII):
         return words

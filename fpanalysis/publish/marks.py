@@ -130,4 +130,3 @@ def _explained(plain: Sequence[Part], parts: Sequence[Part], lang: str) -> list[
         notes = [text(f"mark.{status}", lang) for status, mark in MARKS.items() if mark in used]
         told[shown[0]] = replace(told[shown[0]], content=replace(content, notes=(*content.notes, *notes)))
     return told
-
