@@ -46,6 +46,8 @@ __all__ = [
     "Prose",
     "Table",
     "csv_cell",
+    "csv_cells",
+    "csv_heads",
     "csv_text",
     "fact",
     "facts",
@@ -181,7 +183,8 @@ class Column:
 class Table(Block):
     """A table: `values` raw by row, `texts` the same cells as printed; the first column names the row.
 
-    Raw values are numbers, texts or None; `total` says that the last row sums the others up.
+    Raw values are numbers, texts or None; `total` says that the last row sums the others up. `ids` names the fact of
+    each cell (`measure@place@period`, "" for none), so that publishing can mark what is preliminary or revised.
     """
 
     columns: tuple[Column, ...]
@@ -192,6 +195,7 @@ class Table(Block):
     source: str = ""
     id: str = ""
     total: bool = False
+    ids: tuple[tuple[str, ...], ...] = ()
 
     @property
     def unit(self) -> str:
@@ -376,10 +380,10 @@ def csv_text(block: Table, lang: str = "zh") -> str:
     """
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\r\n")
-    writer.writerow([head for column in block.columns for head in _csv_heads(column, lang)])
+    writer.writerow([head for column in block.columns for head in csv_heads(column, lang)])
     for row in block.values:
         pairs = zip(row, block.columns, strict=True)
-        writer.writerow([cell for value, column in pairs for cell in _csv_cells(value, column)])
+        writer.writerow([cell for value, column in pairs for cell in csv_cells(value, column)])
     return lines.getvalue()
 
 
@@ -436,14 +440,16 @@ def _printed_one(value: Any, kind: str, lang: str) -> str:
     return str(value) if kind == "text" else format_value(value, kind, lang)
 
 
-def _csv_heads(column: Column, lang: str) -> list[str]:
+def csv_heads(column: Column, lang: str) -> list[str]:
+    """Return what heads a column in CSV: group, label and unit; of an interval three."""
     name = " ".join(part for part in (column.group, column.label) if part)
     head = f"{name} ({column.unit})" if column.unit else name
     ends = [f"{head} {text(f'table.{end}', lang)}" for end in ("lower", "upper")] if column.interval else []
     return [head, *ends]
 
 
-def _csv_cells(value: Any, column: Column) -> list[Any]:
+def csv_cells(value: Any, column: Column) -> list[str]:
+    """Return a raw value as CSV cells; an interval as three."""
     cells = list(value) if isinstance(value, tuple) else [value, *([None, None] if column.interval else [])]
     return [csv_cell(cell) for cell in cells]
 

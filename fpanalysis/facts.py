@@ -37,7 +37,7 @@ from .results import COLUMNS, NUMBERS, read_note
 from .tables import measure_unit
 from .wording import LANGS, has, indicator, label, period_label, remark, text
 
-__all__ = ["FIELDS", "SourceFile", "ledger", "ledger_rows", "records", "sources"]
+__all__ = ["FIELDS", "SourceFile", "ledger", "ledger_rows", "records", "sources", "statuses"]
 
 FIELDS = (
     "id", "measure", "label", "place", "period", "calendar", "basis", "unit", *NUMBERS, "level", "method", "note",
@@ -45,6 +45,7 @@ FIELDS = (
 )  # fmt: skip
 """What a fact says, in the order in which files say it."""
 
+STATUSES = ("suppressed", "preliminary", "revised", "final")
 LEVEL = re.compile(r"-(\d+(?:\.\d+)?)$")
 SUPPRESSED = "note.suppressed"
 SETTLED = ("births_reported", "births_carried_in")
@@ -107,6 +108,18 @@ def records(block: Ledger, earlier: Mapping[str, Mapping[str, Any]] | None = Non
         for name, row in zip(_ids(rows), rows.itertuples(index=False), strict=True)
     ]
     return sorted(made, key=lambda fact: fact["id"])
+
+
+def statuses(block: Ledger, earlier: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, str]:
+    """Return the status of each fact by `measure@place@period`; of several there the first in STATUSES holds."""
+    rows = ledger_rows(block)
+    open_months, found = _open_months(rows), {}
+    for name, row in zip(_ids(rows), rows.itertuples(index=False), strict=True):
+        numbers = {column: raw_value(getattr(row, column)) for column in NUMBERS}
+        status, _ = _status(row, numbers, open_months, (earlier or {}).get(name))
+        key = f"{row.measure}@{row.place}@{row.period}"
+        found[key] = min(status, found.get(key, status), key=STATUSES.index)
+    return found
 
 
 def sources(block: Ledger) -> dict[str, list[dict[str, str]]]:

@@ -11,9 +11,7 @@ from __future__ import annotations
 import functools
 import io
 import math
-import re
 import warnings
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
@@ -21,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import numpy as np
 import pandas as pd
 
+from .drawing import tidy
 from .errors import FpError
 from .periods import parse_period
 from .results import pick, read_note
@@ -35,14 +34,12 @@ if TYPE_CHECKING:
 __all__ = [
     "alt_births",
     "alt_classes",
-    "alt_completeness",
     "alt_funnel",
     "alt_plan",
     "alt_sex_ratio",
     "alt_small_multiples",
     "plot_births",
     "plot_classes",
-    "plot_completeness",
     "plot_funnel",
     "plot_plan",
     "plot_sex_ratio",
@@ -54,6 +51,8 @@ P = ParamSpec("P")
 
 MISSING = "–"
 WIDTH = 5.8
+PANEL = (0.9, 0.56)
+"""Width and height of a small panel in its cell."""
 ROW = 0.27
 INK, GREY, PALE, RULE = "#1c2733", "#566270", "#9aa5b1", "#dde3e9"
 BLUE, FAN, FAN_WIDE, ORANGE = "#1b4f80", "#a9c1da", "#d6e2ee", "#b34700"
@@ -239,7 +238,7 @@ def plot_funnel(
     if about is None or towns.empty:
         return _no_data(ax, lang)
     most = towns["total"].max() * 1.15
-    births = np.geomspace(max(towns["total"].min() * 0.7, 10.0), most, 32)
+    births = np.geomspace(max(towns["total"].min() * 0.7, 10.0), most, 20)
     for level, line in FUNNEL:
         low, high = _limits(births, about, level)
         for edge in (low, high):
@@ -352,87 +351,62 @@ def alt_plan(results: pd.DataFrame, *, place: str, lang: str) -> str:
 
 
 @_styled
-def plot_completeness(
-    results: pd.DataFrame, *, place: str, lang: str, months: int = 18, ax: Axes | None = None
-) -> Axes:
-    """Return the share of each month's births that is registered by now, with its interval.
-
-    Reads births_completeness by month, the last `months` of them.
-    """
-    rows = _monthly(results, place, "births_completeness").tail(months)
-    ax = _axes(ax, 2.6)
-    if rows["value"].notna().sum() == 0:
-        return _no_data(ax, lang)
-    at = rows.index.map(_position).to_numpy(float)
-    low, high = rows["lower"].fillna(rows["value"]), rows["upper"].fillna(rows["value"])
-    ax.vlines(at, low, high, color=PALE, linewidth=2)
-    ax.plot(at, rows["value"], color=BLUE, marker="o", markersize=4.5, linewidth=1.6)
-    for x, value in zip(at, rows["value"], strict=True):
-        if value < COMPLETE:
-            ax.annotate(format_value(value, "pct0", lang), (x, value), (-6, -3), textcoords="offset points",
-                        ha="right", va="top", color=INK)  # fmt: skip
-    _month_axis(ax, list(rows.index))
-    ax.set_ylim(min(0.5, float(low.min()) - 0.05), 1.04)
-    ax.yaxis.set_major_formatter(lambda value, _: format_value(value, "pct0", lang))
-    _y_title(ax, text("figure.completeness.axis", lang))
-    return _finish(ax, lang)
-
-
-def alt_completeness(
-    results: pd.DataFrame, *, place: str, lang: str, names: Mapping[str, str] | None = None, months: int = 18
-) -> str:
-    """Return in words what `plot_completeness` shows: the latest month, and how many months are incomplete."""
-    rows = _monthly(results, place, "births_completeness").tail(months).dropna(subset=["value"])
-    if rows.empty:
-        return text("figure.alt.none", lang, what=text("births_completeness", lang))
-    return text("figure.alt.completeness", lang, place=_name(place, names), last=rows.index[-1],
-                value=rows["value"].iloc[-1], n=int((rows["value"] < COMPLETE).sum()), mark=COMPLETE)  # fmt: skip
-
-
-@_styled
 def plot_small_multiples(
     results: pd.DataFrame,
     *,
     lang: str,
     names: Mapping[str, str],
+    periods: Sequence[str],
     measure: str = "births",
     columns: int = 4,
-    months: int = 60,
     ax: Axes | None = None,
 ) -> Axes:
-    """Return a small panel for each place of `names`, all on the same scale: a measure by month.
+    """Return a small panel for each place of `names`, all on the same scale: a measure by period, oldest first.
 
-    The panels stand in the order of `names`; places without rows are left out. The number is the latest month's.
+    The panels stand in the order of `names`; places without rows are left out, hidden figures leave a gap. The number
+    is the last period's.
     """
-    series = _panels(results, names, measure, months)
-    ax = _axes(ax, 0.75 + 0.8 * max(1, math.ceil(len(series) / columns)))
-    if not series:
+    series = _panels(results, names, measure, periods)
+    lines = math.ceil(len(series) / columns)
+    ax = _axes(ax, 0.5 + 0.62 * max(1, lines))
+    if series.isna().all(axis=None):
         return _no_data(ax, lang)
-    first = min(s.index[0] for s in series.values())
-    last = max(s.index[-1] for s in series.values())
-    top = max(float(s.max()) for s in series.values()) or 1.0
-    for n, (place, values) in enumerate(series.items()):
-        _panel(ax, n % columns, -(n // columns), names[place], values, (first, last), top, lang)
-    ax.set_xlim(-0.01, columns - 0.12)
-    ax.set_ylim(-((len(series) - 1) // columns) - 0.06, 1.0)
+    top, steps = float(series.max(axis=None)) or 1.0, np.linspace(0, PANEL[0], len(periods))
+    corners = [(n % columns, -(n // columns)) for n in range(len(series))]
+    curves = [np.column_stack([x + steps, y + PANEL[1] * values / top])
+              for (x, y), values in zip(corners, series.to_numpy(float), strict=True)]  # fmt: skip
+    _broken(ax, [np.array([[x, y], [x + PANEL[0], y]]) for x, y in corners], color=PALE, linewidth=0.7)
+    _broken(ax, curves, color=BLUE, linewidth=1.2)
+    ax.plot(*np.array([curve[-1] for curve in curves]).T, "o", color=BLUE, markersize=2.6, clip_on=False)
+    for (x, y), (place, value) in zip(corners, series.iloc[:, -1].items(), strict=True):
+        words = {"name": names[str(place)], "value": value if math.isfinite(value) else MISSING}
+        said = text("figure.panels.name" if math.isfinite(value) else "figure.panels.hidden", lang, **words)
+        ax.annotate(said, (x, y + PANEL[1] + 0.04), va="bottom", fontsize=10, annotation_clip=False)
+    ax.set_xlim(-0.01, columns - 1 + PANEL[0] + 0.02)
+    ax.set_ylim(-lines + 0.94, 1.0)
     ax.set_axis_off()
-    ax.set_title(
-        text("figure.panels.scale", lang, top=top, first=first, last=last), loc="left", color=GREY, fontsize=10
-    )
+    ends = {
+        "first": period_label(periods[0], lang, calendar=False),
+        "last": period_label(periods[-1], lang, calendar=False),
+    }
+    ax.set_title(text("figure.panels.scale", lang, top=top, **ends), loc="left", color=GREY, fontsize=10)
     return _finish(ax, lang, grid="")
 
 
 def alt_small_multiples(
-    results: pd.DataFrame, *, lang: str, names: Mapping[str, str], measure: str = "births", months: int = 60
+    results: pd.DataFrame, *, lang: str, names: Mapping[str, str], periods: Sequence[str], measure: str = "births"
 ) -> str:
-    """Return in words what `plot_small_multiples` shows: the places with most and fewest in the last twelve months."""
-    series = _panels(results, names, measure, months)
-    if not series:
+    """Return in words what `plot_small_multiples` shows: the places with most and fewest in the last period."""
+    series = _panels(results, names, measure, periods)
+    latest = series.iloc[:, -1].dropna()
+    if latest.empty:
         return text("figure.alt.none", lang, what=text(measure.split("/")[0], lang))
-    latest = pd.Series({place: values.tail(12).sum() for place, values in series.items()})
-    return text("figure.alt.panels", lang, n=len(series), first=min(s.index[0] for s in series.values()),
-                last=max(s.index[-1] for s in series.values()), most=names[latest.idxmax()], high=latest.max(),
-                least=names[latest.idxmin()], low=latest.min())  # fmt: skip
+    ends = {
+        "first": period_label(periods[0], lang, calendar=False),
+        "last": period_label(periods[-1], lang, calendar=False),
+    }
+    return text("figure.alt.panels", lang, n=len(series), **ends, most=names[str(latest.idxmax())], high=latest.max(),
+                least=names[str(latest.idxmin())], low=latest.min())  # fmt: skip
 
 
 def to_svg(drawing: Axes | Drawing | np.ndarray, id: str) -> str:
@@ -456,89 +430,7 @@ def to_svg(drawing: Axes | Drawing | np.ndarray, id: str) -> str:
             raise FpError(f"figure {id!r}: the font lacks a character: {missing}") from None
         finally:
             plt.close(whole)
-    return _tidy_svg(text_out.getvalue(), id)
-
-
-def _tidy_svg(drawn: str, id: str) -> str:
-    """Return matplotlib's SVG to stand in a page: ids of its own, the page's font, no fixed size, no needless bytes."""
-    box = re.search(r'viewBox="([^"]*)"', drawn)
-    body = drawn[drawn.index(">", drawn.index("<svg")) + 1 :]
-    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
-    body = re.sub(r"<[^>]+>", lambda tag: _short_numbers(tag[0]), body)  # in tags only: what is written stays
-    body = re.sub(r'd="([^"]*)"', lambda path: f'd="{_short_path(path[1])}"', body)
-    body = re.sub(r'style="([^"]*)"', lambda style: _short_style(style[1]), body)
-    body = re.sub(r' transform="rotate\(0 [^"]*"|<path [^>]*style="fill:#ffffff"/>', "", body)
-    body = _with_classes(_without_groups(_own_ids(body, id)), id)
-    body = re.sub(r"\s*\n\s*", "\n", body).replace("xlink:href", "href")
-    root = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box[1]}"'
-    return f'{root} width="100%" fill="{INK}" stroke-linejoin="round" font-family="{FALLBACK}">{body}' if box else drawn
-
-
-def _short_numbers(tag: str) -> str:
-    """Return a tag with its coordinates rounded to a tenth of a point."""
-    tag = re.sub(r"-?\d+\.\d+(?:e-?\d+)?", lambda number: f"{float(number[0]) + 0.0:.1f}".removesuffix(".0"), tag)
-    return re.sub(r"(?<=[\s(\"])-0(?=[\s)\"])", "0", tag)
-
-
-def _short_path(path: str) -> str:
-    """Return path data in steps from point to point, which are shorter than places (SVG 1.1, 8.3.4); curves as is."""
-    if re.search(r"[^MLz\d\s.e-]", path):
-        return re.sub(r"(?<![\d.])0(?=\.\d)", "", re.sub(r"\s*\n", "", path).replace(" -", "-"))
-    short: list[str] = []
-    x, y = start = (0.0, 0.0)
-    for command, points in re.findall(r"([MLz])([^MLz]*)", path):
-        numbers = [float(number) for number in points.split()]
-        for here in zip(numbers[::2], numbers[1::2], strict=True):
-            short.append(f"{'m' if command == 'M' else ' '}{round(here[0] - x, 1):g} {round(here[1] - y, 1):g}")
-            x, y = here
-            start = here if command == "M" else start
-        if command == "z":
-            short.append("z")
-            x, y = start
-    return re.sub(r"(?<![\d.])0(?=\.\d)", "", "".join(short).replace(" -", "-"))
-
-
-def _short_style(style: str) -> str:
-    kept = [part.strip().replace(": ", ":") for part in style.split(";")]
-    kept = [part for part in kept if part and not part.startswith("font-family") and part != "stroke-linecap:square"]
-    if any(part.startswith("font-size") for part in kept):
-        kept = [part for part in kept if part != f"fill:{INK}"]
-    return f'style="{";".join(kept)}"' if kept else ""
-
-
-def _with_classes(body: str, id: str) -> str:
-    """Return the drawing with the styles that recur named in one sheet of its own."""
-    counts = Counter(re.findall(r'style="([^"]*)"', body))
-    names = {style: f"{id}-{n}" for n, style in enumerate((s for s, c in counts.items() if c > 3), start=1)}
-    sheet = "".join(f".{name}{{{style}}}" for style, name in names.items())
-    named = re.sub(r'style="([^"]*)"', lambda m: f'class="{names[m[1]]}"' if m[1] in names else m[0], body)
-    return f"<style>{sheet}</style>{named}" if sheet else named
-
-
-def _own_ids(body: str, id: str) -> str:
-    """Return the drawing with those ids that are referred to, numbered and with the figure's own in front."""
-    used = dict.fromkeys(re.findall(r"url\(#([^)]*)\)|href=\"#([^\"]*)\"", body))
-    new = {a or b: f"{id}-i{n}" for n, (a, b) in enumerate(used, start=1)}
-    body = re.sub(r' id="([^"]*)"', lambda m: f' id="{new[m[1]]}"' if m[1] in new else "", body)
-    return re.sub(r'(url\(#|href="#)([^)"]*)', lambda m: m[1] + new[m[2]], body)
-
-
-def _without_groups(body: str) -> str:
-    """Return the drawing without groups that say nothing."""
-    kept, closing = [], []
-    for part in re.split(r"(</?g\b[^>]*>|<defs>\s*</defs>)", body):
-        if part.startswith("<defs"):
-            continue
-        if part.startswith("</g"):
-            kept.append(closing.pop())
-        elif re.fullmatch(r"<g\s*/?>", part):
-            closing += [""] * (not part.endswith("/>"))
-        elif part.startswith("<g"):
-            closing += ["</g>"] * (not part.endswith("/>"))
-            kept.append(re.sub(r"\s+>", ">", part))
-        else:
-            kept.append(part)
-    return "".join(kept)
+    return tidy(text_out.getvalue(), id, ink=INK, family=FALLBACK)
 
 
 def _axes(ax: Axes | None, height: float) -> Axes:
@@ -886,22 +778,14 @@ def _mark(ax: Axes, heights: np.ndarray, x: float, words: str, style: Any) -> No
                 va="bottom", color=GREY, fontsize=10)  # fmt: skip
 
 
-def _panels(results: pd.DataFrame, names: Mapping[str, str], measure: str, months: int) -> dict[str, pd.Series]:
-    rows = {place: _monthly(results, place, measure)["value"].dropna().tail(months) for place in names}
-    return {place: values for place, values in rows.items() if len(values)}
+def _panels(results: pd.DataFrame, names: Mapping[str, str], measure: str, periods: Sequence[str]) -> pd.DataFrame:
+    """Return a measure by place (in the order of `names`) and period; NaN where it is hidden or unknown."""
+    rows = pick(results, measure=measure, place=list(names), period=list(periods))
+    found = rows.drop_duplicates(["place", "period"]).set_index(["place", "period"])["value"].unstack()  # noqa: PD010
+    return found.reindex([name for name in names if name in found.index], columns=list(periods))
 
 
-def _panel(
-    ax: Axes, column: float, row: float, name: str, values: pd.Series, span: tuple[pd.Period, pd.Period], top: float,
-    lang: str,
-) -> None:  # fmt: skip
-    """Draw one series in its cell: 0.80 wide, 0.62 high, its name above, its latest value at the end."""
-    first, last = map(_position, span)
-    x = column + 0.74 * (values.index.map(_position).to_numpy(float) - first) / max(1.0, last - first)
-    y = row + 0.62 * values.to_numpy(float) / top
-    ax.plot([column, column + 0.74], [row, row], color=PALE, linewidth=0.7, clip_on=False)
-    ax.plot(x, y, color=BLUE, linewidth=1.1, clip_on=False)
-    ax.plot(x[-1:], y[-1:], "o", color=BLUE, markersize=2.6, clip_on=False)
-    ax.annotate(name, (column, row + 0.68), va="bottom", fontsize=10)
-    ax.annotate(text("figure.panels.last", lang, value=values.iloc[-1]), (x[-1], y[-1]), (3, 0),
-                textcoords="offset points", va="center", fontsize=9, color=GREY)  # fmt: skip
+def _broken(ax: Axes, curves: Sequence[np.ndarray], **style: Any) -> None:
+    """Draw many curves as one line with gaps."""
+    gap = np.full((1, 2), np.nan)
+    ax.plot(*np.concatenate([part for curve in curves for part in (curve, gap)]).T, clip_on=False, **style)

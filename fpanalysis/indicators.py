@@ -20,10 +20,10 @@ import numpy as np
 import pandas as pd
 
 from .periods import Period, parse_period
-from .results import note, rows, value
+from .results import note, pick, rows, value
 from .stats import binomial_interval, binomial_p, share_to_ratio
 
-__all__ = ["STATES", "activities", "change", "checkups", "commitments", "plan", "registrations"]
+__all__ = ["STATES", "activities", "change", "checkups", "commitments", "difference", "plan", "registrations"]
 
 SERVICES = ("first", "second", "further")
 
@@ -132,6 +132,26 @@ def change(
     return rows([{"place": county, "period": period, "measure": f"{measure}_change", "count": now, "total": then,
                   "value": now / then - 1, "lower": bounds[0], "upper": bounds[1], "p": p,
                   "method": f"ratio_midp-{100 * level:g}"}])  # fmt: skip
+
+
+def difference(
+    results: pd.DataFrame, measure: str, *, before: str, period: str, county: str, level: float = 0.95
+) -> pd.DataFrame:
+    """Return `<measure>_change`: a share minus that of the period `before`, with its interval.
+
+    Hybrid of two Wilson intervals (Newcombe, Statistics in Medicine 17 (1998) 873, method 10). Without a share before
+    there is no row.
+    """
+    found = pick(results, place=county, measure=measure, period=[period, before]).set_index("period")
+    if not {period, before} <= set(found.index) or not (found["total"] > 0).all():
+        return rows([])
+    now, then = ((found.loc[key, "count"], found.loc[key, "total"]) for key in (period, before))
+    (low, high), (low_then, high_then) = (binomial_interval(*at, level, "wilson") for at in (now, then))
+    share, share_then = now[0] / now[1], then[0] / then[1]
+    return rows([{"place": county, "period": period, "measure": f"{measure}_change", "value": share - share_then,
+                  "lower": share - share_then - np.hypot(share - low, high_then - share_then),
+                  "upper": share - share_then + np.hypot(high - share, share_then - low_then),
+                  "method": f"newcombe-{100 * level:g}"}])  # fmt: skip
 
 
 def plan(results: pd.DataFrame, plan: pd.DataFrame, *, period: str, year_key: str, county: str) -> pd.DataFrame:

@@ -129,7 +129,10 @@ def named(fact: Fact | None, key: str, names: Mapping[str, str]) -> list[str]:
 
 
 def headline(facts: Mapping[str, Fact], lang: str, **values: Any) -> list[blocks.Fact]:
-    """Return the headline figures (CARDS) that the facts allow, each with its reference and change where known."""
+    """Return the headline figures (CARDS) that the facts allow, each with its reference and its change.
+
+    A card without a figure to compare with says so.
+    """
     cards = [_card(name, facts[measure], facts, lang, values) for name, measure in CARDS.items() if measure in facts]
     return [card for card in cards if card.raw is not None]
 
@@ -180,6 +183,7 @@ def _promise(row: Any, lang: str) -> dict[str, str]:
 def _card(name: str, fact: Fact, facts: Mapping[str, Fact], lang: str, values: Mapping[str, Any]) -> blocks.Fact:
     kind = wording.indicator(fact.measure)["kind"]
     change, reference = (_said(f"card.{name}.{part}", facts, lang, values) for part in ("change", "reference"))
+    change = change or wording.text("card.no_change", lang)
     raw = None if math.isnan(fact.value) else fact.value
     printed = wording.format_value(fact.value, kind, lang)
     title = wording.text(f"card.{name}", lang)

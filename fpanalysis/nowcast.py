@@ -13,6 +13,7 @@ Journal 8 (2002) 443; Buehlmann and Straub, Mitteilungen der Vereinigung Schweiz
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -23,7 +24,7 @@ from scipy import stats as distributions
 
 from . import results
 
-__all__ = ["bases", "completed", "completeness"]
+__all__ = ["bases", "completed", "completeness", "earlier"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -81,6 +82,20 @@ def bases(
     parts = [part for part in PARTS if all(given[name] for name in part.split("/") if name)]
     tables = [_base(_summed(cells, part, grid), part, period, last) for part in parts]
     return results.combine(tables)
+
+
+def earlier(
+    births: pd.DataFrame, *, periods: Iterable[tuple[str, pd.PeriodIndex, pd.Period]], county: str
+) -> pd.DataFrame:
+    """Return `births` of earlier periods as they were first counted, for the county and each township.
+
+    `periods`: key, months and last month of registration known then, so that all are of the same age. Periods that
+    begin before the data do are left out.
+    """
+    first = births["registered"].min()
+    whole = [period for period in periods if len(births) and period[1][0] >= first]
+    then = [bases(births, months=months, period=key, county=county, known_until=last) for key, months, last in whole]
+    return results.pick(results.combine(then), measure="births")
 
 
 def completeness(

@@ -14,15 +14,14 @@ from typing import Any
 
 import pandas as pd
 
-from .blocks import MISSING, Column, Fact, Table, fact, raw_value
+from .blocks import MISSING, Column, Table, raw_value
 from .errors import FpError, did_you_mean
 from .results import COLUMNS, NUMBERS, pick, read_note
 from .wording import format_value, has, indicator, label, period_label, remark, text
 
-__all__ = ["card", "cross", "long", "measure_kind", "measure_unit", "wide"]
+__all__ = ["across", "cross", "long", "measure_kind", "measure_unit", "wide"]
 
 SUPPRESSED = "note.suppressed"
-RELATIVE = {"births", "people", "items", "yuan"}
 KINDS = {"count": "count", "total": "count", "p": "p", "lower": "", "upper": ""}
 
 
@@ -70,6 +69,7 @@ def wide(
         source,
         id,
         bool(total) and total in keys,
+        tuple(("", *(_fact(cells.get((key, measure))) for measure, _ in asked)) for key in keys),
     )
 
 
@@ -107,7 +107,25 @@ def long(
         (*notes, *_suppression(records, lang)),
         source,
         id,
+        ids=tuple(tuple("" if column.is_text else _fact(record) for column in typed) for record in records),
     )
+
+
+def across(
+    results: pd.DataFrame,
+    measure: str,
+    *,
+    periods: Sequence[str],
+    lang: str,
+    names: Mapping[str, str] | None = None,
+    total: str = "",
+    id: str = "",
+) -> Table:
+    """Return a table with one row a place and one column a period, of one measure; `total` as in `wide`."""
+    mine = pick(results, measure=measure, period=list(periods))
+    turned = _with_fact(mine).assign(measure=measure + "/" + mine["period"], period="")
+    heads = {f"{measure}/{key}": period_label(key, lang, calendar=False) for key in periods}
+    return wide(turned, list(heads), lang=lang, names=names, total=total, intervals=False, heads=heads, id=id)
 
 
 def cross(
@@ -127,7 +145,9 @@ def cross(
     """
     parts = results["measure"].str.split("/")
     mine = results[(parts.str.len() == 2) & parts.str[0].isin(list(indicators))]
-    turned = mine.assign(place=mine["measure"].str.split("/").str[1], measure=mine["measure"].str.split("/").str[0])
+    turned = _with_fact(mine).assign(
+        place=mine["measure"].str.split("/").str[1], measure=mine["measure"].str.split("/").str[0]
+    )
     words = {key: _row_words(key, names or {}, lang) for key in dict.fromkeys(turned["place"])}
     made = wide(turned, indicators, lang=lang, names=words, caption=caption, notes=notes, source=source, id=id)
     head = Column("part", text("table.part", lang))
@@ -136,37 +156,6 @@ def cross(
 
 def _row_words(key: str, names: Mapping[str, str], lang: str) -> str:
     return names.get(key) or (text(f"part.{key}", lang) if has(f"part.{key}") else key)
-
-
-def card(
-    results: pd.DataFrame,
-    measure: str,
-    *,
-    place: str,
-    period: str,
-    lang: str,
-    before: str = "",
-    reference: str = "",
-    name: str = "",
-) -> Fact:
-    """Return a measure as a headline figure, with its change since the period `before` when that is in the results.
-
-    The change of a count or amount is relative, of a share in points, of a ratio in its own unit. `reference`
-    (worded) defaults to the interval; `name` (worded) replaces the measure's own name.
-    """
-    found = pick(results, place=place, period=period, measure=measure).to_dict("records")
-    if len(found) > 1:
-        raise FpError(f"{len(found)} result rows for {measure} in {place}, {period}: pick one method first")
-    record = found[0] if found else None
-    value = _value(record, "value", False)
-    kind, unit = measure_kind(measure, value), indicator(measure)["unit"]
-    printed = format_value(value, kind, lang)
-    worded = f"table.card.{unit}"
-    shown = text(worded, lang, value=printed) if value is not None and has(worded) else printed
-    held = reference or (_interval(record, kind, lang) if record else "")
-    change = _change(value, pick(results, place=place, period=before, measure=measure), kind, unit, before, lang)
-    return fact(name or label(measure, lang), shown, change=change, reference=held, raw=value,
-                key=f"{measure}@{place}@{period}")  # fmt: skip
 
 
 def measure_kind(measure: str, value: float | None = None) -> str:
@@ -197,9 +186,21 @@ def _split(column: str) -> tuple[str, str]:
     return measure, part or "value"
 
 
+def _with_fact(results: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with the fact that each is, before they are turned into another table."""
+    return results.assign(fact=results["measure"] + "@" + results["place"] + "@" + results["period"])
+
+
+def _fact(record: Mapping[str, Any] | None) -> str:
+    if record is None:
+        return ""
+    return record.get("fact") or f"{record['measure']}@{record['place']}@{record['period']}"
+
+
 def _cells(results: pd.DataFrame, rows: str, measures: set[str]) -> dict[tuple[str, str], dict[str, Any]]:
     cells: dict[tuple[str, str], dict[str, Any]] = {}
-    for record in results[results["measure"].isin(measures)][list(COLUMNS)].to_dict("records"):
+    kept = [*COLUMNS, *(name for name in ("fact",) if name in results)]
+    for record in results[results["measure"].isin(measures)][kept].to_dict("records"):
         key = (record[rows], record["measure"])
         if key in cells:
             raise FpError(f"several results for {key[0]}, {key[1]}: pick one period, place and method first")
@@ -329,26 +330,3 @@ def _words(record: Mapping[str, Any], name: str, names: Mapping[str, str], lang:
         "note": lambda key: remark(key, lang),
     }
     return wording[name](record[name])
-
-
-def _interval(record: Mapping[str, Any], kind: str, lang: str) -> str:
-    if record["lower"] != record["lower"]:
-        return ""
-    ends = {end: format_value(record[end], kind, lang) for end in ("lower", "upper")}
-    return text("table.card.interval", lang, **ends)
-
-
-def _change(value: float | None, earlier: pd.DataFrame, kind: str, unit: str, before: str, lang: str) -> str:
-    old = earlier["value"].iloc[0] if len(earlier) == 1 else float("nan")
-    if value is None or old != old:
-        return ""
-    name = period_label(before, lang, calendar=False)
-    if kind.startswith("pct"):
-        return text("table.change.points", lang, before=name, change=_signed(100 * (value - old), lang))
-    if unit in RELATIVE:
-        return text("table.change.pct", lang, before=name, change=value / old - 1 if old else float("nan"))
-    return text("table.change.difference", lang, before=name, change=_signed(value - old, lang))
-
-
-def _signed(value: float, lang: str) -> str:
-    return format_value(value / 100, "signedpct", lang).removesuffix("%")

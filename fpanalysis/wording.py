@@ -248,6 +248,8 @@ FORMATS = {
     "n1": _decimals(1),
     "n2": _decimals(2),
     "signedcount": _decimals(0, sign="+"),
+    "signed": _decimals(1, sign="+"),
+    "points": _decimals(1, 100, sign="+"),
     "pct": _pct,
     "floor": _floor,
     "pct0": _decimals(0, 100, unit="%"),

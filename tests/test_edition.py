@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from nbconvert.exporters import get_exporter
 from nbformat import v4
@@ -77,6 +79,20 @@ def test_a_file_whose_numbers_differ_is_not_published(tmp_path, monkeypatch):
         PublishError, match=r"report\.html: its numbers differ .*missing: 5584; not in the report: 5548"
     ):
         EditionExporter(formats=["fp-html"]).from_filename(str(written(tmp_path)))
+
+
+@pytest.mark.slow
+def test_a_table_of_2800_rows_is_published_in_every_format_in_seconds(tmp_path):
+    """All formats, numbers read back and compared included; seconds of this process alone."""
+    counties = pd.DataFrame({"county": [f"县{n}" for n in range(2800)], **{f"c{n}": range(2800) for n in range(5)}})
+    path = written(tmp_path, "report", "zh", blocks.table(counties, caption="各县", id="counties"))
+    start = time.process_time()
+    made, others = EditionExporter().from_filename(str(path))
+    spent = time.process_time() - start
+    page = made if isinstance(made, str) else made.decode()
+
+    assert "县2799" in page and len(others["outputs"]) >= len(EXTENSIONS) - 1
+    assert spent < 40
 
 
 def test_an_unknown_format_is_refused():

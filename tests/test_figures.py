@@ -32,8 +32,13 @@ def _births():
              for n, m in enumerate(MONTHS)]  # fmt: skip
     ahead = [row("births_forecast", period=str(m), value=950, lower=900 - wide, upper=1000 + wide) | {"method": method}
              for m in pd.period_range("2018-07", periods=6, freq="M") for method, wide in (("gp-80", 0), ("gp-95", 50))]  # fmt: skip
+    halves = [
+        row("births", place, key, count=n)
+        for place, n in (("鄚州镇", 30), ("青塔乡", 40))
+        for key in ("2017H1", "2018H1")
+    ]
     total = [row("births_expected", count=5500, value=5400, lower=5000, upper=5800) | {"method": "gp-95"}]
-    return known + late + fixed + ahead + total
+    return known + late + fixed + ahead + halves + total
 
 
 def _ratios():
@@ -67,8 +72,11 @@ PLOTS = {
     "funnel": (figures.plot_funnel, figures.alt_funnel, {"county": "renqiu", "names": NAMES}),
     "classes": (figures.plot_classes, figures.alt_classes, {"place": "renqiu"}),
     "plan": (figures.plot_plan, figures.alt_plan, {"place": "renqiu"}),
-    "completeness": (figures.plot_completeness, figures.alt_completeness, {"place": "renqiu"}),
-    "small_multiples": (figures.plot_small_multiples, figures.alt_small_multiples, {"names": TOWNS}),
+    "small_multiples": (
+        figures.plot_small_multiples,
+        figures.alt_small_multiples,
+        {"names": TOWNS, "periods": ["2017H1", "2017H2", "2018H1"]},
+    ),
 }
 MISSING = RESULTS.assign(count=np.nan, total=np.nan, value=np.nan, lower=np.nan, upper=np.nan)
 
@@ -230,17 +238,30 @@ def test_full_agreement_is_said():
 
 
 def test_small_multiples_share_one_scale():
-    ax = figures.plot_small_multiples(RESULTS, lang="en", names=TOWNS)
-    curves = [line.get_ydata() for line in ax.lines if len(line.get_ydata()) > 2]
+    """Heights above the base line are in proportion; the county, whose scale is another, is not among them."""
+    ax = figures.plot_small_multiples(RESULTS, lang="en", **PLOTS["small_multiples"][2])
+    base, curves = ax.lines[0].get_ydata(), ax.lines[1].get_ydata()
+    heights = [curves[n] - base[0] for n in (2, 6)]
 
-    assert len(curves) == 2
-    np.testing.assert_allclose(curves[0], curves[1])
+    assert 30 / 40 == pytest.approx(heights[0] / heights[1])
+
+
+def test_a_hidden_figure_leaves_a_gap_and_a_dash():
+    rows = RESULTS[
+        ~((RESULTS["place"] == "青塔乡") & (RESULTS["period"] == "2018H1") & (RESULTS["measure"] == "births"))
+    ]
+    ax = figures.plot_small_multiples(rows, lang="en", **PLOTS["small_multiples"][2])
+
+    assert "Qingta –" in words(ax)
+    assert "most in 鄚州镇 (30), fewest in 鄚州镇 (30)" in figures.alt_small_multiples(
+        rows, lang="en", **PLOTS["small_multiples"][2]
+    )
 
 
 def test_a_rare_character_is_written_as_a_letter():
-    svg = figures.to_svg(figures.plot_small_multiples(RESULTS, lang="zh", names=TOWNS), "a")
+    svg = figures.to_svg(figures.plot_small_multiples(RESULTS, lang="zh", **PLOTS["small_multiples"][2]), "a")
 
-    assert ">鄚州镇</text>" in svg
+    assert ">鄚州镇 30</text>" in svg
 
 
 def test_a_character_that_no_font_has_is_refused():

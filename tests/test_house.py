@@ -32,7 +32,7 @@ FLOORS = {
         "benchmark",
         "rollup",
     ],
-    "show": ["disclosure", "blocks", "facts", "figures", "tables", "narrative"],
+    "show": ["disclosure", "blocks", "facts", "drawing", "figures", "tables", "narrative"],
     "publish": [
         "publish",
         "publish.charts",
@@ -43,6 +43,7 @@ FLOORS = {
         "publish.facts",
         "publish.html",
         "publish.languages",
+        "publish.marks",
         "publish.numbers",
         "publish.pdf",
         "publish.sheets",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from fpanalysis import results, wording
-from fpanalysis.indicators import STATES, activities, checkups, commitments, plan, registrations
+from fpanalysis.indicators import STATES, activities, checkups, commitments, difference, plan, registrations
 
 MONTHS = pd.period_range("2018-01", "2018-06", freq="M")
 WHERE = {"period": "2018H1", "county": "x"}
@@ -337,3 +337,23 @@ def test_the_published_figures_come_out(desk, measure, value):
     ])  # fmt: skip
 
     assert value == results.value(found, place="renqiu", period="2018H1", measure=measure)
+
+
+def share(period, count, total):
+    return {"place": "renqiu", "period": period, "measure": "pay_on_time", "count": count, "total": total,
+            "value": count / total, "method": "reconciled"}  # fmt: skip
+
+
+def test_the_difference_of_two_shares_has_newcombes_interval():
+    """Newcombe, Statistics in Medicine 17 (1998) 873, table II, contrast (a), method 10: 56/70 - 48/80."""
+    found = results.rows([share("2018H1", 56, 70), share("2017H1", 48, 80)])
+    row = difference(found, "pay_on_time", before="2017H1", period="2018H1", county="renqiu").iloc[0]
+
+    assert [0.2000, 0.0524, 0.3339] == pytest.approx([row["value"], row["lower"], row["upper"]], abs=5e-5)
+    assert "pay_on_time_change" == row["measure"]
+
+
+def test_without_a_share_before_there_is_no_difference():
+    found = results.rows([share("2018H1", 56, 70)])
+
+    assert difference(found, "pay_on_time", before="2017H1", period="2018H1", county="renqiu").empty

@@ -94,6 +94,20 @@ def test_headline_figures_without_data_are_left_out():
     assert [(c.label, c.value) for c in cards] == [("Births", "5,584")]
 
 
+def test_a_card_says_its_change_or_that_there_is_nothing_to_compare_with():
+    given = facts(("registered", 6269), ("registered_change", 0.1217), ("pay_on_time", 0.998))
+    cards = {c.key: c.change for c in narrative.headline(given, "en", low=103, high=107)}
+
+    assert {"registered": "+12.2% on the year before",
+            "pay_on_time": "Nothing to compare with from the year before"} == cards  # fmt: skip
+
+
+def test_the_change_of_a_share_is_in_points():
+    given = facts(("pay_on_time", 0.998), ("pay_on_time_change", -0.012))
+
+    assert "−1.2 points on the year before" == narrative.headline(given, "en", low=103, high=107)[0].change
+
+
 def test_names_in_a_remark_are_worded():
     fact = Fact(
         "renqiu",

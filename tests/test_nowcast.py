@@ -198,3 +198,18 @@ def test_every_method_and_note_has_words(lang):
 
     assert all(wording.text(f"method.{method}", lang) for method in table["method"])
     assert all(wording.remark(note, lang) for note in table["note"] if note)
+
+
+def test_earlier_periods_are_counted_at_their_own_age_and_only_where_the_data_begin():
+    """Registered by the end of each: what came later does not count; a period before the first month is left out."""
+    births = births_of([("甲镇", 20, 0, 1, "male", 5), ("甲镇", 20, 3, 1, "male", 2), ("甲镇", 26, 0, 1, "male", 4)])
+    first = births["registered"].min()
+    spans = [("2015H1", first - 12), ("2016H1", first), ("2017H1", first + 6)]
+    periods = [(key, pd.period_range(start, periods=3, freq="M"), start + 2) for key, start in spans]
+    found = nowcast.earlier(births, periods=periods, county="renqiu")
+
+    assert {"births"} == set(found["measure"])
+    assert [5, 4] == [
+        found[(found["period"] == key) & (found["place"] == "甲镇")]["count"].iloc[0] for key in ("2016H1", "2017H1")
+    ]
+    assert "2015H1" not in set(found["period"])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pandas as pd
 import pytest
 from fontTools.ttLib import TTFont
 from hypothesis import given, settings
@@ -235,6 +236,16 @@ def test_the_head_of_a_long_table_stands_on_every_page():
 
     assert len(with_table) > 2
     assert all(any("地区" in line for line in page) for page in with_table)
+
+
+@pytest.mark.parametrize("lines", range(5, 9))
+def test_the_last_row_of_a_table_never_stands_alone_on_a_page(lines):
+    """After 7 lines of text the 20th row would stand on the next page by itself."""
+    data = made("\n\n".join(["字" * 20] * lines), blocks.table(pd.DataFrame({"a": [f"row{n}" for n in range(20)]})))
+    rows = [sum("row" in line for line in page) for page in pages(data)]
+
+    assert 20 == sum(rows)
+    assert min(count for count in rows if count) > 1
 
 
 def test_ordinary_outputs_are_set_too():

@@ -137,26 +137,14 @@ def test_cross_has_a_row_for_each_breakdown():
     assert (("A", "3", "1"), ("B", "4", "–")) == made.texts
 
 
-def test_a_card_says_how_a_count_changed():
-    some = results.rows([row("births", period="2017H1", count=5000), row("births", count=5584)])
-    made = tables.card(some, "births", place="鄚州镇", period="2018H1", lang="en", before="2017H1")
+def test_across_has_a_column_for_each_period():
+    some = results.rows([row("births", period="2017H2", count=9), row("births", period="2018H1", count=7),
+                         row("births", "renqiu", "2018H1", count=20)])  # fmt: skip
+    made = tables.across(some, "births", periods=["2017H2", "2018H1"], lang="en", names=NAMES, total="renqiu")
 
-    assert ("5,584", "+11.7% on first half of 2017", 5584) == (made.value, made.change, made.raw)
-
-
-def test_a_card_gives_the_change_of_a_share_in_points():
-    some = results.rows(
-        [row("registered_on_time", period="2017H1", value=0.98), row("registered_on_time", value=0.965)]
-    )
-    made = tables.card(some, "registered_on_time", place="鄚州镇", period="2018H1", lang="en", before="2017H1")
-
-    assert made.change == "−1.5 points on first half of 2017"
-
-
-def test_a_card_without_data_says_so():
-    made = tables.card(results.empty(), "births", place="renqiu", period="2018H1", lang="zh")
-
-    assert ("无数据", None) == (made.value, made.raw)
+    assert ["Place", "second half of 2017", "first half of 2018"] == [column.label for column in made.columns]
+    assert ("9", "7") == made.texts[0][1:] and ("–", "20") == made.texts[-1][1:]
+    assert made.total and made.unit
 
 
 def test_an_indicator_about_another_prints_as_that():

@@ -118,9 +118,10 @@ def _of_one_kind(columns: Sequence[Column], numbers: Sequence[int]) -> tuple[int
 
 
 def _bars(columns: Sequence[Column], numbers: Sequence[int], rows: int) -> Plot:
+    """Return bars of the columns that are like the first; of more than a reader can tell apart the last, the latest."""
     first = columns[numbers[0]]
     alike = [n for n in numbers if (columns[n].kind, columns[n].unit) == (first.kind, first.unit)]
-    return Plot("bars", tuple(alike[:MOST_BARS]), 0, rows - 1)
+    return Plot("bars", tuple(alike if len(alike) <= MOST_BARS else alike[-1:]), 0, rows - 1)
 
 
 def _months(stubs: Sequence[Any], lang: str) -> tuple[int, int] | None:

@@ -88,7 +88,7 @@ def publish_edition(
     the facts.json of the release before; `traits` are those of ReportExporter (`fonts`). Raises PublishError when a
     gate refuses: of one notebook, or of the two languages against each other.
     """
-    config = Config({"ReportExporter": traits, "FactsExporter": {"before": str(before or "")}})
+    config = Config({"ReportExporter": {**traits, "before": str(before or "")}})
     reader = ReportExporter(config=config)
     read = {lang: reader.read(*_opened(path)) for lang, path in notebooks.items()}
     documents = {lang: document for lang, (document, _, _) in read.items()}

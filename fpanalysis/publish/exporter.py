@@ -16,6 +16,7 @@ from traitlets import Bool, Unicode, default
 
 from ..typeface import font_files
 from .document import Document, read_document
+from .marks import marked
 from .numbers import check_prose
 
 __all__ = ["ReportExporter"]
@@ -29,6 +30,10 @@ class ReportExporter(Exporter):
     fonts = Unicode("", help="Folder with the fonts to use; empty for the bundled ones.").tag(config=True)
     system_fonts = Bool(False, help="Look through the system's fonts for what the folder lacks.").tag(config=True)
     lang = Unicode("", help="Language (zh, en) of a notebook without meta(...); empty to tell by its title.").tag(
+        config=True
+    )
+
+    before = Unicode("", help="facts.json of the release before, to tell what was revised; empty for none.").tag(
         config=True
     )
 
@@ -46,13 +51,13 @@ class ReportExporter(Exporter):
     def read(
         self, nb: NotebookNode, resources: Mapping[str, Any] | None = None, **kw: Any
     ) -> tuple[Document, dict[str, Path], dict[str, Any]]:
-        """Return the document of a notebook that passes the gates, the font files by weight, nbconvert's resources."""
+        """Return the marked document of a notebook that passes the gates, the font files, nbconvert's resources."""
         copied, used = super().from_notebook_node(nb, resources, **kw)
         name = f"{used.get('metadata', {}).get('name') or 'notebook'}.ipynb"
         files = font_files(Path(self.fonts) if self.fonts else None, system=self.system_fonts)
         document = read_document(copied, name=name, fonts=files, lang=self.lang)
         check_prose(document, name=name)
-        return document, files, used
+        return marked(document, before=Path(self.before) if self.before else None), files, used
 
     def render(self, document: Document, files: Mapping[str, Path]) -> str | bytes:
         """Return a document in this format; `files` are the font files by weight and role."""

@@ -14,20 +14,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from traitlets import Unicode
-
 from ..blocks import Ledger, csv_cell
-from ..errors import PublishError
 from ..facts import FIELDS, records, sources
 from ..periods import parse_period
 from ..results import NUMBERS
 from ..wording import LANGS, period_label, text
 from .document import Document
 from .exporter import ReportExporter
+from .marks import VERSION, earlier_facts
 
 __all__ = ["SCHEMA", "VERSION", "FactsExporter", "extract", "facts_csv", "facts_json"]
 
-VERSION = "urn:fpanalysis:facts:1"
 SCHEMA = Path(__file__).with_name("facts.schema.json")
 WORDS = ("label", "unit", "note")
 NAMED = ("place", "period", "method")
@@ -40,10 +37,6 @@ class FactsExporter(ReportExporter):
     output_mimetype = "application/json"
     extension = ".facts.json"
 
-    before = Unicode("", help="facts.json of the release before, to tell what was revised; empty for none.").tag(
-        config=True
-    )
-
     def render(self, document: Document, files: Mapping[str, Path]) -> bytes:
         """Return the facts."""
         return facts_json(document, before=Path(self.before) if self.before else None)
@@ -55,7 +48,7 @@ def facts_json(document: Document, *, before: Path | None = None) -> bytes:
     Raises PublishError when `before` is not of this version.
     """
     ledger = document.ledger
-    earlier = _earlier(before) if before else {}
+    earlier = earlier_facts(before) if before else {}
     head = {
         "schema": VERSION,
         "report": _report(ledger) if ledger else {"title": document.meta.title, "lang": document.meta.lang},
@@ -109,17 +102,6 @@ def _report(ledger: Ledger) -> dict[str, Any]:
         "inputs": ledger.inputs,
         "synthetic": ledger.synthetic,
     }
-
-
-def _earlier(path: Path) -> dict[str, dict[str, Any]]:
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise PublishError(f"{path.name} of the release before cannot be read: {error}") from None
-    if not isinstance(content, dict) or content.get("schema") != VERSION:
-        found = content.get("schema") if isinstance(content, dict) else type(content).__name__
-        raise PublishError(f"{path.name} of the release before has schema {found!r}, expected {VERSION!r}")
-    return {fact["id"]: fact for fact in content["facts"]}
 
 
 def _heads(name: str) -> Iterator[str]:

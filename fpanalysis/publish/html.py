@@ -1,8 +1,11 @@
 """A report as one web page: a single file that loads nothing, opens from a USB stick and reads without script.
 
 The page carries its font cut to its own characters, its drawings as SVG with letters as letters, and each table's
-raw values as a CSV behind a link. It is made for keyboards and screen readers (WCAG 2.2 AA): landmarks, one title,
-scoped heads, named regions that scroll, figures with words. A content security policy forbids every request.
+raw values: a cell that prints less than it holds has the rest beside it (`data-v`). One small script, named by its
+hash, makes of these a CSV behind a link; without script all but that link is there. The page is made for keyboards and
+screen readers (WCAG 2.2 AA): landmarks, one title, scoped heads (a `th` beside cells heads its row by itself: HTML
+Standard, 4.9.12), named regions that scroll, figures with words. A
+content security policy forbids every request and any other script.
 Equal notebooks give equal bytes.
 """
 
@@ -10,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,18 +22,18 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from unicodedata import east_asian_width
-from urllib.parse import quote, unquote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from traitlets import Bool
 
-from ..blocks import Cards, Figure, Heading, Table, csv_text
+from ..blocks import MISSING, Cards, Column, Figure, Heading, Table, csv_cells
 from ..errors import PublishError
 from ..typeface import FALLBACK, WEIGHTS, covers, page_font, uncovered
 from ..wording import text
 from .document import Document, Output, Part, Passage, Tokens, plain_text
 from .exporter import ReportExporter
+from .marks import unmarked
 
 __all__ = ["HtmlExporter", "extract", "render"]
 
@@ -37,12 +41,13 @@ HTML_LANG = {"zh": "zh-CN", "en": "en"}
 FAMILY = "FPA Page"
 FITS = 8
 ONE_LINE = 18
-UNSAFE = re.compile(r"[\x00-\x20%#\"'&<>`]")
 OPENING = ("（", "“", "《", "【")
 SAFE_ADDRESS = re.compile(r"(?:https?:|mailto:|#|[^:]*$)", re.IGNORECASE)
 WIDE_GLYPH = r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f“”‘’—…]"
 TABLE_TAGS = {"table", "thead", "tbody", "tfoot", "tr", "th", "td", "caption", "p", "div", "b", "strong", "em", "i",
               "br", "sub", "sup", "span", "ul", "ol", "li", "pre", "code"}  # fmt: skip
+TAG = re.compile(r"<[a-zA-Z][^<>]*>")
+PLAIN = re.compile(r"=\"([^\s\"'=<>`]+)\"(?=[\s>])")
 SPANS = {"colspan", "rowspan"}
 UNSEEN = {"style", "script", "title"}
 BOLD = {"h1", "h2", "h3", "h4", "strong", "b"}
@@ -81,13 +86,15 @@ def render(document: Document, *, fonts: Mapping[str, Path]) -> str:
         footnotes=[_footnote(note, document) for note in document.footnotes],
         style=Markup(_style_sheet()),
         faces=Markup("%FACES%"),
+        script=Markup(_script()),
+        script_hash=base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode("ascii"),
     )
-    page = _counted(re.sub(r"\n\s*\n+", "\n", page))
+    page = _counted(_lean(re.sub(r"\n\s*\n+", "\n", page)))
     return page.replace("%FACES%", _faces(page, fonts), 1)
 
 
 def extract(data: bytes) -> list[str]:
-    """Return what a page says, a text an element: its words, the words of drawings and labels, the CSV behind links."""
+    """Return what a page says, a text an element: its words, the words of drawings and labels, what cells hold."""
     reader = _Said()
     reader.feed(data.decode())
     reader.close()
@@ -113,7 +120,7 @@ def _word(lang: str, key: str, **values: Any) -> str:
 def _environment() -> Environment:
     loader = PackageLoader(__package__ or "", "templates")
     made = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    made.globals["stub"] = _stub
+    made.globals.update(stub=_stub, rows=_rows, noted=_noted)
     return made
 
 
@@ -123,11 +130,24 @@ def _template(name: str) -> Any:
 
 @functools.cache
 def _style_sheet() -> str:
-    """Return the style sheet without comments and needless white space."""
+    """Return the style sheet without comments and needless white space, its colours where they are used."""
+    sheet = re.sub(r"\s+", " ", _source("style.css"))
+    for name, colour in re.findall(r"(--[a-z]+): ([^;]+);", sheet):
+        sheet = sheet.replace(f"{name}: {colour};", "").replace(f"var({name})", colour)
+    return re.sub(r"\s*([{};,])\s*", r"\1", sheet).replace(";}", "}").replace(": ", ":").strip()
+
+
+@functools.cache
+def _script() -> str:
+    """Return the script of the page in one line, without white space outside its strings (its patterns have none)."""
+    parts = re.split(r"(\"[^\"]*\")", re.sub(r"\n\s*", "", _source("download.js")))
+    return "".join(re.sub(r" ?([^\w.]) ?", r"\1", part) if n % 2 == 0 else part for n, part in enumerate(parts))
+
+
+def _source(name: str) -> str:
     loader = _environment().loader
     assert loader is not None
-    sheet = re.sub(r"/\*.*?\*/", "", loader.get_source(_environment(), "style.css")[0], flags=re.DOTALL)
-    return re.sub(r"\s*([{};,])\s*", r"\1", re.sub(r"\s+", " ", sheet)).replace(";}", "}").strip()
+    return re.sub(r"/\*.*?\*/", "", loader.get_source(_environment(), name)[0], flags=re.DOTALL)
 
 
 def _cover_facts(document: Document) -> list[tuple[str, str]]:
@@ -164,15 +184,14 @@ def _part(part: Part, document: Document) -> Markup:
     if isinstance(content, Output):
         return Markup(_output(content, document.meta.lang))
     if isinstance(content, Cards):
-        return _macro("cards", content, document.meta.lang)
+        return _macro("cards", content, lang=document.meta.lang)
     _, number = document.numbers[content.id]
     return _table(content, number, document) if isinstance(content, Table) else _figure(content, number, document)
 
 
-def _macro(name: str, *given: Any) -> Markup:
+def _macro(name: str, *given: Any, lang: str) -> Markup:
     module = _template("blocks.html").module
-    *values, lang = given
-    return Markup(getattr(module, name)(*values, functools.partial(_word, lang)))
+    return Markup(getattr(module, name)(*given, functools.partial(_word, lang)))
 
 
 def _stub(table: Table) -> str:
@@ -183,16 +202,13 @@ def _stub(table: Table) -> str:
 
 def _table(table: Table, number: int, document: Document) -> Markup:
     lang = document.meta.lang
-    name = text("table.number", lang, n=number)
     form = "table fits" if len(table.columns) <= FITS else "table"
-    return _short_tables(_macro("table_block", table, name, _csv_address(table, lang), form, lang))
+    return _macro("table_block", table, text("table.number", lang, n=number), form, lang=lang)
 
 
 def _figure(figure: Figure, number: int, document: Document) -> Markup:
     lang = document.meta.lang
-    name = text("figure.number", lang, n=number)
-    address = _csv_address(figure.data, lang) if figure.data else ""
-    return _short_tables(_macro("figure_block", figure, name, _drawing(figure), address, lang))
+    return _macro("figure_block", figure, text("figure.number", lang, n=number), _drawing(figure), lang=lang)
 
 
 def _drawing(figure: Figure) -> Markup:
@@ -202,20 +218,55 @@ def _drawing(figure: Figure) -> Markup:
     return Markup(f'{root} role="img" aria-label="{escape(figure.alt)}"{end}{body}')
 
 
-def _short_tables(block: Markup) -> Markup:
-    """Return HTML without the end tags that a table's rows and cells may leave out (HTML Standard, 13.1.2.4)."""
-    return Markup(
-        re.sub(r"</t[dhr]>", "", block)
-        .replace('scope="row"', "scope=row")
-        .replace('class="w"', "class=w")
-        .replace('scope="col"', "scope=col")
+def _rows(table: Table) -> list[list[tuple[str, Markup]]]:
+    """Return each cell as printed, with an attribute for what it holds where that is not what is printed."""
+    return [
+        [(words, _held(value, words, column)) for value, words, column in zip(row, texts, table.columns, strict=True)]
+        for row, texts in zip(table.values, table.texts, strict=True)
+    ]
+
+
+def _noted(words: str) -> Markup:
+    """Return words with their mark raised."""
+    plain = unmarked(words)
+    return (
+        Markup("{}<sup>{}</sup>").format(plain, words[len(plain) + 1 :])
+        if plain != words
+        else Markup("{}").format(words)
     )
 
 
-def _csv_address(table: Table, lang: str) -> Markup:
-    """Return a table's CSV as a data address (RFC 2397); letters beyond ASCII stand as they are (URL Standard)."""
-    content = csv_text(table, lang).replace("\r\n", "\n")
-    return Markup("data:text/csv;charset=utf-8,%EF%BB%BF" + UNSAFE.sub(lambda found: quote(found[0]), content))
+def _held(value: Any, words: str, column: Column) -> Markup:
+    """Return the attribute with a cell's raw value, "" where the script can read it off what is printed."""
+    cells = csv_cells(value, column)
+    if cells == _read_off(words, column):
+        return Markup("")
+    return Markup(' data-v="{}"').format("|".join(cells).rstrip("|"))
+
+
+def _read_off(words: str, column: Column) -> list[str]:
+    """Return the CSV cells that the script reads off a printed cell (`download.js` has the same rules)."""
+    size, words = 3 if column.interval else 1, unmarked(words)
+    if words == MISSING:
+        return [""] * size
+    if column.is_text:
+        return [words.strip()]
+    parts = re.fullmatch(r"(.*)\s\((.*)–(.*)\)", words) if column.interval else None
+    return [_plain_number(part) for part in (parts.groups() if parts else [words] * size)]
+
+
+def _plain_number(words: str) -> str:
+    """Return a printed number as a spreadsheet reads it: 98.5% as 0.985, 3,050.50 as 3050.5; else as it is."""
+    plain = words.replace(",", "").replace("−", "-")
+    if not re.fullmatch(r"-?\d+(\.\d+)?%?", plain, re.ASCII):
+        return words
+    return f"{float(plain.rstrip('%')) / (100 if plain.endswith('%') else 1):.12g}"
+
+
+def _lean(page: str) -> str:
+    """Return a page without the quotes and end tags that HTML can do without (HTML Standard, 13.1.2.3 and 13.1.2.4)."""
+    page = re.sub(r"</(?:t[dhr]|li|thead|tbody)>", "", page)
+    return TAG.sub(lambda tag: PLAIN.sub(r"=\1", tag[0]), page)
 
 
 def _output(output: Output, lang: str) -> str:
@@ -390,7 +441,7 @@ class _Harmless(HTMLParser):
 
 
 class _Said(HTMLParser):
-    """Collect what a page says: text by element (formatting within a line does not part it), labels, and CSV."""
+    """Collect what a page says: text by element (formatting within a line does not part it), labels, what is held."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -401,9 +452,7 @@ class _Said(HTMLParser):
         self.hidden += tag in UNSEEN
         if tag not in WITHIN_A_LINE:
             given = dict(attrs)
-            said = [given.get("aria-label"), given.get("alt")]
-            if (given.get("href") or "").startswith("data:text/csv"):
-                said += unquote((given["href"] or "").partition(",")[2]).replace("\n", ",").split(",")
+            said = [given.get("aria-label"), given.get("alt"), *(given.get("data-v") or "").split("|")]
             self.texts += [*(words for words in said if words), ""]
 
     def handle_endtag(self, tag: str) -> None:

@@ -46,7 +46,9 @@ SIZES = {"zh": (10.5, 9.5, 9.0), "en": (9.5, 9.0, 8.5)}
 GAP = 9.0
 PARTS = 3
 WORDS = 9.0
-KEPT = 8
+KEPT = 12
+TRIES = 3
+"""How often a report is set: again where the last row of a table stands alone, with room for a row above it."""
 WIDE = r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f“”‘’—…]"
 PIECES = re.compile(rf"(?<=[\s/，、；：）])|(?<={WIDE})(?={WIDE})")
 SAFE_ADDRESS = re.compile(r"(?:https?:|mailto:)", re.IGNORECASE)
@@ -72,17 +74,31 @@ def render(document: Document, files: Mapping[str, Path], attachments: Mapping[s
 
     `attachments` are more files to carry, by name. Raises PublishError when typst refuses or warns.
     """
-    made = _Model(document, files, {**_data_files(document), **(attachments or {})})
-    folders = sorted({str(path.resolve().parent) for path in (*files.values(), FALLBACK)})
+    carried, lowered = {**_data_files(document), **(attachments or {})}, set[str]()
+    for _ in range(TRIES):
+        content, alone = _compiled(_Model(document, files, carried, lowered))
+        if alone <= lowered:
+            break
+        lowered |= alone
+    return content
+
+
+def _compiled(made: _Model) -> tuple[bytes, set[str]]:
+    """Return the file, and the ids of the tables whose last row stands alone on a page."""
+    folders, given = sorted({str(path.resolve().parent) for path in (*made.fonts.values(), FALLBACK)}), made.files()
     try:
         content, warnings = typst.compile_with_warnings(
-            made.files(), font_paths=folders, ignore_system_fonts=True, format="pdf", pdf_standards=STANDARDS
+            given, font_paths=folders, ignore_system_fonts=True, format="pdf", pdf_standards=STANDARDS
         )
     except typst.TypstError as error:
-        raise PublishError(_refusal(document, error.message, getattr(error, "hints", ()))) from None
+        raise PublishError(_refusal(made.document, error.message, getattr(error, "hints", ()))) from None
     for warning in warnings:
-        raise PublishError(_refusal(document, warning.message, getattr(warning, "hints", ())))
-    return content
+        raise PublishError(_refusal(made.document, warning.message, getattr(warning, "hints", ())))
+    rows = typst.query(given, "<row>", field="value", font_paths=folders, ignore_system_fonts=True)
+    pages: dict[str, list[int]] = {}
+    for name, _, page in json.loads(rows):
+        pages.setdefault(name, []).append(page)
+    return content, {name for name, found in pages.items() if name and found[-1] != found[-2]}
 
 
 def extract(data: bytes) -> list[str]:
@@ -117,8 +133,10 @@ def _data_files(document: Document) -> dict[str, bytes]:
 class _Model:
     """What the template reads: the document as JSON values, and the files that stand beside it."""
 
-    def __init__(self, document: Document, fonts: Mapping[str, Path], attached: Mapping[str, bytes]) -> None:
-        self.document, self.fonts, self.attached = document, fonts, attached
+    def __init__(
+        self, document: Document, fonts: Mapping[str, Path], attached: Mapping[str, bytes], lowered: Iterable[str] = ()
+    ) -> None:
+        self.document, self.fonts, self.attached, self.lowered = document, fonts, attached, frozenset(lowered)
         self.lang = document.meta.lang
         self.pictures: dict[str, bytes] = {}
         self.mentioned: set[str] = set()
@@ -182,6 +200,7 @@ class _Model:
         kind, number = self.document.numbers[block.id]
         below = [*block.notes, *([self._word("table.source", source=block.source)] if block.source else [])]
         name = self._word(f"{kind}.number", n=number)
+        drawn["lower"] = block.id in self.lowered
         return drawn | {"id": block.id, "name": name, "caption": block.caption, "below": below}
 
     def _table(self, table: Table) -> dict[str, Any]:
