@@ -46,6 +46,9 @@ OUTLIER = 3.5
 """Leave-one-out residual, in standard deviations, from which a month loses its weight."""
 LEAST_SHARE = 0.05
 """A month of which less than this is registered counts as not known."""
+OPEN = 0.98
+"""Share registered below which a month, of the last LOOSE, counts as open: the level may have moved unseen."""
+LOOSE = 12
 SMALL = 25
 """Counts below this enter through the Poisson working response instead of their logarithm."""
 WEEKEND_SD = 0.3
@@ -363,7 +366,15 @@ def _sampled(series: _Series, months: pd.PeriodIndex, rng: np.random.Generator, 
 def _fitted(series: _Series, days: Floats, weekend: Floats, prior: gp.Prior) -> tuple[float, NDArray[np.int64], gp.Fit]:
     """Return the centre of the log rates, the months set aside, and the fit of the series."""
     target, variance, centre, outliers = _observed(series, days, weekend)
-    return centre, outliers, gp.fit(prior, weekend, np.flatnonzero(series.use), target, variance)
+    known = np.flatnonzero(series.use)
+    return centre, outliers, gp.fit(prior, weekend, known, target, variance, loose=_first_open(series))
+
+
+def _first_open(series: _Series) -> int | None:
+    """Return the first of the last months that is still being registered, None where there is none."""
+    late = np.flatnonzero(series.use & (series.share < OPEN))
+    late = late[late >= len(series.months) - LOOSE]
+    return int(late[0]) if len(late) else None
 
 
 def _outlier_note(months: pd.PeriodIndex) -> str:

@@ -11,6 +11,11 @@ settings, each weighted by how often births elsewhere behaved so (`data/births_p
 explains this series: a short history borrows what births do everywhere. Deviations of a path share one scale drawn
 from a scaled t distribution, whose two numbers are calibrated on the learning series (`data/births_prior.json`).
 
+Months still being registered are the place where a sudden change would stand, and where little speaks against the
+forecast. So every setting has a second form in which the level moves freely in these months, with a small prior chance:
+where registration and forecast contradict each other, registration is believed (`BREAK_SD`, `BREAK_CHANCE`; chosen by
+`benchmarks/late_registration.py`).
+
 References: Rasmussen and Williams, Gaussian Processes for Machine Learning (MIT Press 2006), chapters 2 and 5;
 Roberts et al., Philosophical Transactions A 371 (2013) 20110550; Gardner and McKenzie, Management Science 31 (1985)
 1237 (damped trend); Laird, Journal of the American Statistical Association 73 (1978) 805 (mixing distribution).
@@ -41,6 +46,8 @@ length-scale of its periodic kernel (small: neighbouring months differ freely); 
 the log effect of the share of weekend days."""
 LEVEL_SD = 1.0
 """Prior standard deviation of the level at the start, about the mean of the series."""
+BREAK_SD, BREAK_CHANCE = 0.1, 0.1
+"""Monthly step of the level in months still being registered, in the form that allows for a break, and its weight."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,13 +116,32 @@ def _zero_sum_season(width: float) -> Floats:
     return kernel / kernel[0]
 
 
-def fit(prior: Prior, weekend: Floats, at: NDArray[np.int64], target: Floats, variance: Floats) -> Fit:
+def fit(
+    prior: Prior, weekend: Floats, at: NDArray[np.int64], target: Floats, variance: Floats, *, loose: int | None = None
+) -> Fit:
     """Return what the known months `at` say of all months.
 
     `weekend`: share of weekend days of every month, less 2/7; `target`: log rate of the known months less its centre;
-    `variance`: of each known month, Poisson noise and the share registered included.
+    `variance`: of each known month, Poisson noise and the share registered included. `loose`: the month from which on
+    the level may have moved freely, as far as the last known month; None where all of them are as sure as any.
     """
     stack = kernels(prior, -(-len(weekend) // 12) * 12)[:, : len(weekend), : len(weekend)]
+    found = _solved(prior, stack, weekend, at, target, variance)
+    before = 0 if loose is None else int(np.searchsorted(at, loose))
+    if before == 0 or before == len(at):
+        return found
+    weight = _weights(prior, _likelihoods(found.factors, found.scaled)[:, before - 1])
+    likely = np.flatnonzero(weight > 1e-3 * weight.max())
+    steps = np.clip(np.arange(len(weekend)) - at[before] + 1, 0, at[-1] - at[before] + 1)
+    moving = stack[likely] + BREAK_SD**2 * np.minimum(steps[:, None], steps[None, :])
+    part = Prior(prior.table[likely], prior.weight[likely], prior.scale, prior.tail)
+    return _joined(found, _solved(part, moving, weekend, at, target, variance), BREAK_CHANCE)
+
+
+def _solved(
+    prior: Prior, stack: Floats, weekend: Floats, at: NDArray[np.int64], target: Floats, variance: Floats
+) -> Fit:
+    """Return the fit of every setting under its own covariance."""
     noise, effect = prior.table[:, 8], prior.table[:, 9]
     seen = stack[:, at[:, None], at] + (effect**2)[:, None, None] * np.outer(weekend[at], weekend[at])
     diagonal = np.arange(len(at))
@@ -123,6 +149,17 @@ def fit(prior: Prior, weekend: Floats, at: NDArray[np.int64], target: Floats, va
     factors = np.linalg.cholesky(seen)
     scaled = np.array([linalg.solve_triangular(f, target, lower=True, check_finite=False) for f in factors])
     return Fit(prior, stack, weekend, at, factors, scaled, _weights(prior, _likelihoods(factors, scaled)[:, -1]))
+
+
+def _joined(first: Fit, second: Fit, chance: float) -> Fit:
+    """Return the mixture of two fits, the second with the prior weight `chance`."""
+    table = np.vstack([first.prior.table, second.prior.table])
+    weight = np.concatenate([(1 - chance) * first.prior.weight, chance * second.prior.weight])
+    prior = Prior(table, weight, first.prior.scale, first.prior.tail)
+    stack, factors, scaled = (np.concatenate([getattr(first, name), getattr(second, name)])
+                              for name in ("kernels", "factors", "scaled"))  # fmt: skip
+    posterior = _weights(prior, _likelihoods(factors, scaled)[:, -1])
+    return Fit(prior, stack, first.weekend, first.at, factors, scaled, posterior)
 
 
 def _likelihoods(factors: Floats, scaled: Floats) -> Floats:
