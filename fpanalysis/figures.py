@@ -161,6 +161,7 @@ def alt_births(
     if open_months:
         said.append(text("figure.alt.births.incomplete", lang, n=len(open_months)))
     said += [*_alt_expected(results, place, period, lang), *_alt_forecast(results, place, lang)]
+    said += _alt_years(results, place, lang)
     return _joined(said, lang)
 
 
@@ -721,6 +722,13 @@ def _alt_forecast(results: pd.DataFrame, place: str, lang: str) -> list[str]:
     row = rows.iloc[-1]
     return [text("figure.alt.births.forecast", lang, last=rows.index[-1], level="80",
                  **{key: row[key] for key in ("value", "lower", "upper")})]  # fmt: skip
+
+
+def _alt_years(results: pd.DataFrame, place: str, lang: str) -> list[str]:
+    rows = pick(results, place=place, measure="births_forecast", method="gp-95").dropna(subset=["lower"])
+    years = rows[rows["period"].str.fullmatch(r"S?\d{4}")]
+    return [text("figure.alt.births.year", lang, year=period_label(row.period, lang, calendar=False), value=row.value,
+                 lower=row.lower, upper=row.upper) for row in years.itertuples(index=False)]  # fmt: skip
 
 
 def _ratio_rows(

@@ -35,7 +35,22 @@ from scipy import linalg, special
 
 from .errors import FpError
 
-__all__ = ["HYPER", "Fit", "Prior", "births_prior", "fit", "kernels", "mean", "one_step", "paths", "prior_of", "spread"]
+__all__ = [
+    "BREAK_CHANCE",
+    "BREAK_SD",
+    "HYPER",
+    "Fit",
+    "Prior",
+    "births_prior",
+    "fit",
+    "kernels",
+    "likelihoods",
+    "mean",
+    "one_step",
+    "paths",
+    "prior_of",
+    "spread",
+]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -117,15 +132,24 @@ def _zero_sum_season(width: float) -> Floats:
 
 
 def fit(
-    prior: Prior, weekend: Floats, at: NDArray[np.int64], target: Floats, variance: Floats, *, loose: int | None = None
+    prior: Prior,
+    weekend: Floats,
+    at: NDArray[np.int64],
+    target: Floats,
+    variance: Floats,
+    *,
+    loose: int | None = None,
+    effects: Floats | None = None,
 ) -> Fit:
     """Return what the known months `at` say of all months.
 
     `weekend`: share of weekend days of every month, less 2/7; `target`: log rate of the known months less its centre;
     `variance`: of each known month, Poisson noise and the share registered included. `loose`: the month from which on
     the level may have moved freely, as far as the last known month; None where all of them are as sure as any.
+    `effects`: regressors (a row each, of every month) times the standard deviations of their effects.
     """
     stack = kernels(prior, -(-len(weekend) // 12) * 12)[:, : len(weekend), : len(weekend)]
+    stack = stack if effects is None else stack + effects.T @ effects
     found = _solved(prior, stack, weekend, at, target, variance)
     before = 0 if loose is None else int(np.searchsorted(at, loose))
     if before == 0 or before == len(at):
@@ -160,6 +184,11 @@ def _joined(first: Fit, second: Fit, chance: float) -> Fit:
                               for name in ("kernels", "factors", "scaled"))  # fmt: skip
     posterior = _weights(prior, _likelihoods(factors, scaled)[:, -1])
     return Fit(prior, stack, first.weekend, first.at, factors, scaled, posterior)
+
+
+def likelihoods(found: Fit) -> Floats:
+    """Return the log likelihood of the first 1, 2, ... known months under every setting, but for a constant a month."""
+    return _likelihoods(found.factors, found.scaled)
 
 
 def _likelihoods(factors: Floats, scaled: Floats) -> Floats:
