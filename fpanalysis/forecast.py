@@ -48,6 +48,8 @@ LONGEST = 120
 """Months of history that are used, counted back from the last."""
 OUTLIER = 3.5
 """Leave-one-out residual, in standard deviations, from which a month loses its weight."""
+VIEWS = (2.5, OUTLIER, np.inf)
+"""The same, in three views of the data that a forecast pools: no single one foretells best everywhere."""
 LEAST_SHARE = 0.05
 """A month of which less than this is registered counts as not known."""
 OPEN = 0.98
@@ -429,13 +431,29 @@ def _fitted(
     known, effects = np.flatnonzero(series.use), None
     if months is not None and regressors is not None and len(regressors.columns):
         values = _regressors.aligned(regressors, months, series.months[-1])
-        judged = _regressors.judge(
-            prior, weekend, known, target, variance, names=list(regressors.columns), values=values
-        )
+        names = list(regressors.columns)
+        judged = _regressors.judge(prior, weekend, known, target, variance, names=names, values=values)
         helps = np.array([one.helps for one in judged])
         effects = _regressors.EFFECT_SD * values[helps] if helps.any() else None
-    fit = gp.fit(prior, weekend, known, target, variance, loose=_first_open(series), effects=effects)
-    return centre, outliers, fit
+    views = _views(series, days, weekend)
+    loose = _first_open(series)
+    fits = [gp.fit(prior, weekend, known, *seen, loose=loose, effects=effects) for seen, _ in views]
+    return centre, outliers, gp.pooled(fits, [share for _, share in views])
+
+
+def _views(series: _Series, days: Floats, weekend: Floats) -> list[tuple[tuple[Floats, Floats], float]]:
+    """Return (target, variance) of the known months under each of VIEWS and its share; views that agree are one."""
+    found: dict[bytes, tuple[tuple[Floats, Floats], float]] = {}
+    for limit in VIEWS:
+        target, variance, _, outliers = _observed(series, days, weekend, limit=limit)
+        key = outliers.tobytes()
+        found[key] = ((target, variance), found.get(key, (None, 0.0))[1] + 1 / len(VIEWS))
+        if not len(outliers):
+            break
+    left = 1 - sum(share for _, share in found.values())
+    seen, share = found[key]
+    found[key] = (seen, share + left)
+    return list(found.values())
 
 
 def _first_open(series: _Series) -> int | None:
@@ -450,7 +468,11 @@ def _outlier_note(months: pd.PeriodIndex) -> str:
 
 
 def _observed(
-    series: _Series, days: Floats, weekend: Floats, judged: NDArray[np.bool_] | None = None
+    series: _Series,
+    days: Floats,
+    weekend: Floats,
+    judged: NDArray[np.bool_] | None = None,
+    limit: float = OUTLIER,
 ) -> tuple[Floats, Floats, float, NDArray[np.int64]]:
     """Return log births per day less their centre, the variance of each, that centre, and the months set aside.
 
@@ -472,13 +494,13 @@ def _observed(
         logs = np.log(np.maximum(births, 0.5) / exposure)
         target = np.where(small, np.log(mean / exposure) + (births - mean) / mean, logs) - centre
         variance = shared + np.where(small, 1 / mean, 1 / np.maximum(births, mean / 4))
-        extra = _inflation(typical, target, variance + TYPICAL_NOISE**2, judged[at])
+        extra = _inflation(typical, target, variance + TYPICAL_NOISE**2, judged[at], limit)
         whole = typical + np.diag(variance + extra + TYPICAL_NOISE**2)
         fit = centre + typical @ linalg.solve(whole, target, assume_a="pos")
     return target, variance + extra, centre, at[extra > 0]
 
 
-def _inflation(kernel: Floats, target: Floats, variance: Floats, kept: NDArray[np.bool_]) -> Floats:
+def _inflation(kernel: Floats, target: Floats, variance: Floats, kept: NDArray[np.bool_], limit: float) -> Floats:
     """Return extra variance for months whose leave-one-out residual is too large, worst first (few at most).
 
     Months `kept` never lose weight: those still being registered, and those that are judged themselves.
@@ -490,7 +512,7 @@ def _inflation(kernel: Floats, target: Floats, variance: Floats, kept: NDArray[n
         residual = (inverse @ target) * spread
         score = np.where((extra > 0) | kept, 0.0, np.abs(residual) / np.sqrt(spread))
         worst = int(np.argmax(score))
-        if score[worst] <= OUTLIER:
+        if score[worst] <= limit:
             break
         extra[worst] = residual[worst] ** 2
     return extra

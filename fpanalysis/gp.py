@@ -25,7 +25,8 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import TypeAlias
 
@@ -39,6 +40,7 @@ __all__ = [
     "BREAK_CHANCE",
     "BREAK_SD",
     "HYPER",
+    "TEMPER",
     "Fit",
     "Prior",
     "births_prior",
@@ -48,6 +50,7 @@ __all__ = [
     "mean",
     "one_step",
     "paths",
+    "pooled",
     "prior_of",
     "spread",
 ]
@@ -61,6 +64,8 @@ length-scale of its periodic kernel (small: neighbouring months differ freely); 
 the log effect of the share of weekend days."""
 LEVEL_SD = 1.0
 """Prior standard deviation of the level at the start, about the mean of the series."""
+TEMPER = 0.5
+"""Power of the likelihood in the weights of settings: no setting is quite true, and half the trust foretells better."""
 BREAK_SD, BREAK_CHANCE = 0.1, 0.1
 """Monthly step of the level in months still being registered, in the form that allows for a break, and its weight."""
 
@@ -171,18 +176,34 @@ def _solved(
     diagonal = np.arange(len(at))
     seen[:, diagonal, diagonal] += variance + (noise**2)[:, None]
     factors = np.linalg.cholesky(seen)
-    scaled = np.array([linalg.solve_triangular(f, target, lower=True, check_finite=False) for f in factors])
-    return Fit(prior, stack, weekend, at, factors, scaled, _weights(prior, _likelihoods(factors, scaled)[:, -1]))
+    scaled = np.array([_solve(factor, target) for factor in factors])
+    weight = _weights(prior, TEMPER * _likelihoods(factors, scaled)[:, -1])
+    return Fit(prior, stack, weekend, at, factors, scaled, weight)
+
+
+def _solve(factor: Floats, right: Floats) -> Floats:
+    """Return the solution of a lower triangular system: LAPACK itself, since SciPy's checks cost more than it does."""
+    return linalg.lapack.dtrtrs(factor.T, right, lower=0, trans=1)[0]
 
 
 def _joined(first: Fit, second: Fit, chance: float) -> Fit:
-    """Return the mixture of two fits, the second with the prior weight `chance`."""
-    table = np.vstack([first.prior.table, second.prior.table])
-    weight = np.concatenate([(1 - chance) * first.prior.weight, chance * second.prior.weight])
+    """Return the mixture of two fits of the same months, the second with the prior weight `chance`."""
+    found = pooled([first, second], [1 - chance, chance])
+    posterior = _weights(found.prior, TEMPER * likelihoods(found)[:, -1])
+    return replace(found, weight=posterior)
+
+
+def pooled(fits: Sequence[Fit], shares: Sequence[float]) -> Fit:
+    """Return fits of the same months, made under different views of the data, as one: each keeps its share."""
+    if len(fits) == 1:
+        return fits[0]
+    first = fits[0]
+    table = np.vstack([fit.prior.table for fit in fits])
+    weight = np.concatenate([share * fit.prior.weight for share, fit in zip(shares, fits, strict=True)])
     prior = Prior(table, weight, first.prior.scale, first.prior.tail)
-    stack, factors, scaled = (np.concatenate([getattr(first, name), getattr(second, name)])
+    stack, factors, scaled = (np.concatenate([getattr(fit, name) for fit in fits])
                               for name in ("kernels", "factors", "scaled"))  # fmt: skip
-    posterior = _weights(prior, _likelihoods(factors, scaled)[:, -1])
+    posterior = np.concatenate([share * fit.weight for share, fit in zip(shares, fits, strict=True)])
     return Fit(prior, stack, first.weekend, first.at, factors, scaled, posterior)
 
 
@@ -240,7 +261,7 @@ def _conditional(found: Fit, setting: int, wanted: NDArray[np.int64]) -> tuple[F
     weekend = found.prior.table[setting, 9] * found.weekend
     across = kernel[np.ix_(wanted, found.at)] + np.outer(weekend[wanted], weekend[found.at])
     across += noise**2 * (wanted[:, None] == found.at[None, :])
-    left = linalg.solve_triangular(found.factors[setting], across.T, lower=True, check_finite=False)
+    left = _solve(found.factors[setting], across.T)
     covariance = kernel[np.ix_(wanted, wanted)] + np.outer(weekend[wanted], weekend[wanted]) - left.T @ left
     covariance[np.diag_indices(len(wanted))] += noise**2 + 1e-10
     return left.T @ found.scaled[setting], np.linalg.cholesky(covariance)

@@ -57,7 +57,7 @@ def joined(events: pd.DataFrame, registered: pd.DataFrame, *, months: pd.PeriodI
     """Return all regressors of these months and of `ahead` months after them; those that never vary are left out."""
     months = pd.period_range(months[0], months[-1] + ahead, freq="M")
     found = from_events(events, months).join(from_registrations(registered, months))
-    return found.loc[:, found.nunique() > 1]
+    return found.loc[:, found.max() > found.min()]
 
 
 def from_events(events: pd.DataFrame, months: pd.PeriodIndex) -> pd.DataFrame:
