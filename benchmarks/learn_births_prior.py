@@ -39,8 +39,8 @@ CHOICES: dict[str, tuple[float, ...]] = {
     "level": (0.001, 0.003, 0.006, 0.01, 0.015, 0.025, 0.04),
     "slope": (0.0, 0.0003, 0.001, 0.002),
     "damping": (0.9, 0.97),
-    "ar": (0.0, 0.01, 0.02, 0.04, 0.07, 0.1),
-    "memory": (0.3, 0.6, 0.85, 0.93),
+    "ar": (0.0, 0.01, 0.02, 0.04),
+    "memory": (0.3, 0.6, 0.85),
     "season": (0.02, 0.04, 0.07, 0.12, 0.2),
     "decay": (60.0, 150.0, 400.0, 1200.0),
     "width": (0.4, 0.7, 1.1),
@@ -194,7 +194,7 @@ def main() -> None:
     words.add_argument("--out", type=Path, required=True)
     words.add_argument("--windows", type=int, default=2)
     words.add_argument("--settings", type=int, default=600)
-    words.add_argument("--keep", type=int, default=50)
+    words.add_argument("--keep", type=int, default=40)
     words.add_argument("--leave-out", action="store_true")
     given = words.parse_args()
     rng = np.random.default_rng(SEED)
