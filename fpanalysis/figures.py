@@ -709,10 +709,12 @@ def _alt_expected(results: pd.DataFrame, place: str, period: str, lang: str) -> 
     row = _expected(results, place, period) if period else None
     if row is None or math.isnan(row["count"]):
         return []
-    side = "below" if row["count"] < row["lower"] else "above" if row["count"] > row["upper"] else "within"
+    births, which = (row["count"], "") if math.isnan(row["total"]) else (round(row["total"]), "corrected_")
+    which = "" if births == row["count"] else which
+    side = "below" if births < row["lower"] else "above" if births > row["upper"] else "within"
     words = {key: row[key] for key in ("value", "lower", "upper")}
-    return [text(f"figure.alt.births.{side}", lang, period=period_label(period, lang, calendar=False),
-                 actual=row["count"], level=_level(row["method"]), **words)]  # fmt: skip
+    return [text(f"figure.alt.births.{which}{side}", lang, period=period_label(period, lang, calendar=False),
+                 actual=births, level=_level(row["method"]), **words)]  # fmt: skip
 
 
 def _alt_forecast(results: pd.DataFrame, place: str, lang: str) -> list[str]:
