@@ -1,12 +1,15 @@
-"""Forecasts of monthly births against the usual methods, on any folder of real series.
+"""Births against the usual methods, on any folder of real series: forecast, units of a region, nowcast, alarms.
 
-Rolling origin, 12 months ahead, histories of 36, 60 and 120 months. Of each file `--series` regions are drawn with a
-fixed seed, of each region `--origins` origins spread over it. MASE, RMSSE: errors over those of seasonal naive inside
-the history (Hyndman and Koehler, International Journal of Forecasting 22 (2006) 679); scaled pinball: mean over the
-quantiles 2.5, 10, 25, 50, 75, 90, 97.5 %, doubled, over the same scale; coverage of 80 % and 95 % intervals; CPU
-seconds a series, imports and the first (compiling) call left out.
+Four parts (`--parts`), all seeded, printed and written as JSON; `--methods` names forecasts and alarm rules.
+forecast, here: rolling origin, 12 months ahead, histories of 36, 60 and 120 months. Of each file `--series` regions are
+drawn with a fixed seed, of each region `--origins` origins spread over it. MASE, RMSSE: errors over those of seasonal
+naive inside the history (Hyndman and Koehler, International Journal of Forecasting 22 (2006) 679); scaled pinball: mean
+over the quantiles 2.5, 10, 25, 50, 75, 90, 97.5 %, doubled, over the same scale; coverage of 80 % and 95 %
+intervals; CPU seconds a series, imports and the first (compiling) call left out. hierarchy: units that add up
+(`hierarchy`). nowcast: births still being registered (`late_registration`). alarms: false ones, and changes found, by
+rule (`alarm_rules`).
 
-    OMP_NUM_THREADS=1 python -m benchmarks.births --data DIR --json OUT [--methods ours,AutoETS,...]
+    OMP_NUM_THREADS=1 python -m benchmarks.births --data DIR --json OUT [--parts ...] [--methods ...]
 
 The peers come from statsforecast, which nothing else here needs: `pip install "statsforecast >=2"` in an environment of
 its own, or with `--no-deps` beside the project where its pin of pandas conflicts.
@@ -30,6 +33,7 @@ from scipy import special
 
 from fpanalysis import forecast
 
+from . import alarm_rules, hierarchy, late_registration
 from .learn_births_prior import read
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -138,34 +142,67 @@ def ratios(means: pd.DataFrame) -> dict[str, float]:
     return found
 
 
+def part_forecast(frame: pd.DataFrame, chosen: list[str], given: argparse.Namespace) -> dict[str, object]:
+    """Print the comparison of forecasts and return it."""
+    found = cases(frame, given.series, given.origins)
+    if not found:
+        raise SystemExit("no series is long enough: 48 months are needed")
+    table = run(found, {name: METHODS[name] for name in METHODS if name in chosen})
+    means = summary(table, [])
+    parts = {"all": means, "history": summary(table, ["history"]), "panel": summary(table, ["panel"])}
+    against = ratios(means) if "ours" in means.index and len(means) > 1 else {}
+    told = {name: _told(part) for name, part in parts.items()}
+    print({key: round(value, 3) for key, value in against.items()}, "cases", len(found))
+    return {**told, "ratios": against, "cases": len(found), "seed": SEED}
+
+
+def part_hierarchy(frame: pd.DataFrame, chosen: list[str], given: argparse.Namespace) -> dict[str, object]:
+    """Print the comparison over units of a region and return it."""
+    return {"hierarchy": _told(hierarchy.compare(frame, given.origins, given.origins, "AutoETS" in chosen))}
+
+
+def part_nowcast(frame: pd.DataFrame, chosen: list[str], given: argparse.Namespace) -> dict[str, object]:
+    """Print errors and coverage of births still being registered and return them."""
+    return {"nowcast": _told(late_registration.compare(frame, limit=given.counties))}
+
+
+def part_alarms(frame: pd.DataFrame, chosen: list[str], given: argparse.Namespace) -> dict[str, object]:
+    """Print what each alarm rule raises and finds and return it."""
+    rules = {name: rule for name, rule in alarm_rules.RULES.items() if name in chosen}
+    return {"alarms": _told(alarm_rules.compare(rules, given.counties, frame))}
+
+
+def _told(table: pd.DataFrame) -> list[dict[str, object]]:
+    print(table.round(3).to_string(), end="\n\n")
+    return table.round(5).reset_index().to_dict("records")
+
+
 def main() -> None:
     """Print the tables, write them as JSON."""
+    names = list(dict.fromkeys([*METHODS, *alarm_rules.RULES]))
     words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     words.add_argument("--data", type=Path, nargs="+", required=True)
     words.add_argument("--json", type=Path)
-    words.add_argument("--methods", default=",".join(METHODS), help="of " + ", ".join(METHODS))
+    words.add_argument("--methods", default=",".join(names), help="of " + ", ".join(names))
+    words.add_argument("--parts", default=",".join(PARTS), help="of " + ", ".join(PARTS))
     words.add_argument("--series", type=int, default=10_000)
     words.add_argument("--origins", type=int, default=3)
+    words.add_argument("--counties", type=int, default=100, help="simulated for the nowcast and the alarms")
     given = words.parse_args()
-    chosen = given.methods.split(",")
-    if unknown := [name for name in chosen if name not in METHODS]:
-        words.error(f"no method {unknown[0]!r}; there are {', '.join(METHODS)}")
-    found = cases(read(given.data), given.series, given.origins)
-    if not found:
-        words.error("no series is long enough: 48 months are needed")
-    table = run(found, {name: METHODS[name] for name in chosen})
-    means = summary(table, [])
-    parts = {"all": means, "history": summary(table, ["history"]), "panel": summary(table, ["panel"])}
-    for part in parts.values():
-        print(part.round(3).to_string(), end="\n\n")
-    against = ratios(means) if "ours" in means.index and len(means) > 1 else {}
-    print({key: round(value, 3) for key, value in against.items()}, "cases", len(found))
+    parts, chosen = given.parts.split(","), given.methods.split(",")
+    for what, wrong in (("method", set(chosen) - set(names)), ("part", set(parts) - set(PARTS))):
+        if wrong:
+            words.error(f"no {what} {min(wrong)!r}; there are {', '.join(names if what == 'method' else PARTS)}")
+    frame, told = read(given.data), {}
+    for part in parts:
+        told |= PARTS[part](frame, chosen, given)
     if given.json:
-        told = {name: part.round(5).reset_index().to_dict("records") for name, part in parts.items()}
-        told |= {"ratios": against, "cases": len(found), "seed": SEED}
         given.json.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
 
 
+PARTS: dict[str, Callable[[pd.DataFrame, list[str], argparse.Namespace], dict[str, object]]] = {
+    "forecast": part_forecast, "hierarchy": part_hierarchy, "nowcast": part_nowcast, "alarms": part_alarms,
+}  # fmt: skip
 MEAN_OF = ("AutoETS", "AutoTheta", "AutoCES", "SeasonalNaive")
 METHODS: dict[str, Method] = {
     "ours": ours,

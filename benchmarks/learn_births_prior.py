@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import linalg, special
+from scipy import special
 
 from fpanalysis import forecast, gp
 
@@ -92,16 +92,9 @@ def likelihoods(births: pd.Series, prior: gp.Prior) -> Floats:
     days, weekend = forecast._calendar(series.months[0].ordinal, len(series.months))
     target, variance, _, _ = forecast._observed(series, days, weekend)
     at = np.flatnonzero(series.use)
-    stack, table = gp.kernels(prior, LONGEST), prior.table
     months = [int(np.searchsorted(at, n)) for n in range(12, LONGEST + 1, 12) if n <= len(series.months)]
-    found = np.full((len(table), LONGEST // 12), np.nan)
-    for row, kernel in enumerate(stack):
-        seen = kernel[np.ix_(at, at)] + table[row, 9] ** 2 * np.outer(weekend[at], weekend[at])
-        seen[np.diag_indices(len(at))] += variance + table[row, 8] ** 2
-        factor = linalg.cholesky(seen, lower=True, check_finite=False)
-        scaled = linalg.solve_triangular(factor, target, lower=True, check_finite=False)
-        total = np.cumsum(-0.5 * scaled**2 - np.log(np.diag(factor)))
-        found[row, : len(months)] = total[np.array(months) - 1]
+    found = np.full((len(prior.table), LONGEST // 12), np.nan)
+    found[:, : len(months)] = gp.likelihoods(gp.fit(prior, weekend, at, target, variance))[:, np.array(months) - 1]
     return found
 
 
@@ -201,7 +194,7 @@ def main() -> None:
     words.add_argument("--out", type=Path, required=True)
     words.add_argument("--windows", type=int, default=2)
     words.add_argument("--settings", type=int, default=600)
-    words.add_argument("--keep", type=int, default=80)
+    words.add_argument("--keep", type=int, default=40)
     words.add_argument("--leave-out", action="store_true")
     given = words.parse_args()
     rng = np.random.default_rng(SEED)

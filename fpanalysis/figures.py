@@ -160,6 +160,7 @@ def alt_births(
     if open_months:
         said.append(text("figure.alt.births.incomplete", lang, n=len(open_months)))
     said += [*_alt_expected(results, place, period, lang), *_alt_forecast(results, place, lang)]
+    said += _alt_years(results, place, lang)
     return _joined(said, lang)
 
 
@@ -601,10 +602,12 @@ def _alt_expected(results: pd.DataFrame, place: str, period: str, lang: str) -> 
     row = _expected(results, place, period) if period else None
     if row is None or math.isnan(row["count"]):
         return []
-    side = "below" if row["count"] < row["lower"] else "above" if row["count"] > row["upper"] else "within"
+    births, which = (row["count"], "") if math.isnan(row["total"]) else (round(row["total"]), "corrected_")
+    which = "" if births == row["count"] else which
+    side = "below" if births < row["lower"] else "above" if births > row["upper"] else "within"
     words = {key: row[key] for key in ("value", "lower", "upper")}
-    return [text(f"figure.alt.births.{side}", lang, period=period_label(period, lang, calendar=False),
-                 actual=row["count"], level=_level(row["method"]), **words)]  # fmt: skip
+    return [text(f"figure.alt.births.{which}{side}", lang, period=period_label(period, lang, calendar=False),
+                 actual=births, level=_level(row["method"]), **words)]  # fmt: skip
 
 
 def _alt_forecast(results: pd.DataFrame, place: str, lang: str) -> list[str]:
@@ -614,6 +617,13 @@ def _alt_forecast(results: pd.DataFrame, place: str, lang: str) -> list[str]:
     row = rows.iloc[-1]
     return [text("figure.alt.births.forecast", lang, last=rows.index[-1], level="80",
                  **{key: row[key] for key in ("value", "lower", "upper")})]  # fmt: skip
+
+
+def _alt_years(results: pd.DataFrame, place: str, lang: str) -> list[str]:
+    rows = pick(results, place=place, measure="births_forecast", method="gp-95").dropna(subset=["lower"])
+    years = rows[rows["period"].str.fullmatch(r"S?\d{4}")]
+    return [text("figure.alt.births.year", lang, year=period_label(row.period, lang, calendar=False), value=row.value,
+                 lower=row.lower, upper=row.upper) for row in years.itertuples(index=False)]  # fmt: skip
 
 
 def _ratio_rows(

@@ -9,6 +9,9 @@ and years have right intervals, not sums of monthly ones.
 Sampling: each place draws from its own generator, seeded by one integer from the `rng` passed in and the CRC-32 of
 the place's name; neither the order of the places nor the presence of others changes its numbers.
 
+Regressors (`regressors`) enter where they help in a back-test on the months that are known at the time of the forecast;
+so a back-test of past periods chooses them anew each time.
+
 References: McCullagh and Nelder, Generalized Linear Models (1989), 2.5 (working response of small counts); Hyndman and
 Koehler, International Journal of Forecasting 22 (2006) 679 (MASE).
 """
@@ -27,9 +30,10 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from . import gp, results, stats
+from . import regressors as _regressors
 from .errors import FpError
 
-__all__ = ["Paths", "backtest", "corrected", "expected", "forecast", "sample_paths", "surprises", "totals"]
+__all__ = ["Paths", "backtest", "corrected", "expected", "forecast", "helpful", "sample_paths", "surprises", "totals"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Window: TypeAlias = tuple[str, pd.PeriodIndex]
@@ -44,8 +48,13 @@ LONGEST = 120
 """Months of history that are used, counted back from the last."""
 OUTLIER = 3.5
 """Leave-one-out residual, in standard deviations, from which a month loses its weight."""
+VIEWS = (2.5, OUTLIER, np.inf)
+"""The same, in three views of the data that a forecast pools: no single one foretells best everywhere."""
 LEAST_SHARE = 0.05
 """A month of which less than this is registered counts as not known."""
+OPEN = 0.98
+"""Share registered below which a month, of the last LOOSE, counts as open: the level may have moved unseen."""
+LOOSE = 12
 SMALL = 25
 """Counts below this enter through the Poisson working response instead of their logarithm."""
 WEEKEND_SD = 0.3
@@ -88,6 +97,7 @@ def forecast(
     rng: np.random.Generator,
     draws: int = DRAWS,
     county: str | None = None,
+    regressors: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return rows `births_forecast`, one for each place, month after its last and level of interval.
 
@@ -97,7 +107,7 @@ def forecast(
     Raises FpError for a missing column or a month given twice.
     """
     tables = []
-    for path in sample_paths(monthly, horizon=horizon, rng=rng, draws=draws, county=county):
+    for path in _paths(monthly, horizon, rng, draws, None, county, regressors):
         ahead = path.months > path.series.months[-1]
         windows = [(str(month), pd.PeriodIndex([month])) for month in path.months[ahead]]
         tables += [_summary(path, windows if len(path.births) else windows[:1], "births_forecast", levels)]
@@ -112,6 +122,7 @@ def totals(
     rng: np.random.Generator,
     draws: int = DRAWS,
     county: str | None = None,
+    regressors: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return rows `births_forecast` for whole periods, such as half-years and years, as in `forecast`.
 
@@ -122,7 +133,7 @@ def totals(
     windows = list(periods)
     last = _months(monthly).max() if len(monthly) else None
     horizon = max([1, *((months[-1] - last).n for _, months in windows)]) if last is not None else 1
-    paths = sample_paths(monthly, horizon=horizon, rng=rng, draws=draws, until=last, county=county)
+    paths = _paths(monthly, horizon, rng, draws, last, county, regressors)
     return results.combine([_summary(path, windows, "births_forecast", levels, known=True) for path in paths])
 
 
@@ -135,6 +146,7 @@ def expected(
     rng: np.random.Generator,
     draws: int = DRAWS,
     county: str | None = None,
+    regressors: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return rows `births_expected`: births of a period foretold from the months before it, beside the actual count.
 
@@ -145,7 +157,7 @@ def expected(
     """
     before = monthly[monthly["month"] < months[0]]
     horizon = (months[-1] - months[0]).n + 1
-    paths = sample_paths(before, horizon=horizon, rng=rng, draws=draws, until=months[0] - 1, county=county)
+    paths = _paths(before, horizon, rng, draws, months[0] - 1, county, regressors)
     found = {path.series.place: path for path in paths}
     places = list(dict.fromkeys(monthly["place"]))
     actual = {place: monthly[(monthly["place"] == place) & monthly["month"].isin(months)] for place in places}
@@ -166,6 +178,7 @@ def backtest(
     rng: np.random.Generator,
     draws: int = DRAWS,
     county: str | None = None,
+    regressors: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return what the forecast would have said of past periods, and its score.
 
@@ -182,7 +195,10 @@ def backtest(
     tables = []
     for back, (key, months) in enumerate(reversed(windows)):
         child = np.random.default_rng([base, back])
-        tables.insert(0, expected(monthly, months=months, period=key, levels=levels, rng=child, draws=draws))
+        told = expected(
+            monthly, months=months, period=key, levels=levels, rng=child, draws=draws, regressors=regressors
+        )
+        tables.insert(0, told)
     rows = results.combine(tables).assign(measure="forecast_backtest")
     rows = rows[rows["value"].notna() & rows["total"].notna()]
     return results.combine([rows, *_scores(rows, windows[-1][0], levels)]) if len(rows) else results.empty()
@@ -239,6 +255,35 @@ def surprises(monthly: pd.DataFrame, *, months: pd.PeriodIndex, prior: gp.Prior 
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
 
+def helpful(
+    monthly: pd.DataFrame, regressors: pd.DataFrame, *, county: str, period: str, until: pd.Period
+) -> pd.DataFrame:
+    """Return whether each regressor helps to foretell the county: rows `regressor/<name>`, `births_regressors`.
+
+    From the months to `until` alone, one month ahead each, from the third year on. value = mean error of log births
+    with it, total = without, count = months; the note says used or not. The last row (value = number used, total =
+    tried) says so for all of them.
+    """
+    (series,) = _series(monthly[(monthly["place"] == county) & (monthly["month"] <= until)]) or (None,)
+    if series is None or series.use.sum() < SHORTEST or not len(regressors.columns):
+        return results.empty()
+    days, weekend = _calendar(series.months[0].ordinal, len(series.months))
+    target, variance, _, _ = _observed(series, days, weekend)
+    values = _regressors.aligned(regressors, series.months, series.months[-1])
+    at, names = np.flatnonzero(series.use), [str(name) for name in regressors.columns]
+    prior = gp.births_prior()
+    judged = _regressors.judge(prior, weekend, at, target, variance, names=names, values=values)
+    head = {"place": county, "period": period, "method": "gp"}
+    rows = [{**head, "measure": f"regressor/{one.name}", "count": one.months, "value": one.error, "total": one.without,
+             "note": results.note("note.regressor.used" if one.helps else "note.regressor.not_used")}
+            for one in judged]  # fmt: skip
+    used = [f"part.{one.name}" for one in judged if one.helps]
+    key = "some" if used else "none"
+    about = results.note(f"note.regressors.{key}", used=used, tried=[f"part.{name}" for name in names])
+    return results.rows([*rows, {**head, "measure": "births_regressors", "total": len(judged), "value": len(used),
+                                 "note": about}])  # fmt: skip
+
+
 def _surprise(series: _Series, months: pd.PeriodIndex, prior: gp.Prior) -> pd.DataFrame:
     days, weekend = _calendar(series.months[0].ordinal, len(series.months))
     wanted = np.asarray(series.months.isin(months))
@@ -261,25 +306,39 @@ def sample_paths(
     until: pd.Period | None = None,
     prior: gp.Prior | None = None,
     county: str | None = None,
+    regressors: pd.DataFrame | None = None,
 ) -> list[Paths]:
     """Return sampled births of every place: its own months and `horizon` months after `until`.
 
     `until` is the last month of the place by default; `prior` the learned one. Places come in the order of the frame.
     With `county`, all other places are its townships: in every path they add up to it, births of no township aside
     that the county had before. Townships follow the county's seasons and level, and have a share of it of their own.
+    `regressors`: a row a month, a column each; those are used that help in a back-test on the months before the
+    forecast (with `county`, on the county's).
     """
     prior = gp.births_prior() if prior is None else prior
     base = int(rng.integers(2**63))
     if county is not None and (found := _family(_series(monthly), county)):
         last = found[0].months[-1] if until is None else max(until, found[0].months[-1])
         months = pd.period_range(found[0].months[0], last + horizon, freq="M")
-        return _together(found, months, base, draws, prior, list(dict.fromkeys(monthly["place"].astype(str))))
+        return _together(
+            found, months, base, draws, prior, list(dict.fromkeys(monthly["place"].astype(str))), regressors
+        )
     paths = []
     for series in _series(monthly):
         last = series.months[-1] if until is None else max(until, series.months[-1])
         months = pd.period_range(series.months[0], last + horizon, freq="M")
-        paths.append(_sampled(series, months, _child(base, series.place), draws, prior))
+        paths.append(_sampled(series, months, _child(base, series.place), draws, prior, regressors))
     return paths
+
+
+def _paths(
+    monthly: pd.DataFrame, horizon: int, rng: np.random.Generator, draws: int, until: pd.Period | None,
+    county: str | None, regressors: pd.DataFrame | None,
+) -> list[Paths]:  # fmt: skip
+    return sample_paths(
+        monthly, horizon=horizon, rng=rng, draws=draws, until=until, county=county, regressors=regressors
+    )
 
 
 def _child(base: int, place: str) -> np.random.Generator:
@@ -346,11 +405,14 @@ def _calendar(first: int, length: int) -> tuple[Floats, Floats]:
     return days, weekend
 
 
-def _sampled(series: _Series, months: pd.PeriodIndex, rng: np.random.Generator, draws: int, prior: gp.Prior) -> Paths:
+def _sampled(
+    series: _Series, months: pd.PeriodIndex, rng: np.random.Generator, draws: int, prior: gp.Prior,
+    regressors: pd.DataFrame | None,
+) -> Paths:  # fmt: skip
     if series.use.sum() < SHORTEST:
         return Paths(series, months, np.empty((0, len(months))), series.note)
     days, weekend = _calendar(months[0].ordinal, len(months))
-    centre, outliers, found = _fitted(series, days, weekend, prior)
+    centre, outliers, found = _fitted(series, days, weekend, prior, months, regressors)
     known = _padded(series.births, series, len(months))
     births = np.tile(known, (draws, 1))
     if len(unknown := np.flatnonzero(~_whole(series, len(months)))):
@@ -360,10 +422,45 @@ def _sampled(series: _Series, months: pd.PeriodIndex, rng: np.random.Generator, 
     return Paths(series, months, births, note)
 
 
-def _fitted(series: _Series, days: Floats, weekend: Floats, prior: gp.Prior) -> tuple[float, NDArray[np.int64], gp.Fit]:
-    """Return the centre of the log rates, the months set aside, and the fit of the series."""
+def _fitted(
+    series: _Series, days: Floats, weekend: Floats, prior: gp.Prior, months: pd.PeriodIndex | None = None,
+    regressors: pd.DataFrame | None = None,
+) -> tuple[float, NDArray[np.int64], gp.Fit]:  # fmt: skip
+    """Return the centre of the log rates, the months set aside, and the fit of the series and what helps it."""
     target, variance, centre, outliers = _observed(series, days, weekend)
-    return centre, outliers, gp.fit(prior, weekend, np.flatnonzero(series.use), target, variance)
+    known, effects = np.flatnonzero(series.use), None
+    if months is not None and regressors is not None and len(regressors.columns):
+        values = _regressors.aligned(regressors, months, series.months[-1])
+        names = list(regressors.columns)
+        judged = _regressors.judge(prior, weekend, known, target, variance, names=names, values=values)
+        helps = np.array([one.helps for one in judged])
+        effects = _regressors.EFFECT_SD * values[helps] if helps.any() else None
+    views = _views(series, days, weekend)
+    loose = _first_open(series)
+    fits = [gp.fit(prior, weekend, known, *seen, loose=loose, effects=effects) for seen, _ in views]
+    return centre, outliers, gp.pooled(fits, [share for _, share in views])
+
+
+def _views(series: _Series, days: Floats, weekend: Floats) -> list[tuple[tuple[Floats, Floats], float]]:
+    """Return (target, variance) of the known months under each of VIEWS and its share; views that agree are one."""
+    found: dict[bytes, tuple[tuple[Floats, Floats], float]] = {}
+    for limit in VIEWS:
+        target, variance, _, outliers = _observed(series, days, weekend, limit=limit)
+        key = outliers.tobytes()
+        found[key] = ((target, variance), found.get(key, (None, 0.0))[1] + 1 / len(VIEWS))
+        if not len(outliers):
+            break
+    left = 1 - sum(share for _, share in found.values())
+    seen, share = found[key]
+    found[key] = (seen, share + left)
+    return list(found.values())
+
+
+def _first_open(series: _Series) -> int | None:
+    """Return the first of the last months that is still being registered, None where there is none."""
+    late = np.flatnonzero(series.use & (series.share < OPEN))
+    late = late[late >= len(series.months) - LOOSE]
+    return int(late[0]) if len(late) else None
 
 
 def _outlier_note(months: pd.PeriodIndex) -> str:
@@ -371,7 +468,11 @@ def _outlier_note(months: pd.PeriodIndex) -> str:
 
 
 def _observed(
-    series: _Series, days: Floats, weekend: Floats, judged: NDArray[np.bool_] | None = None
+    series: _Series,
+    days: Floats,
+    weekend: Floats,
+    judged: NDArray[np.bool_] | None = None,
+    limit: float = OUTLIER,
 ) -> tuple[Floats, Floats, float, NDArray[np.int64]]:
     """Return log births per day less their centre, the variance of each, that centre, and the months set aside.
 
@@ -393,13 +494,13 @@ def _observed(
         logs = np.log(np.maximum(births, 0.5) / exposure)
         target = np.where(small, np.log(mean / exposure) + (births - mean) / mean, logs) - centre
         variance = shared + np.where(small, 1 / mean, 1 / np.maximum(births, mean / 4))
-        extra = _inflation(typical, target, variance + TYPICAL_NOISE**2, judged[at])
+        extra = _inflation(typical, target, variance + TYPICAL_NOISE**2, judged[at], limit)
         whole = typical + np.diag(variance + extra + TYPICAL_NOISE**2)
         fit = centre + typical @ linalg.solve(whole, target, assume_a="pos")
     return target, variance + extra, centre, at[extra > 0]
 
 
-def _inflation(kernel: Floats, target: Floats, variance: Floats, kept: NDArray[np.bool_]) -> Floats:
+def _inflation(kernel: Floats, target: Floats, variance: Floats, kept: NDArray[np.bool_], limit: float) -> Floats:
     """Return extra variance for months whose leave-one-out residual is too large, worst first (few at most).
 
     Months `kept` never lose weight: those still being registered, and those that are judged themselves.
@@ -411,7 +512,7 @@ def _inflation(kernel: Floats, target: Floats, variance: Floats, kept: NDArray[n
         residual = (inverse @ target) * spread
         score = np.where((extra > 0) | kept, 0.0, np.abs(residual) / np.sqrt(spread))
         worst = int(np.argmax(score))
-        if score[worst] <= OUTLIER:
+        if score[worst] <= limit:
             break
         extra[worst] = residual[worst] ** 2
     return extra
@@ -483,8 +584,9 @@ def _aligned(series: _Series, months: pd.PeriodIndex) -> _Series:
 
 
 def _together(
-    family: list[_Series], months: pd.PeriodIndex, base: int, draws: int, prior: gp.Prior, order: list[str]
-) -> list[Paths]:
+    family: list[_Series], months: pd.PeriodIndex, base: int, draws: int, prior: gp.Prior, order: list[str],
+    regressors: pd.DataFrame | None,
+) -> list[Paths]:  # fmt: skip
     """Return the paths of county and townships, in the order of the frame.
 
     The county's births still to come are drawn first and then fall to townships, in proportion to the births of each
@@ -492,7 +594,7 @@ def _together(
     """
     county, *towns = family
     days, weekend = _calendar(months[0].ordinal, len(months))
-    centre, outliers, found = _fitted(county, days, weekend, prior)
+    centre, outliers, found = _fitted(county, days, weekend, prior, months, regressors)
     unknown = np.flatnonzero(~np.all([_whole(s, len(months)) for s in family], axis=0))
     rng = _child(base, county.place)
     rates = np.exp(np.minimum(gp.paths(found, unknown, rng, draws) + centre, 25.0)) * days[unknown]

@@ -11,6 +11,11 @@ settings, each weighted by how often births elsewhere behaved so (`data/births_p
 explains this series: a short history borrows what births do everywhere. Deviations of a path share one scale drawn
 from a scaled t distribution, whose two numbers are calibrated on the learning series (`data/births_prior.json`).
 
+Months still being registered are the place where a sudden change would stand, and where little speaks against the
+forecast. So every setting has a second form in which the level moves freely in these months, with a small prior chance:
+where registration and forecast contradict each other, registration is believed (`BREAK_SD`, `BREAK_CHANCE`; chosen by
+`benchmarks/late_registration.py`).
+
 References: Rasmussen and Williams, Gaussian Processes for Machine Learning (MIT Press 2006), chapters 2 and 5;
 Roberts et al., Philosophical Transactions A 371 (2013) 20110550; Gardner and McKenzie, Management Science 31 (1985)
 1237 (damped trend); Laird, Journal of the American Statistical Association 73 (1978) 805 (mixing distribution).
@@ -20,7 +25,8 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import TypeAlias
 
@@ -30,7 +36,24 @@ from scipy import linalg, special
 
 from .errors import FpError
 
-__all__ = ["HYPER", "Fit", "Prior", "births_prior", "fit", "kernels", "mean", "one_step", "paths", "prior_of", "spread"]
+__all__ = [
+    "BREAK_CHANCE",
+    "BREAK_SD",
+    "HYPER",
+    "TEMPER",
+    "Fit",
+    "Prior",
+    "births_prior",
+    "fit",
+    "kernels",
+    "likelihoods",
+    "mean",
+    "one_step",
+    "paths",
+    "pooled",
+    "prior_of",
+    "spread",
+]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -41,6 +64,10 @@ length-scale of its periodic kernel (small: neighbouring months differ freely); 
 the log effect of the share of weekend days."""
 LEVEL_SD = 1.0
 """Prior standard deviation of the level at the start, about the mean of the series."""
+TEMPER = 0.5
+"""Power of the likelihood in the weights of settings: no setting is quite true, and half the trust foretells better."""
+BREAK_SD, BREAK_CHANCE = 0.1, 0.1
+"""Monthly step of the level in months still being registered, in the form that allows for a break, and its weight."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,20 +136,80 @@ def _zero_sum_season(width: float) -> Floats:
     return kernel / kernel[0]
 
 
-def fit(prior: Prior, weekend: Floats, at: NDArray[np.int64], target: Floats, variance: Floats) -> Fit:
+def fit(
+    prior: Prior,
+    weekend: Floats,
+    at: NDArray[np.int64],
+    target: Floats,
+    variance: Floats,
+    *,
+    loose: int | None = None,
+    effects: Floats | None = None,
+) -> Fit:
     """Return what the known months `at` say of all months.
 
     `weekend`: share of weekend days of every month, less 2/7; `target`: log rate of the known months less its centre;
-    `variance`: of each known month, Poisson noise and the share registered included.
+    `variance`: of each known month, Poisson noise and the share registered included. `loose`: the month from which on
+    the level may have moved freely, as far as the last known month; None where all of them are as sure as any.
+    `effects`: regressors (a row each, of every month) times the standard deviations of their effects.
     """
     stack = kernels(prior, -(-len(weekend) // 12) * 12)[:, : len(weekend), : len(weekend)]
+    stack = stack if effects is None else stack + effects.T @ effects
+    found = _solved(prior, stack, weekend, at, target, variance)
+    before = 0 if loose is None else int(np.searchsorted(at, loose))
+    if before == 0 or before == len(at):
+        return found
+    weight = _weights(prior, _likelihoods(found.factors, found.scaled)[:, before - 1])
+    likely = np.flatnonzero(weight > 1e-3 * weight.max())
+    steps = np.clip(np.arange(len(weekend)) - at[before] + 1, 0, at[-1] - at[before] + 1)
+    moving = stack[likely] + BREAK_SD**2 * np.minimum(steps[:, None], steps[None, :])
+    part = Prior(prior.table[likely], prior.weight[likely], prior.scale, prior.tail)
+    return _joined(found, _solved(part, moving, weekend, at, target, variance), BREAK_CHANCE)
+
+
+def _solved(
+    prior: Prior, stack: Floats, weekend: Floats, at: NDArray[np.int64], target: Floats, variance: Floats
+) -> Fit:
+    """Return the fit of every setting under its own covariance."""
     noise, effect = prior.table[:, 8], prior.table[:, 9]
     seen = stack[:, at[:, None], at] + (effect**2)[:, None, None] * np.outer(weekend[at], weekend[at])
     diagonal = np.arange(len(at))
     seen[:, diagonal, diagonal] += variance + (noise**2)[:, None]
     factors = np.linalg.cholesky(seen)
-    scaled = np.array([linalg.solve_triangular(f, target, lower=True, check_finite=False) for f in factors])
-    return Fit(prior, stack, weekend, at, factors, scaled, _weights(prior, _likelihoods(factors, scaled)[:, -1]))
+    scaled = np.array([_solve(factor, target) for factor in factors])
+    weight = _weights(prior, TEMPER * _likelihoods(factors, scaled)[:, -1])
+    return Fit(prior, stack, weekend, at, factors, scaled, weight)
+
+
+def _solve(factor: Floats, right: Floats) -> Floats:
+    """Return the solution of a lower triangular system: LAPACK itself, since SciPy's checks cost more than it does."""
+    return linalg.lapack.dtrtrs(factor.T, right, lower=0, trans=1)[0]
+
+
+def _joined(first: Fit, second: Fit, chance: float) -> Fit:
+    """Return the mixture of two fits of the same months, the second with the prior weight `chance`."""
+    found = pooled([first, second], [1 - chance, chance])
+    posterior = _weights(found.prior, TEMPER * likelihoods(found)[:, -1])
+    return replace(found, weight=posterior)
+
+
+def pooled(fits: Sequence[Fit], shares: Sequence[float]) -> Fit:
+    """Return fits of the same months, made under different views of the data, as one: each keeps its share."""
+    if len(fits) == 1:
+        return fits[0]
+    first = fits[0]
+    table = np.vstack([fit.prior.table for fit in fits])
+    weight = np.concatenate([share * fit.prior.weight for share, fit in zip(shares, fits, strict=True)])
+    prior = Prior(table, weight, first.prior.scale, first.prior.tail)
+    stack, factors, scaled = (np.concatenate([getattr(fit, name) for fit in fits])
+                              for name in ("kernels", "factors", "scaled"))  # fmt: skip
+    posterior = np.concatenate([share * fit.weight for share, fit in zip(shares, fits, strict=True)])
+    return Fit(prior, stack, first.weekend, first.at, factors, scaled, posterior)
+
+
+def likelihoods(found: Fit) -> Floats:
+    """Return the log likelihood of the first 1, 2, ... known months under every setting, but for a constant a month."""
+    return _likelihoods(found.factors, found.scaled)
 
 
 def _likelihoods(factors: Floats, scaled: Floats) -> Floats:
@@ -174,7 +261,7 @@ def _conditional(found: Fit, setting: int, wanted: NDArray[np.int64]) -> tuple[F
     weekend = found.prior.table[setting, 9] * found.weekend
     across = kernel[np.ix_(wanted, found.at)] + np.outer(weekend[wanted], weekend[found.at])
     across += noise**2 * (wanted[:, None] == found.at[None, :])
-    left = linalg.solve_triangular(found.factors[setting], across.T, lower=True, check_finite=False)
+    left = _solve(found.factors[setting], across.T)
     covariance = kernel[np.ix_(wanted, wanted)] + np.outer(weekend[wanted], weekend[wanted]) - left.T @ left
     covariance[np.diag_indices(len(wanted))] += noise**2 + 1e-10
     return left.T @ found.scaled[setting], np.linalg.cholesky(covariance)

@@ -30,8 +30,6 @@ Floats: TypeAlias = NDArray[np.float64]
 
 MAX_DELAY = 24
 """Months after which births are taken as registered, unless told otherwise."""
-WIDEN = 1.2
-"""Factor on the share's own deviation: in simulations with over-dispersed delays Mack's error alone held too rarely."""
 BASES = ("births", "births_reported", "births_carried_in", "births_unregistered")
 PARTS = ("", "order", "sex", "order/sex")
 
@@ -333,7 +331,7 @@ def _share_sd(so_far: Floats, growth: _Development, age: NDArray[np.int64]) -> F
     """
     births = np.where(so_far > 0, so_far, np.nan)
     own = np.maximum(growth.process[age] - np.abs(1 - growth.share[age]), 0.0)
-    return WIDEN * np.sqrt(own / births + growth.estimate[age])
+    return np.sqrt(own / births + growth.estimate[age])
 
 
 def _growth_interval(missing: Floats, sd: Floats, quantile: Floats) -> tuple[Floats, Floats]:

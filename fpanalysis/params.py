@@ -71,6 +71,20 @@ class Programme(_Frozen):
     rates: tuple[Rate, ...] = Field(min_length=1)
 
 
+class Span(_Frozen):
+    """Days on which something held, the last one left out where it still does."""
+
+    first: dt.date
+    last: dt.date | None = None
+
+
+class Event(_Frozen):
+    """Something that may move births: when it held, and where that is laid down."""
+
+    spans: tuple[Span, ...] = Field(min_length=1)
+    source: str
+
+
 class Printed(_Frozen):
     """A sex ratio as it was published: where, the births beside it, and the ratio as text with its decimals."""
 
@@ -126,6 +140,9 @@ class Params(_Frozen):
     files: Mapping[str, FileNames]
     counties: Mapping[str, Name] = {}
     programmes: Mapping[str, Programme] = {}
+    events: Mapping[
+        Literal["two_child_policy", "three_child_policy", "liked_year", "avoided_year", "closure"], Event
+    ] = {}
     deadlines: Mapping[str, Annotated[int, Field(ge=1, le=31)]] = {}
     sex_ratio: SexRatio = SexRatio()
     forecast_months: int = Field(default=18, ge=1, le=24)
@@ -190,6 +207,12 @@ class Params(_Frozen):
         ]  # fmt: skip
         columns = ["programme", "effective", "amount", "unit", "pays", "grace_days"]
         return pd.DataFrame(records, columns=columns).astype({"effective": "datetime64[ns]", "amount": "int64"})
+
+    def event_spans(self) -> pd.DataFrame:
+        """Return the spans of all events as rows: name, first, last (NaT where it still holds)."""
+        records = [(name, span.first, span.last) for name, event in self.events.items() for span in event.spans]
+        found = pd.DataFrame(records, columns=["name", "first", "last"])
+        return found.assign(first=pd.to_datetime(found["first"]), last=pd.to_datetime(found["last"]))
 
 
 def places(folder: Path) -> list[str]:

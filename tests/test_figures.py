@@ -174,9 +174,17 @@ def test_births_are_held_against_the_expectation():
 @pytest.mark.parametrize(("actual", "side"), [(5500, "within"), (5900, "above"), (4900, "below")])
 def test_words_say_on_which_side_of_the_expectation_births_are(actual, side):
     rows = RESULTS.copy()
-    rows.loc[rows["measure"] == "births_expected", "count"] = actual
+    rows.loc[rows["measure"] == "births_expected", ["count", "total"]] = actual
 
     assert f"{side} the 95% interval" in figures.alt_births(rows, place="renqiu", lang="en", period="2018H1")
+
+
+def test_words_hold_births_corrected_for_late_registration_against_the_expectation():
+    rows = RESULTS.copy()
+    rows.loc[rows["measure"] == "births_expected", ["count", "total"]] = (4900, 5500)
+    said = figures.alt_births(rows, place="renqiu", lang="en", period="2018H1")
+
+    assert "5,500 births, corrected for late registration: within the 95% interval" in said
 
 
 def test_incomplete_months_are_drawn_hollow():

@@ -85,7 +85,60 @@ def test_paths_have_the_mean_and_spread_of_the_mixture():
     extended = gp.fit(PRIOR, found.weekend, np.arange(49), np.append(target, 0.0), np.append(np.full(48, 1e-3), 1e-9))
     mean, _, _ = gp.one_step(extended, np.append(target, 0.0))
 
-    assert draws.mean() == pytest.approx(mean[48], abs=0.01)
+    assert draws.mean() == pytest.approx(gp.mean(found, np.array([48]))[0], abs=0.002)
+    assert draws.mean() == pytest.approx(mean[48], abs=0.02)
+
+
+def broken(jump: float, loose: int | None):
+    """48 months, the level of the last three moved by `jump` and known with a standard deviation of 10 %."""
+    target, variance = 0.02 * np.sin(np.arange(48) / 6 * np.pi), np.full(48, 1e-3)
+    target[-3:] += jump
+    variance[-3:] = 0.1**2
+    found = gp.fit(PRIOR, np.zeros(60), np.arange(48), target, variance, loose=loose)
+    return found, gp.mean(found, np.arange(60))
+
+
+def test_months_still_open_are_believed_more_where_the_level_may_break():
+    (_, firm), (_, free) = broken(-0.6, None), broken(-0.6, 45)
+
+    assert free[47] < firm[47] - 0.1
+    np.testing.assert_allclose(free[:40], firm[:40], atol=0.02)
+
+
+def test_where_nothing_breaks_the_freedom_changes_next_to_nothing():
+    (_, firm), (_, free) = broken(0.0, None), broken(0.0, 45)
+
+    np.testing.assert_allclose(free, firm, atol=0.005)
+
+
+def test_the_level_moves_freely_in_the_open_months_alone():
+    """In its free form the months after the last known one add no step to the settings' own."""
+    found, _ = broken(0.0, 45)
+    likely = len(found.weight) - len(PRIOR.weight)
+    moving = found.kernels[-likely:] - found.kernels[[np.flatnonzero((PRIOR.table == row).all(axis=1))[0]
+                                                      for row in found.prior.table[-likely:]]]  # fmt: skip
+
+    np.testing.assert_allclose(moving[:, :45], 0, atol=1e-12)
+    np.testing.assert_allclose(moving[:, 47:, 47:], 3 * gp.BREAK_SD**2)
+
+
+def test_pooled_fits_keep_their_shares():
+    fits = [fitted(seed=seed)[0] for seed in (1, 2)]
+    both = gp.pooled(fits, [0.25, 0.75])
+    means = [gp.mean(fit, np.array([50])) for fit in (*fits, both)]
+
+    assert 0.25 == pytest.approx(both.weight[: len(PRIOR.weight)].sum())
+    assert means[2] == pytest.approx(0.25 * means[0] + 0.75 * means[1], abs=1e-3)
+
+
+def test_effects_of_regressors_are_learned_and_foretold():
+    """A step of 0.2 in month 30, known to end in month 54."""
+    step = ((np.arange(60) >= 30) & (np.arange(60) < 54)) * 1.0
+    found = gp.fit(one_setting(noise=0.01, season=0.01), np.zeros(60), np.arange(48), 0.2 * step[:48],
+                   np.full(48, 1e-4), effects=0.15 * step[None, :])  # fmt: skip
+    told = gp.mean(found, np.array([50, 56]))
+
+    assert told[0] - told[1] == pytest.approx(0.2, abs=0.02)
 
 
 def test_a_month_known_exactly_has_no_spread():

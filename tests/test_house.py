@@ -18,6 +18,7 @@ FLOORS = {
     "analysis": [
         "nowcast",
         "forecast",
+        "regressors",
         "warning",
         "sex_ratio",
         "monitoring",

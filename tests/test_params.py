@@ -103,3 +103,14 @@ def test_a_published_ratio_keeps_its_decimals_as_text(changed):
     assert "110.70" == found.sex_ratio.printed[0].ratio
     with pytest.raises(ParamsError, match="ratio: found '110,7'"):
         changed("  test: midp", '  test: midp\n  printed: [{source: communique, births: 6312, ratio: "110,7"}]')
+
+
+def test_events_are_spans_with_a_source(root, changed):
+    spans = load_params("renqiu", root / "params").event_spans()
+    policy = spans[spans["name"] == "two_child_policy"].iloc[0]
+
+    assert (2016, 10, 1) == (policy["first"].year, policy["first"].month, policy["first"].day)
+    assert policy.isna()["last"]
+    assert ["name", "first", "last"] == list(load_params("demo", root / "params").event_spans().columns)
+    with pytest.raises(ParamsError, match="source is missing"):
+        changed('    source: "the lunar calendar (GB/T 33661-2017)"\n', "")
