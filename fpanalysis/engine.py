@@ -27,6 +27,8 @@ KILLED, TIMED_OUT = "KernelDied", "CellTimeout"
 """Names of the errors (`ename`) that stand in the cell."""
 OUTPUTS = 60
 """Seconds that the last outputs of a finished cell may take: nbclient's 4 are too few on a busy machine."""
+TRIES = 3
+"""Starts of a kernel that are tried: jupyter_client finds free ports, and another program may take them first."""
 
 
 class Stopped(Exception):
@@ -102,8 +104,15 @@ class HonestEngine(NBClientEngine):
             "kernel_manager_class": WarmKernelManager,
             **known,
         }
-        client = HonestClient(nb_man, kernel_name=kernel_name, startup_timeout=start_timeout, log=logger, **traits)
-        try:
-            client.execute(**({"cwd": str(kernel_cwd)} if kernel_cwd else {}))
-        except Stopped:
-            pass
+        where = {"cwd": str(kernel_cwd)} if kernel_cwd else {}
+        for tries_left in reversed(range(TRIES)):
+            client = HonestClient(nb_man, kernel_name=kernel_name, startup_timeout=start_timeout, log=logger, **traits)
+            try:
+                client.execute(**where)
+            except Stopped:
+                return
+            except RuntimeError:
+                if client.code_cells_executed or not tries_left:
+                    raise
+            else:
+                return

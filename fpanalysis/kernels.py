@@ -53,6 +53,8 @@ SHARED = "FPANALYSIS_ZYGOTE"
 """Environment variables: `cold` or `warm` kernels; the socket of the parent that a kernel was forked from."""
 START = 120
 """Seconds that a parent may take to import everything."""
+ANSWER = 5
+"""Seconds within which a parent says that a signal has been sent."""
 LONGEST_PATH = 100
 """Bytes of a socket's path; systems allow 104 or more."""
 
@@ -91,20 +93,24 @@ class WarmKernel:
 
     def poll(self) -> int | None:
         """Return the exit code, None while the kernel runs."""
-        return self._ended(0)
+        while self._heard(0):
+            pass
+        return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
         """Return the exit code as soon as there is one. Raises TimeoutExpired."""
-        code = self._ended(timeout)
-        if code is None:
+        while self._heard(timeout):
+            pass
+        if self.returncode is None:
             raise subprocess.TimeoutExpired("kernel", timeout or 0)
-        return code
+        return self.returncode
 
     def send_signal(self, signum: int) -> None:
         """Send a signal to the kernel and what it has started."""
         if self.poll() is None:
             with suppress(OSError):
                 self.connection.sendall(bytes([signum]))
+                self._heard(ANSWER)  # sent when this returns, as with Popen: what follows must not overtake it
 
     def kill(self) -> None:
         """Kill the kernel and what it has started."""
@@ -114,15 +120,18 @@ class WarmKernel:
         """Ask the kernel to end."""
         self.send_signal(signal.SIGTERM)
 
-    def _ended(self, seconds: float | None) -> int | None:
-        if self.returncode is None and _readable(self.connection, seconds):
-            try:
-                self.returncode = receive(self.connection)[0]["exit"]
-            except (EOFError, OSError):
-                self.returncode = -signal.SIGKILL  # the parent has gone, and its kernels with it
+    def _heard(self, seconds: float | None) -> bool:
+        """Return whether the parent said something within some seconds; note it when it is the end of the kernel."""
+        if self.returncode is not None or not _readable(self.connection, seconds):
+            return False
+        try:
+            said = receive(self.connection)[0]
+        except (EOFError, OSError):
+            said = {"exit": -signal.SIGKILL}  # the parent has gone, and its kernels with it
+        if "exit" in said:
+            self.returncode, self.parent = said["exit"], None
             self.connection.close()
-            self.parent = None
-        return self.returncode
+        return True
 
 
 class Zygote:

@@ -51,7 +51,27 @@ ENVIRONMENT = {
 FREE = {"MPLBACKEND", "PWD", "OLDPWD", "SHLVL", "_", "TERM", "COLUMNS", "LINES"}
 FREE_BEGINNINGS = ("FPANALYSIS_", "JPY_", "JUPYTER_", "IPYTHON", "PYTEST_", "TQDM_")
 """Names that may differ: nothing reads them while importing, or the child sees to it (MPLBACKEND)."""
-IMPORTED = ("pandas", "matplotlib.pyplot", "scipy.stats", "openpyxl", "ipykernel.kernelapp", "ipykernel.zmqshell")
+IMPORTED = (
+    "pandas",
+    "pandas.core.methods.to_dict",
+    "pandas.core.reshape.reshape",
+    "pandas.io.formats.csvs",
+    "pandas.io.formats.html",
+    "pandas.io.formats.string",
+    "matplotlib.pyplot",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
+    "scipy.stats",
+    "openpyxl",
+    "encodings.gb18030",
+    "encodings.utf_8_sig",
+    "ipykernel.debugger",
+    "ipykernel.kernelapp",
+    "ipykernel.zmqshell",
+    "IPython.core.pylabtools",
+    "psutil",
+)
+"""What notebooks use, late imports too; not the inline backend, which must be imported by the kernel itself."""
 LEFT_OUT = {"__main__", "fonts", "kernels", "pipeline", "publish", "sample", "zygote"}
 """Modules of the package that notebooks do not use."""
 LAUNCHER = ["-m", "ipykernel_launcher", "-f"]
@@ -148,14 +168,15 @@ def main(folder: str) -> None:
     _say("ready")
     kernel = serve(listener, environment, stamp)
     if kernel:
-        _become(kernel)
+        _become(kernel, environment)
 
 
 def _import_all() -> None:
     import fpanalysis
 
     for name in IMPORTED:
-        importlib.import_module(name)
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     for module in pkgutil.iter_modules(fpanalysis.__path__):
         if module.name not in LEFT_OUT:
             importlib.import_module(f"fpanalysis.{module.name}")
@@ -233,7 +254,7 @@ def _reap(kernels: dict[int, tuple[int, socket.socket]]) -> None:
 
 
 def _heed(number: int, kernels: dict[int, tuple[int, socket.socket]]) -> None:
-    """Pass on the signals that a client sends, one byte each; kill the kernel of a client that has hung up."""
+    """Pass on the signals that a client sends, one byte each, and say so; kill the kernel of one that has hung up."""
     pid, connection = kernels[number]
     try:
         numbers = connection.recv(64)
@@ -241,6 +262,9 @@ def _heed(number: int, kernels: dict[int, tuple[int, socket.socket]]) -> None:
         numbers = b""
     for signum in numbers or [signal.SIGKILL]:
         _kill(pid, signum)
+        if numbers:
+            with contextlib.suppress(OSError):
+                send(connection, {"sent": signum})
     if not numbers:
         os.waitpid(pid, 0)
         connection.close()
@@ -293,15 +317,21 @@ def _close(sockets: Sequence[socket.socket]) -> None:
 # The child
 
 
-def _become(kernel: Forked) -> NoReturn:
-    """Run the kernel in this forked process as an ordinary one would run, and end as it would."""
+def _become(kernel: Forked, environment: Mapping[str, str]) -> NoReturn:
+    """Run the kernel in this forked process as an ordinary one would run, and end as it would.
+
+    `environment` is that of the parent before its imports added to it.
+    """
     os.setsid()
-    _wear(kernel)
+    _wear(kernel, environment)
     code: Any = 0
     try:
         from ipykernel.kernelapp import IPKernelApp
 
         IPKernelApp.launch_instance(parent_handle=os.getppid())
+        control = IPKernelApp.instance().control_thread
+        control.stop()  # still answering; ipykernel would stop its output first and then wait for it in vain
+        control.join(2)
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BaseException:
@@ -310,11 +340,12 @@ def _become(kernel: Forked) -> NoReturn:
     _leave(code)
 
 
-def _wear(kernel: Forked) -> None:
+def _wear(kernel: Forked, environment: Mapping[str, str]) -> None:
     """Take over everything of an ordinary kernel's start that a fork does not bring: streams, folder, words, chance."""
     os.chdir(kernel.cwd)
+    by_imports = {name: os.environ[name] for name in os.environ.keys() - environment.keys()}
     os.environ.clear()
-    os.environ.update({**ENVIRONMENT, **kernel.env})
+    os.environ.update({**ENVIRONMENT, **by_imports, **kernel.env})
     time.tzset()
     with Path(os.devnull).open() as nothing:
         os.dup2(nothing.fileno(), 0)
