@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -70,6 +71,12 @@ def _run_options(command: argparse.ArgumentParser) -> None:
         metavar=("NAME", "VALUE"),
         help="a further parameter that a notebook of yours declares",
     )
+    command.add_argument(
+        "--cell-timeout", type=int, default=1800, metavar="SECONDS", help="stop a cell that takes longer (default 1800)"
+    )
+    command.add_argument(
+        "--cold", action="store_true", help="start an ordinary kernel for every notebook (FPANALYSIS_KERNELS=cold)"
+    )
 
 
 def _sample_options(command: argparse.ArgumentParser) -> None:
@@ -91,6 +98,9 @@ def run(words: argparse.Namespace) -> int:
 
     from .pipeline import run_report, steps
 
+    if words.cold:
+        os.environ["FPANALYSIS_KERNELS"] = "cold"
+
     with tqdm(total=len(steps()), unit="step", disable=None, leave=False) as bar:
 
         def progress(step: str) -> None:
@@ -98,7 +108,12 @@ def run(words: argparse.Namespace) -> int:
             bar.update()
 
         release, new = run_report(
-            words.place, words.period, as_of=words.as_of, parameters=dict(words.parameters), progress=progress
+            words.place,
+            words.period,
+            as_of=words.as_of,
+            parameters=dict(words.parameters),
+            cell_timeout=words.cell_timeout or None,
+            progress=progress,
         )
     print("report made:" if new else "nothing has changed since:")
     for path in sorted(p for p in release.iterdir() if p.is_file()):

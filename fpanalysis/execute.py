@@ -145,7 +145,12 @@ def keep_failed(executed: Path, folder: Path, error: NotebookError) -> NotebookE
             if "outputs" in cell:
                 cell.outputs = json.loads(PERSONAL.sub("#", json.dumps(cell.outputs)), object_hook=nbformat.from_dict)
         nbformat.write(notebook, kept / executed.name)
-    why = {"notebook": executed.name, "status": error.status, "cell": error.cell, "error": PERSONAL.sub("#", str(error))}
+    why = {
+        "notebook": executed.name,
+        "status": error.status,
+        "cell": error.cell,
+        "error": PERSONAL.sub("#", str(error)),
+    }
     (kept / "failure.json").write_text(json.dumps(why, indent=1, ensure_ascii=False) + "\n", "utf-8", newline="\n")
     where = kept / (executed.name if executed.is_file() else "failure.json")
     return NotebookError(f"{error}; what ran until then is kept in {where}", status=error.status, cell=error.cell)

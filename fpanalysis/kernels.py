@@ -232,9 +232,7 @@ def _parent(env: Mapping[str, str], instead: Zygote | None = None) -> Zygote:
         return _own[0]
 
 
-def _ask(
-    path: Path, asked: Mapping[str, Any], streams: Sequence[int], parent: Zygote | None = None
-) -> WarmKernel:
+def _ask(path: Path, asked: Mapping[str, Any], streams: Sequence[int], parent: Zygote | None = None) -> WarmKernel:
     """Return the kernel that the parent at a socket forks. Raises NoWarmKernel with its reason when it refuses."""
     connection = socket.socket(socket.AF_UNIX)
     try:

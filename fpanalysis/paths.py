@@ -48,6 +48,10 @@ class Home:
         """Return the folder with the releases of one period of one place."""
         return self.outputs / place / period
 
+    def failed(self, place: str, period: str) -> Path:
+        """Return the folder with what runs that failed have left, for inspection; none of it is a release."""
+        return self.releases(place, period) / "failed"
+
     def work(self, place: str, period: str) -> Path:
         """Return the folder for kept results: the run's own (FPANALYSIS_WORK), else a hidden one in outputs."""
         staged = os.environ.get("FPANALYSIS_WORK")

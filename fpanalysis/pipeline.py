@@ -14,8 +14,8 @@ from typing import Any
 
 from . import releases, results
 from .desk import KEEPERS, REPORT, Desk, open_desk
-from .errors import ParamsError, did_you_mean
-from .execute import declared_parameters, run_notebook
+from .errors import NotebookError, ParamsError, did_you_mean
+from .execute import CELL_TIMEOUT, declared_parameters, keep_failed, run_notebook
 from .publish.edition import checked_formats, publish_edition
 from .wording import LANGS
 
@@ -41,12 +41,14 @@ def run_report(
     as_of: str = "",
     parameters: Mapping[str, str] | None = None,
     home: Path | None = None,
+    cell_timeout: int | None = CELL_TIMEOUT,
     progress: Progress = lambda step: None,
 ) -> tuple[Path, bool]:
     """Return the folder of the finished release, and whether it is new (False: nothing has changed since the last one).
 
-    `parameters` go to every notebook; `progress` hears the name of each finished step (there are `len(steps())`).
-    Raises FpError of some kind with one sentence, and leaves no half-made report in `outputs/`.
+    `parameters` go to every notebook, whose cells may take `cell_timeout` seconds each; `progress` hears the name of
+    each finished step (there are `len(steps())`). Raises FpError of some kind with one sentence, and leaves no
+    half-made report in `outputs/`: of a notebook that failed, what ran until then is in `failed/`, for inspection.
     """
     desk = open_desk(place, period, as_of=as_of, home=home)
     notebooks = [desk.home.notebooks / f"{name}.ipynb" for name in (*KEEPERS, REPORT)]
@@ -62,7 +64,7 @@ def run_report(
         return last, False
     target = folder / f"r{int(last.name[1:]) + 1 if last else 1}"
     with releases.staged(target, desk.home.outputs) as stage:
-        _fill(stage, desk, notebooks, parameters or {}, progress)
+        _fill(stage, desk, notebooks, parameters or {}, progress, cell_timeout)
         releases.write_manifest(stage, {**_about(desk, target.name), "fingerprint": mark, "inputs": made_from})
     return target, True
 
@@ -99,17 +101,23 @@ def _check_parameters(parameters: Mapping[str, str], notebooks: Sequence[Path]) 
 
 
 def _fill(
-    stage: Path, desk: Desk, notebooks: Sequence[Path], parameters: Mapping[str, str], progress: Progress
+    stage: Path,
+    desk: Desk,
+    notebooks: Sequence[Path],
+    parameters: Mapping[str, str],
+    progress: Progress,
+    cell_timeout: int | None,
 ) -> None:
     """Run everything into the stage folder: executed notebooks, kept results, results.csv and the reports."""
     given = {"place": desk.place, "period": desk.period.key, "as_of": desk.as_of.isoformat(), **parameters}
+    terms = {"failed": desk.home.failed(desk.place, desk.period.key), "cell_timeout": cell_timeout}
     with _environment(FPANALYSIS_HOME=str(desk.home.root), FPANALYSIS_WORK=str(stage / "kept"), **KERNEL):
         for notebook in notebooks[:-1]:
-            _execute(notebook, stage / "notebooks" / notebook.name, given)
+            _execute(notebook, stage / "notebooks" / notebook.name, given, **terms)
             progress(notebook.stem)
         for lang in LANGS:
             executed = stage / "notebooks" / f"{REPORT}.{lang}.ipynb"
-            _execute(notebooks[-1], executed, {**given, "lang": lang})
+            _execute(notebooks[-1], executed, {**given, "lang": lang}, **terms)
             progress(executed.stem)
     executed = {lang: stage / "notebooks" / f"{REPORT}.{lang}.ipynb" for lang in LANGS}
     before = releases.newest(desk.home.releases(desk.place, desk.period.key))
@@ -122,9 +130,14 @@ def _fill(
     shutil.rmtree(stage / "kept")
 
 
-def _execute(notebook: Path, target: Path, given: Mapping[str, str]) -> None:
+def _execute(notebook: Path, target: Path, given: Mapping[str, str], *, failed: Path, cell_timeout: int | None) -> None:
+    """Run a notebook with those of the parameters that it declares; keep what ran of it in `failed` when it fails."""
     known = declared_parameters(notebook)
-    run_notebook(notebook, target, {name: value for name, value in given.items() if name in known})
+    wanted = {name: value for name, value in given.items() if name in known}
+    try:
+        run_notebook(notebook, target, wanted, cell_timeout=cell_timeout)
+    except NotebookError as error:
+        raise keep_failed(target, failed, error) from None
 
 
 def publish(

@@ -37,7 +37,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-__all__ = ["ENVIRONMENT", "SOCKET", "Forked", "library_stamp", "main", "receive", "refusal", "send", "serve"]
+__all__ = ["ENVIRONMENT", "SOCKET", "Forked", "added", "library_stamp", "main", "receive", "refusal", "send", "serve"]
 
 SOCKET = "socket"
 ENVIRONMENT = {
@@ -48,7 +48,8 @@ ENVIRONMENT = {
     "OPENPYXL_LXML": "False",
 }
 """What the parent's environment has, so that no library starts a thread, and what the package itself sets."""
-FREE = {"MPLBACKEND", "PWD", "OLDPWD", "SHLVL", "_", "TERM", "COLUMNS", "LINES"}
+FREE = {"MPLBACKEND", "PWD", "OLDPWD", "SHLVL", "_", "TERM", "COLUMNS", "LINES", "PAGER", "GIT_PAGER"}
+FREE |= {"CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR"}
 FREE_BEGINNINGS = ("FPANALYSIS_", "JPY_", "JUPYTER_", "IPYTHON", "PYTEST_", "TQDM_")
 """Names that may differ: nothing reads them while importing, or the child sees to it (MPLBACKEND)."""
 IMPORTED = (
@@ -72,11 +73,12 @@ IMPORTED = (
     "psutil",
 )
 """What notebooks use, late imports too; not the inline backend, which must be imported by the kernel itself."""
-LEFT_OUT = {"__main__", "fonts", "kernels", "pipeline", "publish", "sample", "zygote"}
+LEFT_OUT = {"__main__", "engine", "fonts", "kernels", "pipeline", "publish", "sample", "zygote"}
 """Modules of the package that notebooks do not use."""
 LAUNCHER = ["-m", "ipykernel_launcher", "-f"]
 LOOK = 2000
 """Milliseconds between looks whether the owner still is this process's parent."""
+_NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,11 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
     return json.loads(content), streams
 
 
-def refusal(kernel: Forked, environment: Mapping[str, str]) -> str:
-    """Return why a forked kernel would not equal an ordinary one, "" when it would. Names variables, never values."""
+def refusal(kernel: Forked, environment: Mapping[str, str], by_imports: Mapping[str, str] = _NOTHING) -> str:
+    """Return why a forked kernel would not equal an ordinary one, "" when it would. Names variables, never values.
+
+    `environment` is that of the parent's start, `by_imports` what modules have added to it since.
+    """
     options = [word for word in kernel.command[1:] if word != "-Xfrozen_modules=off"]
     if kernel.command[:1] != [sys.executable] or options[:3] != LAUNCHER:
         return "the kernel is not this Python's own"
@@ -138,7 +143,7 @@ def refusal(kernel: Forked, environment: Mapping[str, str]) -> str:
         return "its folder does not exist, or has a matplotlibrc of its own"
     if not all(map(os.path.isabs, filter(None, kernel.env.get("PYTHONPATH", "").split(os.pathsep)))):
         return "PYTHONPATH has a relative folder"
-    wanted = {**ENVIRONMENT, **kernel.env}
+    wanted = dict((ENVIRONMENT | dict(kernel.env)).items() - by_imports.items())
     differing = sorted(name for name in {*wanted, *environment}
                        if wanted.get(name) != environment.get(name) and not _is_free(name))  # fmt: skip
     return f"the environment differs in {', '.join(differing)}" if differing else ""
@@ -171,15 +176,33 @@ def main(folder: str) -> None:
         _become(kernel, environment)
 
 
+class _InKernel:
+    """What `get_ipython()` answers while pandas is imported, which asks whether tables are shown in a terminal."""
+
+    kernel = True
+
+
 def _import_all() -> None:
+    import builtins
+    import io
+
     import fpanalysis
 
+    builtins.get_ipython = _InKernel
+    with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), encoding="UTF-8")):  # spelt as in a kernel
+        importlib.import_module("pandas")
+    del builtins.get_ipython
     for name in IMPORTED:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     for module in pkgutil.iter_modules(fpanalysis.__path__):
         if module.name not in LEFT_OUT:
             importlib.import_module(f"fpanalysis.{module.name}")
+
+
+def added(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what imports have added to the environment of this process's start."""
+    return {name: os.environ[name] for name in os.environ.keys() - environment.keys()}
 
 
 def _threads() -> int:
@@ -291,7 +314,9 @@ def _forked(
     try:
         asked, streams = receive(connection)
         kernel = Forked(asked["command"], asked["env"], asked["cwd"], streams)
-        reason = "the library has changed" if library_stamp() != stamp else refusal(kernel, environment)
+        reason = (
+            "the library has changed" if library_stamp() != stamp else refusal(kernel, environment, added(environment))
+        )
         if not reason and (count := _threads()) > 1:
             reason = f"{count - 1} threads run in the parent"
         pid = 0 if reason else os.fork()
@@ -343,9 +368,9 @@ def _become(kernel: Forked, environment: Mapping[str, str]) -> NoReturn:
 def _wear(kernel: Forked, environment: Mapping[str, str]) -> None:
     """Take over everything of an ordinary kernel's start that a fork does not bring: streams, folder, words, chance."""
     os.chdir(kernel.cwd)
-    by_imports = {name: os.environ[name] for name in os.environ.keys() - environment.keys()}
+    wanted = {**ENVIRONMENT, **added(environment), **kernel.env}
     os.environ.clear()
-    os.environ.update({**ENVIRONMENT, **by_imports, **kernel.env})
+    os.environ.update(wanted)
     time.tzset()
     with Path(os.devnull).open() as nothing:
         os.dup2(nothing.fileno(), 0)
