@@ -12,12 +12,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, NotebookExecutionManager
 from papermill.log import logger
+from traitlets.config import Config
 
 from .kernels import WarmKernelManager
 
@@ -25,6 +26,11 @@ __all__ = ["KILLED", "TIMED_OUT", "HonestClient", "HonestEngine"]
 
 KILLED, TIMED_OUT = "KernelDied", "CellTimeout"
 """Names of the errors (`ename`) that stand in the cell."""
+KERNEL = {
+    "KernelManager": {"transport_encryption": "auto"},
+    "NotebookClient": {"extra_arguments": ["--IPKernelApp.log_level=50"]},
+}
+"""How kernels are started: encrypted, and silent about being stopped (run from a notebook, that would stand in it)."""
 OUTPUTS = 60
 """Seconds that the last outputs of a finished cell may take: nbclient's 4 are too few on a busy machine."""
 TRIES = 3
@@ -50,8 +56,6 @@ class HonestClient(PapermillNotebookClient):
                 break
 
     def _execute_one(self, cell: NotebookNode, index: int) -> None:
-        from nbclient.exceptions import CellExecutionError
-
         self.nb_man.cell_start(cell, index)
         try:
             self.execute_cell(cell, index)
@@ -67,7 +71,8 @@ class HonestClient(PapermillNotebookClient):
         self.nb_man.cell_complete(cell, cell_index=index)
 
     def _too_late(self) -> str:
-        return f"the cell took longer than {self.timeout} seconds and was stopped; allow more (--cell-timeout), or ask less"
+        remedy = "allow more (--cell-timeout), or ask for less"
+        return f"the cell took longer than {self.timeout} seconds and was stopped; {remedy}"
 
     def _dead(self) -> str:
         process = getattr(getattr(self.km, "provisioner", None), "process", None)
@@ -102,6 +107,7 @@ class HonestEngine(NBClientEngine):
             "timeout": execution_timeout,
             "iopub_timeout": OUTPUTS,
             "kernel_manager_class": WarmKernelManager,
+            "config": Config(KERNEL),
             **known,
         }
         where = {"cwd": str(kernel_cwd)} if kernel_cwd else {}

@@ -23,11 +23,6 @@ from .errors import NotebookError, ParamsError, did_you_mean
 
 __all__ = ["CELL_TIMEOUT", "STATUSES", "WarmEngine", "declared_parameters", "keep_failed", "run_notebook"]
 
-KERNEL = {
-    "KernelManager": {"transport_encryption": "auto"},
-    "NotebookClient": {"extra_arguments": ["--IPKernelApp.log_level=50"]},
-}
-"""How kernels are started: encrypted, and silent about being stopped (run from a notebook, that would stand in it)."""
 CELL_TIMEOUT = 1800
 """Seconds that a cell may take: a run that nobody watches must end."""
 STATUSES = {"KernelDied": "killed", "CellTimeout": "timed out"}
@@ -107,7 +102,6 @@ def run_notebook(
 def _executed(source: Path, target: Path, parameters: Mapping[str, str], cell_timeout: int | None) -> Any:
     import papermill
     from papermill.engines import papermill_engines
-    from traitlets.config import Config
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
     papermill_engines.register("fpanalysis", WarmEngine)
@@ -123,7 +117,6 @@ def _executed(source: Path, target: Path, parameters: Mapping[str, str], cell_ti
             kernel_name="python3",
             language="python",
             execution_timeout=cell_timeout,
-            config=Config(KERNEL),
         )
 
 

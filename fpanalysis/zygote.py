@@ -159,11 +159,11 @@ def _is_free(name: str) -> bool:
 def main(folder: str) -> None:
     """Import, serve kernels from the socket in `folder`, and in each fork become that kernel."""
     environment, stamp = dict(os.environ), library_stamp()
-    if sys.path and sys.path[0] in ("", os.getcwd()):
+    if sys.path and sys.path[0] in ("", str(Path.cwd())):
         del sys.path[0]  # as ipykernel_launcher does; IPython puts it back
     _import_all()
     if (count := _threads()) > 1:
-        _say(f"refused: {count - 1} threads are left after the imports")
+        _say(f"refused: {count - 1} thread(s) left by imports")
         return
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(Path(folder) / SOCKET))
@@ -318,7 +318,7 @@ def _forked(
             "the library has changed" if library_stamp() != stamp else refusal(kernel, environment, added(environment))
         )
         if not reason and (count := _threads()) > 1:
-            reason = f"{count - 1} threads run in the parent"
+            reason = f"{count - 1} thread(s) run in the parent"
         pid = 0 if reason else os.fork()
         if not reason and not pid:
             return kernel
@@ -405,7 +405,7 @@ def _wear_modules(cwd: str) -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    """End with an exit code: threads joined, exit handlers run, streams flushed; modules are not taken apart one by one."""
+    """End with an exit code: threads joined, exit handlers run, streams flushed; modules are not taken apart."""
     import atexit
 
     with contextlib.suppress(BaseException):

@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -24,9 +25,7 @@ import pandas as pd
 import scipy.stats  # noqa: F401
 from matplotlib import font_manager
 
-import fpanalysis.desk  # noqa: F401
-import fpanalysis.figures
-
+from fpanalysis import desk, figures  # noqa: F401
 from fpanalysis.zygote import IMPORTED
 
 for name in IMPORTED:
@@ -57,7 +56,7 @@ state = {
     "words": [sys.argv[0], *sys.orig_argv[:4]],
     "flags": repr((sys.flags, sys._xoptions, sys.getrecursionlimit(), sys.getswitchinterval())),
     "environment": dict(os.environ),
-    "folders": [os.getcwd(), tempfile.gettempdir(), multiprocessing.process.ORIGINAL_DIR],
+    "folders": [str(Path.cwd()), tempfile.gettempdir(), multiprocessing.process.ORIGINAL_DIR],
     "signals": {str(number): repr(signal.getsignal(number)).split(" at ")[0] for number in range(1, 32)},
     "loggers": sorted(
         (name, one.level, len(one.handlers)) for name, one in loggers.items() if one.level or one.handlers

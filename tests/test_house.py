@@ -50,7 +50,7 @@ FLOORS = {
         "publish.word_text",
         "publish.xlsx",
     ],
-    "run": ["execute", "releases", "desk", "pipeline"],
+    "run": ["zygote", "kernels", "engine", "execute", "releases", "desk", "pipeline"],
     "door": ["__main__", "sample"],
 }
 MAY_USE = {

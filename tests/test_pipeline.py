@@ -162,15 +162,22 @@ def test_check_names_what_was_found_and_writes_nothing(home):
     assert not (home / "outputs").exists()
 
 
-def test_a_failing_notebook_is_named_and_leaves_nothing(home):
+def test_a_failing_notebook_is_named_and_leaves_no_release(home):
     path = home / "notebooks" / "01_check_data.ipynb"
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell("1 / 0"))
     nbformat.write(notebook, path)
 
-    with pytest.raises(NotebookError, match=f"01_check_data.ipynb, cell {len(notebook.cells)}: ZeroDivisionError"):
+    with pytest.raises(
+        NotebookError, match=f"01_check_data.ipynb, cell {len(notebook.cells)}: ZeroDivisionError"
+    ) as error:
         run_report("renqiu", "2018H1", home=home)
-    assert not (home / "outputs").exists()
+    kept = home / "outputs" / "renqiu" / "2018H1" / "failed" / "1"
+    assert {p.name for p in kept.iterdir()} == {"01_check_data.ipynb", "failure.json"}
+    assert str(error.value).endswith(f"is kept in {kept / '01_check_data.ipynb'}")
+    assert [p.name for p in (home / "outputs" / "renqiu" / "2018H1").iterdir()] == ["failed"]
+    assert [p.name for p in (home / "outputs").iterdir()] == ["renqiu"]
+    assert releases.newest(home / "outputs" / "renqiu" / "2018H1") is None
 
 
 def test_an_unknown_format_in_params_is_refused_before_anything_runs(home):
