@@ -9,6 +9,8 @@ and what can be done, the cells after it stay pending, and papermill then raises
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,12 +97,14 @@ class HonestEngine(NBClientEngine):
         start_timeout: int = 60,
         execution_timeout: int | None = None,
         kernel_cwd: Path | str | None = None,
+        kernel_env: Mapping[str, str] | None = None,
         **wishes: Any,
     ) -> None:
         """Run the notebook; papermill finds the errors recorded in it.
 
-        `kernel_cwd` is the folder of the kernel alone: unlike papermill's `cwd` it does not move this process, so that
-        threads may run notebooks side by side. Other `wishes` are traits of nbclient's NotebookClient.
+        `kernel_cwd` is the folder of the kernel alone, unlike papermill's `cwd`, and `kernel_env` is added to its
+        environment alone: this process stays as it is, so that threads may run notebooks side by side. Other
+        `wishes` are traits of nbclient's NotebookClient.
         """
         known = {name: wish for name, wish in wishes.items() if name not in ("input_path", "startup_timeout")}
         traits = {
@@ -110,7 +114,8 @@ class HonestEngine(NBClientEngine):
             "config": Config(KERNEL),
             **known,
         }
-        where = {"cwd": str(kernel_cwd)} if kernel_cwd else {}
+        where: dict[str, Any] = {"env": {**os.environ, **(kernel_env or {})}}
+        where |= {"cwd": str(kernel_cwd)} if kernel_cwd else {}
         for tries_left in reversed(range(TRIES)):
             client = HonestClient(nb_man, kernel_name=kernel_name, startup_timeout=start_timeout, log=logger, **traits)
             try:

@@ -71,13 +71,19 @@ def declared_parameters(notebook: Path) -> tuple[str, ...]:
 
 
 def run_notebook(
-    source: Path, target: Path, parameters: Mapping[str, str], *, cell_timeout: int | None = CELL_TIMEOUT
+    source: Path,
+    target: Path,
+    parameters: Mapping[str, str],
+    *,
+    cell_timeout: int | None = CELL_TIMEOUT,
+    environment: Mapping[str, str] | None = None,
 ) -> None:
     """Execute a notebook with parameters and write the executed copy to `target`.
 
-    A cell may take `cell_timeout` seconds (None: for ever). Raises ParamsError for a parameter that the notebook does
-    not declare, NotebookError (naming notebook, cell, cause and remedy, and how it ended as `status`) when a cell
-    fails, takes too long, or the kernel dies: `target` then holds what ran until then.
+    A cell may take `cell_timeout` seconds (None: for ever); `environment` is added to the kernel's.
+    Raises ParamsError for a parameter that the notebook does not declare, NotebookError (naming notebook, cell, cause
+    and remedy, and how it ended as `status`) when a cell fails, takes too long, or the kernel dies: `target` then holds
+    what ran until then.
     """
     for name in parameters:
         known = declared_parameters(source)
@@ -87,7 +93,8 @@ def run_notebook(
 
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        done = _executed(source.resolve(), target.resolve(), parameters, cell_timeout)
+        wishes = {"execution_timeout": cell_timeout, "kernel_env": environment}
+        done = _executed(source.resolve(), target.resolve(), parameters, **wishes)
     except papermill.PapermillExecutionError as error:
         number = error.cell_index + 1 - bool(parameters)  # papermill puts a cell of its own before the failing one
         status = STATUSES.get(error.ename, "failed")
@@ -99,7 +106,7 @@ def run_notebook(
     _write_without_clock(done, target)
 
 
-def _executed(source: Path, target: Path, parameters: Mapping[str, str], cell_timeout: int | None) -> Any:
+def _executed(source: Path, target: Path, parameters: Mapping[str, str], **wishes: Any) -> Any:
     import papermill
     from papermill.engines import papermill_engines
 
@@ -116,7 +123,7 @@ def _executed(source: Path, target: Path, parameters: Mapping[str, str], cell_ti
             kernel_cwd=source.parent,
             kernel_name="python3",
             language="python",
-            execution_timeout=cell_timeout,
+            **wishes,
         )
 
 

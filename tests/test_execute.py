@@ -1,4 +1,6 @@
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -93,6 +95,19 @@ def test_the_kernel_runs_in_the_folder_of_the_notebook_and_this_process_stays(no
 
     assert done.cells[-1].outputs[0]["data"]["text/plain"] == repr(str(tmp_path))
     assert Path.cwd() == here
+
+
+def test_threads_run_notebooks_side_by_side_each_with_its_own_environment(notebook, tmp_path, kind):
+    source = notebook('place = "a"', "import os; os.environ['FPANALYSIS_X']")
+
+    def run(name: str) -> str:
+        run_notebook(source, tmp_path / f"{name}.ipynb", {}, environment={"FPANALYSIS_X": name})
+        done = nbformat.read(tmp_path / f"{name}.ipynb", as_version=4)
+        return done.cells[-1].outputs[0]["data"]["text/plain"]
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(run, ["one", "two"])) == ["'one'", "'two'"]
+    assert "FPANALYSIS_X" not in os.environ
 
 
 def test_a_kernel_that_never_starts_is_named(notebook, tmp_path, monkeypatch):
