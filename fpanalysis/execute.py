@@ -119,6 +119,7 @@ def _executed(source: Path, target: Path, parameters: Mapping[str, str], **wishe
             str(target),
             dict(parameters),
             engine_name="fpanalysis",
+            request_save_on_cell_execute=False,  # writing a long notebook twice a cell costs more than many a cell
             progress_bar=False,
             kernel_cwd=source.parent,
             kernel_name="python3",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import releases, results
-from .desk import KEEPERS, REPORT, Desk, open_desk
+from .desk import KEEPERS, REPORT, Desk, open_desk, shared_data
 from .errors import NotebookError, ParamsError, did_you_mean
 from .execute import CELL_TIMEOUT, declared_parameters, keep_failed, run_notebook
 from .publish.edition import checked_formats, publish_edition
@@ -111,7 +111,8 @@ def _fill(
     """Run everything into the stage folder: executed notebooks, kept results, results.csv and the reports."""
     given = {"place": desk.place, "period": desk.period.key, "as_of": desk.as_of.isoformat(), **parameters}
     terms = {"failed": desk.home.failed(desk.place, desk.period.key), "cell_timeout": cell_timeout}
-    with _environment(FPANALYSIS_HOME=str(desk.home.root), FPANALYSIS_WORK=str(stage / "kept"), **KERNEL):
+    home = {"FPANALYSIS_HOME": str(desk.home.root), "FPANALYSIS_WORK": str(stage / "kept")}
+    with shared_data(desk) as data, _environment(**home, **data, **KERNEL):
         for notebook in notebooks[:-1]:
             _execute(notebook, stage / "notebooks" / notebook.name, given, **terms)
             progress(notebook.stem)

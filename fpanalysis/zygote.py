@@ -198,6 +198,18 @@ def _import_all() -> None:
     for module in pkgutil.iter_modules(fpanalysis.__path__):
         if module.name not in LEFT_OUT:
             importlib.import_module(f"fpanalysis.{module.name}")
+    _warm_up()
+
+
+def _warm_up() -> None:
+    """Fill the caches that depend on nothing but installed files, and that every notebook would fill anew."""
+    import nbformat
+
+    from . import typeface, wording
+
+    nbformat.validate(nbformat.v4.new_notebook())  # compiles its schema
+    wording.catalogue()
+    typeface.font_files()
 
 
 def added(environment: Mapping[str, str]) -> dict[str, str]:
