@@ -14,6 +14,7 @@ import json
 import logging
 import re
 import shutil
+import threading
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -102,6 +103,8 @@ def run_notebook(
         raise NotebookError(f"notebook {source.name}, cell {number}: {said}", status=status, cell=number) from None
     except RuntimeError as error:  # jupyter_client, when a kernel dies or is silent before its first cell
         raise NotebookError(f"notebook {source.name}: the kernel did not start: {error}", status="killed") from None
+    finally:
+        _close_loop()
     _check_completed(done, source.name)
     _write_without_clock(done, target)
 
@@ -126,6 +129,14 @@ def _executed(source: Path, target: Path, parameters: Mapping[str, str], **wishe
             language="python",
             **wishes,
         )
+
+
+def _close_loop() -> None:
+    """Close the event loop that jupyter_client has made for this thread; the main thread keeps its own."""
+    from jupyter_core.utils import ensure_event_loop
+
+    if threading.current_thread() is not threading.main_thread():
+        ensure_event_loop().close()
 
 
 def keep_failed(executed: Path, folder: Path, error: NotebookError) -> NotebookError:
