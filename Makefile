@@ -17,6 +17,8 @@ BIN  := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 LOCKED    := $(VENV)/.locked-$(shell (pwd; cat requirements.lock) | cksum | tr ' ' '-')
 INSTALLED := $(LOCKED)-$(shell cksum < pyproject.toml | tr ' ' '-')
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+# Kernels that tools start here are forked from a warm parent where that is safe, see fpanalysis/kernels.py.
+WARM := JUPYTER_DEFAULT_PROVISIONER_NAME=fpanalysis-warm
 # What notebooks show must not depend on releases that happen to lie in outputs/.
 FRESH := $(CURDIR)/build/outputs
 
@@ -47,7 +49,7 @@ test: setup  ## Lint, unit tests, then the notebooks against their kept outputs
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 	rm -rf $(FRESH)
-	$(if $(NOTEBOOKS),FPANALYSIS_OUTPUTS=$(FRESH) $(BIN)/python -m pytest -p no:cacheprovider --nbval --nbval-current-env \
+	$(if $(NOTEBOOKS),$(WARM) FPANALYSIS_OUTPUTS=$(FRESH) $(BIN)/python -m pytest -p no:cacheprovider --nbval --nbval-current-env \
 		--nbval-sanitize-with tests/nbval_sanitize.cfg $(NOTEBOOKS))
 
 test-slow: setup  ## The long checks: simulations, load, crash tests
@@ -55,7 +57,7 @@ test-slow: setup  ## The long checks: simulations, load, crash tests
 
 # Personal data passes between kernel and browser server: encrypted, also on one machine.
 lab: setup  ## Open the notebooks in JupyterLab
-	$(BIN)/jupyter lab --notebook-dir notebooks --KernelManager.transport_encryption=auto
+	$(WARM) $(BIN)/jupyter lab --notebook-dir notebooks --KernelManager.transport_encryption=auto
 
 # The generator is seeded, so this changes nothing in git unless the generator changed.
 sample: setup  ## Make the sample county's raw data anew: PLACE=renqiu

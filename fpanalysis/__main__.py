@@ -85,6 +85,12 @@ def _run_options(command: argparse.ArgumentParser) -> None:
         metavar=("NAME", "VALUE"),
         help="a further parameter that a notebook of yours declares",
     )
+    command.add_argument(
+        "--cell-timeout", type=int, default=1800, metavar="SECONDS", help="stop a cell that takes longer (default 1800)"
+    )
+    command.add_argument(
+        "--cold", action="store_true", help="start an ordinary kernel for every notebook (FPANALYSIS_KERNELS=cold)"
+    )
 
 
 def _state_options(command: argparse.ArgumentParser) -> None:
@@ -112,6 +118,8 @@ def _compare_word_options(command: argparse.ArgumentParser) -> None:
 
 def run(words: argparse.Namespace) -> int:
     """Check the data, run the notebooks, publish the report in both languages; or, with --due, all that is due."""
+    if words.cold:
+        os.environ["FPANALYSIS_KERNELS"] = "cold"
     if words.due:
         return _run_due(words)
     if words.all or not (words.place and words.period):
@@ -129,7 +137,8 @@ def run(words: argparse.Namespace) -> int:
             bar.set_postfix_str(step)
             bar.update()
 
-        terms = {"jobs": words.jobs or min(os.cpu_count() or 1, 3), "wait": words.wait, "say": _say}
+        terms = {"jobs": words.jobs or min(os.cpu_count() or 1, 3), "wait": words.wait, "say": _say,
+                 "cell_timeout": words.cell_timeout or None}  # fmt: skip
         release, new = _noted(asked, lambda: run_report(**asked, **terms, progress=progress))
     return _listed(release, "report made:" if new else "nothing has changed since:")
 

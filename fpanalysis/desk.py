@@ -12,8 +12,11 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import os
+import pickle
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,8 +31,12 @@ from .params import Params, load_params
 from .paths import Home, find_home
 from .periods import Period, parse_period
 from .typeface import choose_fonts
+from .zygote import library_stamp
 
-__all__ = ["KEEPERS", "REPORT", "Desk", "deliveries", "open_desk", "read_data"]
+__all__ = ["KEEPERS", "REPORT", "Desk", "deliveries", "open_desk", "read_data", "shared_data"]
+
+SHARED = "FPANALYSIS_DATA"
+"""Environment variable: where the data that a run has read can be had again, without reading the files anew."""
 
 KEEPERS = ("01_check_data", "02_births", "03_sex_ratio", "04_subsidies", "05_services")
 """Notebooks that keep results, in the order of a run."""
@@ -275,7 +282,7 @@ def open_desk(place: str, period: str, lang: str = "zh", as_of: str = "", home: 
             f"nothing was received by {as_of} in data/raw/{place}/" if as_of else f"data/raw/{place}/ is empty"
         )
     awaited = {d.kind for d in everything} - {d.kind for d in received}
-    data = read_data(params, received, awaited)
+    data = _shared(_mark(found, place, received)) or read_data(params, received, awaited)
     day = _day(as_of) or max((d.received for d in received), default=when.end)
     _check_period(when, data, place, pd.Period(day, "M"))
     desk = Desk(params, when, wording.checked_lang(lang), day, data, found)
@@ -307,6 +314,42 @@ def read_data(params: Params, deliveries: list[Delivery], awaited: Collection[st
         county=params.place,
         calendar=params.calendar,
     )
+
+
+@contextmanager
+def shared_data(desk: Desk) -> Iterator[dict[str, str]]:
+    """Give the environment in which other processes of a run open this desk without reading its files again.
+
+    The data stay in memory, for this user only, and go with this process: they hold rows about persons, which are
+    never written. Where a system has no such memory (all but Linux), every process reads for itself.
+    """
+    if not hasattr(os, "memfd_create"):
+        yield {}
+        return
+    number = os.memfd_create("fpanalysis")
+    try:
+        with os.fdopen(number, "wb", closefd=False) as memory:
+            pickle.dump(_mark(desk.home, desk.place, list(desk.data.deliveries)), memory)
+            pickle.dump(desk.data, memory)
+        yield {SHARED: f"/proc/{os.getpid()}/fd/{number}"}
+    finally:
+        os.close(number)
+
+
+def _shared(mark: str) -> Data | None:
+    """Return the data that the run has read, when they are of these very files; else None."""
+    named = os.environ.get(SHARED)
+    if named:
+        with suppress(OSError, EOFError, pickle.UnpicklingError), Path(named).open("rb") as memory:
+            if pickle.load(memory) == mark:
+                return pickle.load(memory)
+    return None
+
+
+def _mark(home: Home, place: str, deliveries: list[Delivery]) -> str:
+    """Return one hash over everything that decides what is read: files, params, library."""
+    text = f"{deliveries} {releases.file_hash(home.params / f'{place}.yaml')} {library_stamp()}"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _day(text: str) -> dt.date | None:

@@ -42,9 +42,13 @@ class PublishError(FpError):
 
 
 class NotebookError(FpError):
-    """A notebook that failed while running; says which notebook, cell and why."""
+    """A notebook that failed while running; says which notebook, cell and why, and how: failed, killed, timed out."""
 
     exit_code = 1
+
+    def __init__(self, said: str, *, status: str = "failed", cell: int = 0) -> None:
+        super().__init__(said)
+        self.status, self.cell = status, cell
 
 
 class StorageError(FpError):

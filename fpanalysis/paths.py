@@ -62,10 +62,6 @@ class Home:
         """Return the lock file that a run on a place (or a writer of the ledger) holds."""
         return self.outputs / ".locks" / f"{name}.lock"
 
-    def failed(self, place: str, period: str) -> Path:
-        """Return the folder in which the last failed run of a period is kept for inspection."""
-        return self.outputs / "failed" / place / period
-
     def stage(self, place: str, period: str) -> Path:
         """Return the hidden folder in which a release is made."""
         return self.outputs / ".stage" / place / period
@@ -73,6 +69,10 @@ class Home:
     def releases(self, place: str, period: str) -> Path:
         """Return the folder with the releases of one period of one place."""
         return self.outputs / place / period
+
+    def failed(self, place: str, period: str) -> Path:
+        """Return the folder with what runs that failed have left, for inspection; none of it is a release."""
+        return self.releases(place, period) / "failed"
 
     def work(self, place: str, period: str) -> Path:
         """Return the folder for kept results: the run's own (FPANALYSIS_WORK), else a hidden one in outputs."""

@@ -5,6 +5,7 @@ Imports no analysis: what is computed stands in the notebooks.
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from . import releases, results, stages
-from .desk import KEEPERS, REPORT, Desk, open_desk
-from .errors import ParamsError, did_you_mean
-from .execute import declared_parameters
+from .desk import KEEPERS, REPORT, Desk, open_desk, shared_data
+from .errors import NotebookError, ParamsError, did_you_mean
+from .execute import CELL_TIMEOUT, declared_parameters, keep_failed, run_notebook
 from .locks import locked, storage
 from .publish.edition import checked_formats, publish_edition
 from .wording import LANGS
@@ -46,15 +47,17 @@ def run_report(
     home: Path | None = None,
     jobs: int = 1,
     wait: float = WAIT,
+    cell_timeout: int | None = CELL_TIMEOUT,
     progress: Progress = lambda step: None,
     say: Progress = lambda text: None,
 ) -> tuple[Path, bool]:
     """Return the folder of the finished release, and whether it is new (False: nothing has changed since the last one).
 
-    `parameters` go to every notebook; up to `jobs` notebooks run at a time where their order allows; another run on
-    the same place is waited for at most `wait` seconds. `progress` hears the name of each finished step (there are
-    `len(steps())`), `say` whole sentences. Raises FpError of some kind with one sentence; no reader ever sees a
-    half-made report, and the next run goes on with the stages that this one finished.
+    `parameters` go to every notebook, whose cells may take `cell_timeout` seconds each; up to `jobs` notebooks run at a
+    time where their order allows; another run on the same place is waited for at most `wait` seconds. `progress` hears
+    the name of each finished step (there are `len(steps())`), `say` whole sentences. Raises FpError of some kind with
+    one sentence; no reader ever sees a half-made report: of a notebook that failed, what ran is kept in `failed/`,
+    for inspection, and the next run goes on with the stages that this one finished.
     """
     desk = open_desk(place, period, as_of=as_of, home=home)
     _check_parameters(parameters or {}, _notebooks(desk))
@@ -62,14 +65,16 @@ def run_report(
     progress("check")
     asked = {"place": place, "period": period, "as_of": as_of, "parameters": dict(parameters or {})}
     with storage(desk.home.outputs), locked(desk.home.lock(place), wait=wait, say=say):
-        return _released(desk, asked, jobs, progress)
+        return _released(desk, asked, jobs, cell_timeout, progress)
 
 
 def _notebooks(desk: Desk) -> list[Path]:
     return [desk.home.notebooks / f"{name}.ipynb" for name in desk.notebooks]
 
 
-def _released(desk: Desk, asked: Mapping[str, Any], jobs: int, progress: Progress) -> tuple[Path, bool]:
+def _released(
+    desk: Desk, asked: Mapping[str, Any], jobs: int, cell_timeout: int | None, progress: Progress
+) -> tuple[Path, bool]:
     """Return the release that answers `asked`, made if nothing made from the same is there."""
     counties = list(desk.params.counties)
     read = {"as_of": asked["as_of"], "counties": counties}
@@ -86,7 +91,14 @@ def _released(desk: Desk, asked: Mapping[str, Any], jobs: int, progress: Progres
     target = desk.home.releases(desk.place, desk.period.key) / f"r{int(last.name[1:]) + 1 if last else 1}"
     plan = _stages(desk, made_from, settings)
     with releases.staged(target, desk.home) as stage:
-        _fill(stage, desk, plan, jobs, progress)
+        stages.clear(plan, stage)
+        stages.reuse(plan, last, stage, desk.made_from)
+        with _kernels(stage, desk):
+            failed = desk.home.failed(desk.place, desk.period.key)
+            run = functools.partial(_execute, failed=failed, cell_timeout=cell_timeout)
+            stages.make(plan, stage, jobs=jobs, progress=progress, run=run)
+        _publish(stage, desk, last)
+        progress("publish")
         about = {**_about(desk, target.name), "asked": asked, "settings": settings, "inputs": made_from}
         marks = {step.name: step.mark for step in plan}
         releases.write_manifest(stage, {**about, "fingerprint": mark, "stages": marks})
@@ -134,13 +146,26 @@ def _check_parameters(parameters: Mapping[str, str], notebooks: Sequence[Path]) 
             raise ParamsError(f"no notebook has a parameter {name!r}{did_you_mean(name, known)}")
 
 
-def _fill(stage: Path, desk: Desk, plan: Sequence[stages.Stage], jobs: int, progress: Progress) -> None:
-    """Run everything into the stage folder: executed notebooks, kept results, results.csv and the reports."""
-    before = releases.newest(desk.home.releases(desk.place, desk.period.key))
-    stages.clear(plan, stage)
-    stages.reuse(plan, before, stage, desk.made_from)
-    with _environment(FPANALYSIS_HOME=str(desk.home.root), FPANALYSIS_WORK=str(stage / "kept"), **KERNEL):
-        stages.make(plan, stage, jobs=jobs, progress=progress)
+@contextmanager
+def _kernels(stage: Path, desk: Desk) -> Iterator[None]:
+    """Let kernels find the project, the stage's kept results, and the data that this run has read."""
+    home = {"FPANALYSIS_HOME": str(desk.home.root), "FPANALYSIS_WORK": str(stage / "kept")}
+    with shared_data(desk) as data, _environment(**home, **data, **KERNEL):
+        yield
+
+
+def _execute(notebook: Path, target: Path, given: Mapping[str, str], *, failed: Path, cell_timeout: int | None) -> None:
+    """Run a notebook; when it fails, keep what ran of it in `failed` and nowhere else."""
+    try:
+        run_notebook(notebook, target, given, cell_timeout=cell_timeout)
+    except NotebookError as error:
+        told = keep_failed(target, failed, error)
+        target.unlink(missing_ok=True)
+        raise told from None
+
+
+def _publish(stage: Path, desk: Desk, before: Path | None) -> None:
+    """Write the reports and results.csv into the stage folder, and take out of it what only the run needs."""
     *keepers, report = desk.notebooks
     executed = {lang: stage / "notebooks" / f"{report}.{lang}.ipynb" for lang in LANGS}
     fonts = {"fonts": str(desk.fonts or ""), "system_fonts": desk.params.system_fonts}
@@ -151,7 +176,6 @@ def _fill(stage: Path, desk: Desk, plan: Sequence[stages.Stage], jobs: int, prog
     shutil.rmtree(stage / "marks")
     for path in (stage / "kept").glob("*.made_from"):
         path.unlink()
-    progress("publish")
 
 
 def publish(

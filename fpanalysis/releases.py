@@ -188,38 +188,20 @@ def staged(target: Path, home: Home) -> Iterator[Path]:
     """Give a private folder to fill; when the block ends well it becomes `target`, a release, as a whole.
 
     What an earlier run of the period left unfinished (killed, or failed) is in the folder at the start, so that
-    finished stages need not run again. When the block fails, the folder is moved to `outputs/failed/` for inspection.
-    Hold the lock of the place meanwhile.
+    finished stages need not run again. Hold the lock of the place meanwhile.
     """
-    place, period = target.parent.parent.name, target.parent.name
-    stage, failed = home.stage(place, period), home.failed(place, period)
-    stage.parent.mkdir(parents=True, exist_ok=True)
-    if failed.is_dir() and not stage.is_dir():
-        failed.rename(stage)
-    stage.mkdir(exist_ok=True)
+    stage = home.stage(target.parent.parent.name, target.parent.name)
+    stage.mkdir(parents=True, exist_ok=True)
     try:
         yield stage
-    except BaseException:
-        _set_aside(stage, failed)
-        raise
-    synced(stage)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    stage.rename(target)
-    lead_to(target)
-    for folder in (stage, failed):
-        _remove_empty(folder.parent, home.outputs)
-
-
-def _set_aside(stage: Path, failed: Path) -> None:
-    """Move an unfinished stage to the failed runs, without the folders on the way that stay empty."""
-    outputs = stage.parents[2]
-    if any(stage.rglob("*.ipynb")):
-        shutil.rmtree(failed, ignore_errors=True)
-        failed.parent.mkdir(parents=True, exist_ok=True)
-        stage.rename(failed)
-    else:
-        shutil.rmtree(stage, ignore_errors=True)
-    _remove_empty(stage.parent, outputs)
+        synced(stage)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        stage.rename(target)
+        lead_to(target)
+    finally:
+        if not (stage / "marks").is_dir():
+            shutil.rmtree(stage, ignore_errors=True)
+        _remove_empty(stage.parent, home.outputs)
 
 
 def _remove_empty(folder: Path, top: Path) -> None:

@@ -7,13 +7,9 @@ that read it. Which stages a notebook reads is told from its own text (`desk.kep
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import contextvars
 import json
 import re
 import shutil
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -84,8 +80,7 @@ def make(
     is kept.
     """
     ran: list[str] = []
-    # The folder of the notebooks is the working folder of all of them, set once: it belongs to the whole process.
-    with warnings.catch_warnings(), contextlib.chdir(stages[0].notebook.parent), ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(jobs) as pool:
         waiting, running, done = list(stages), dict[Future[None], Stage](), set[str]()
         while waiting or running:
             for stage in [s for s in waiting if {n for n in s.needs if n in {t.name for t in stages}} <= done]:
@@ -95,29 +90,13 @@ def make(
                     progress(stage.name)
                 elif len(running) < jobs:
                     waiting.remove(stage)
-                    running[pool.submit(_in_thread, lambda stage=stage: _run(stage, folder, run))] = stage
+                    running[pool.submit(_run, stage, folder, run)] = stage
             for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
                 future.result()
                 ran.append(running[future].name)
                 done.add(running.pop(future).name)
                 progress(ran[-1])
     return ran
-
-
-def _in_thread(work: Callable[[], None]) -> None:
-    """Do the work, and close the event loop that the notebook client opens in a thread and would leave open."""
-
-    def closed() -> None:
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
-        try:
-            work()
-        finally:
-            asyncio.get_event_loop_policy().get_event_loop().close()
-            asyncio.set_event_loop(None)
-            loop.close()
-
-    contextvars.copy_context().run(closed)
 
 
 def _run(stage: Stage, folder: Path, run: Callable[[Path, Path, Mapping[str, str]], None]) -> None:

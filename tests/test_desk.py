@@ -1,4 +1,5 @@
 import datetime as dt
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -6,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from fpanalysis import desk as desks
 from fpanalysis import releases, results
-from fpanalysis.desk import KEEPERS, REPORT, open_desk
+from fpanalysis.desk import KEEPERS, REPORT, open_desk, shared_data
 from fpanalysis.errors import FpError, ParamsError
 from fpanalysis.typeface import choose_fonts, font_files
 
@@ -234,3 +236,46 @@ def test_published_looks_come_from_the_newest_release_of_the_same_year(home):
 
 def test_before_anything_is_published_there_are_no_looks(home):
     assert open_desk("renqiu", "2018H1", home=home).published("srb_look/*").empty
+
+
+@pytest.fixture
+def unread(monkeypatch):
+    """Reading raw files fails from now on."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("files are read anew")
+
+    return lambda: monkeypatch.setattr(desks, "read_data", refuse)
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="this system has no such memory")
+def test_the_data_of_a_run_are_read_once_and_are_the_same(root, desk, monkeypatch, unread):
+    with shared_data(desk) as environment:
+        monkeypatch.setenv("FPANALYSIS_DATA", environment["FPANALYSIS_DATA"])
+        unread()
+        again = open_desk("renqiu", "2018H1", "zh", home=root)
+
+    assert again.data.frames.keys() == desk.data.frames.keys()
+    for kind, frame in desk.data.frames.items():
+        pd.testing.assert_frame_equal(frame, again.data.frames[kind])
+    assert (again.data.prose, again.data.deliveries) == (desk.data.prose, desk.data.deliveries)
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="this system has no such memory")
+@pytest.mark.parametrize("change", ["data/raw/renqiu/2018-07-06/peers.csv", "params/renqiu.yaml"])
+def test_shared_data_of_other_files_are_not_used(home, monkeypatch, unread, change):
+    with shared_data(open_desk("renqiu", "2018H1", home=home)) as environment:
+        monkeypatch.setenv("FPANALYSIS_DATA", environment["FPANALYSIS_DATA"])
+        with (home / change).open("ab") as file:
+            file.write(b"\n")
+        unread()
+
+        with pytest.raises(AssertionError, match="read anew"):
+            open_desk("renqiu", "2018H1", home=home)
+
+
+def test_shared_data_that_are_gone_are_read_anew(root, desk, monkeypatch):
+    with shared_data(desk) as environment:
+        monkeypatch.setenv("FPANALYSIS_DATA", environment.get("FPANALYSIS_DATA", "none"))
+
+    assert open_desk("renqiu", "2018H1", home=root).inputs == desk.inputs

@@ -54,7 +54,19 @@ FLOORS = {
         "publish.word_text",
         "publish.xlsx",
     ],
-    "run": ["execute", "releases", "desk", "stages", "pipeline", "ledger", "due", "fleet"],
+    "run": [
+        "zygote",
+        "kernels",
+        "engine",
+        "execute",
+        "releases",
+        "desk",
+        "stages",
+        "pipeline",
+        "ledger",
+        "due",
+        "fleet",
+    ],
     "door": ["__main__", "sample"],
 }
 MAY_USE = {

@@ -193,15 +193,22 @@ def test_check_names_what_was_found_and_writes_nothing(home):
     assert not (home / "outputs").exists()
 
 
-def test_a_failing_notebook_is_named_and_leaves_nothing(home):
+def test_a_failing_notebook_is_named_and_leaves_no_release(home):
     path = home / "notebooks" / "01_check_data.ipynb"
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell("1 / 0"))
     nbformat.write(notebook, path)
 
-    with pytest.raises(NotebookError, match=f"01_check_data.ipynb, cell {len(notebook.cells)}: ZeroDivisionError"):
+    with pytest.raises(
+        NotebookError, match=f"01_check_data.ipynb, cell {len(notebook.cells)}: ZeroDivisionError"
+    ) as error:
         run_report("renqiu", "2018H1", home=home)
-    assert not (home / "outputs" / "renqiu").exists()
+    kept = home / "outputs" / "renqiu" / "2018H1" / "failed" / "1"
+    assert {p.name for p in kept.iterdir()} == {"01_check_data.ipynb", "failure.json"}
+    assert str(error.value).endswith(f"is kept in {kept / '01_check_data.ipynb'}")
+    assert [p.name for p in (home / "outputs" / "renqiu" / "2018H1").iterdir()] == ["failed"]
+    assert [p.name for p in (home / "outputs").iterdir() if not p.name.startswith(".")] == ["renqiu"]
+    assert releases.newest(home / "outputs" / "renqiu" / "2018H1") is None
 
 
 def test_an_unknown_format_in_params_is_refused_before_anything_runs(home):
@@ -245,7 +252,7 @@ def test_a_run_goes_on_where_a_failed_one_stopped(home):
     nbformat.write(notebook, path)
     with pytest.raises(NotebookError, match="05_services.ipynb"):
         run_report("renqiu", "2018H1", home=home)
-    first = home / "outputs" / "failed" / "renqiu" / "2018H1" / "notebooks" / "01_check_data.ipynb"
+    first = home / "outputs" / ".stage" / "renqiu" / "2018H1" / "notebooks" / "01_check_data.ipynb"
     made = first.stat().st_mtime_ns
     path.write_text(good, "utf-8")
     release, new = run_report("renqiu", "2018H1", home=home)

@@ -68,16 +68,15 @@ def test_a_failure_before_any_notebook_leaves_nothing(house):
     assert not house.outputs.exists() or seen(house) == []
 
 
-def test_a_failed_run_is_kept_for_inspection_and_taken_up_again(house):
+def test_what_a_failed_run_finished_is_there_for_the_next(house):
     with pytest.raises(FpError), releases.staged(target(house), house) as stage:
-        (stage / "a.ipynb").write_text("partial")
+        (stage / "marks").mkdir()
+        (stage / "marks" / "a").write_text("finished")
         raise FpError("no")
 
-    assert (house.failed("renqiu", "2018H1") / "a.ipynb").read_text() == "partial"
-    assert not target(house).exists()
-
+    assert seen(house) == []
     with releases.staged(target(house), house) as stage:
-        assert (stage / "a.ipynb").read_text() == "partial"
+        assert (stage / "marks" / "a").read_text() == "finished"
     assert seen(house) == ["renqiu"]
 
 
