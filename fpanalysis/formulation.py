@@ -68,7 +68,7 @@ numbered AS (
 spells AS (
   SELECT programme, person, CAST(spell AS BIGINT) AS spell, MIN(since) AS since, MAX(until) AS until,
     CAST(COUNT(*) AS BIGINT) AS listed, MAX(CASE WHEN head = 1 THEN place END) AS place,
-    MAX((until + {before}) * {places} + reason) % {places} AS reason,
+    MAX((CAST(until AS BIGINT) + {before}) * {places} + reason) % {places} AS reason,
     MAX(birth) AS birth, MAX(sex) AS sex
   FROM numbered GROUP BY programme, person, spell)"""
 
@@ -103,7 +103,7 @@ ends AS (
   SELECT programme, person, MIN(since) AS earliest, MAX(until) AS latest FROM spells GROUP BY programme, person),
 bounds AS (
   SELECT programme, person, MIN(since) AS first_since, MAX(until) AS last_until, MAX(corrected) AS corrected,
-    MAX((since + {before}) * {places} + place) AS spot
+    MAX((CAST(since AS BIGINT) + {before}) * {places} + place) AS spot
   FROM on_roll GROUP BY programme, person),
 days AS (
   SELECT s.programme, s.person, s.spell, p.due, p.once, p.amount, e.earliest, e.latest, p.day,
@@ -180,7 +180,7 @@ marked AS (
     CASE WHEN paid <> entitled THEN 1 ELSE 0 END AS wrong,
     CASE WHEN entitled > 0 AND late_rows > 0 THEN 1 ELSE 0 END AS late,
     CASE WHEN entitled > 0 AND in_time < entitled THEN 1 ELSE 0 END AS short,
-    CASE WHEN entitled > 0 OR paid <> 0 THEN 1 ELSE 0 END AS touched, 0 AS place_on_roll
+    CASE WHEN entitled > 0 OR paid <> 0 THEN 1 ELSE 0 END AS touched, paid_rows + returned_rows AS payments
   FROM judged
   WHERE entitled > 0 OR carried > 0 OR barred > 0 OR paid_rows + returned_rows > 0
   UNION ALL
@@ -190,40 +190,42 @@ spots AS (
   SELECT programme, person, MAX(CASE WHEN rank = 3 THEN spot END) AS spell, MAX(CASE WHEN rank = 2 THEN spot END) AS roll,
     MAX(CASE WHEN rank = 1 THEN spot END) AS payment
   FROM (
-    SELECT programme, person, 3 AS rank, (since + {before}) * {places} + place AS spot FROM spells
+    SELECT programme, person, 3 AS rank, (CAST(since AS BIGINT) + {before}) * {places} + place AS spot FROM spells
     UNION ALL SELECT programme, person, 2, spot FROM bounds
-    UNION ALL SELECT programme, person, 1, (paid + {before}) * {places} + place FROM received) stood
+    UNION ALL SELECT programme, person, 1, (CAST(paid AS BIGINT) + {before}) * {places} + place FROM received) stood
   GROUP BY programme, person),
 looked_at AS (
   SELECT m.programme, m.person, CAST(SUM(m.entitled) AS BIGINT) AS entitled, CAST(SUM(m.carried) AS BIGINT) AS carried,
     CAST(SUM(m.paid) AS BIGINT) AS paid, SUM(m.corrected) AS corrected, SUM(m.barred) AS barred,
     SUM(m.twice) AS twice, SUM(m.other_rate) AS other_rate, MAX(m.listed) AS listed, MAX(m.inside) AS inside,
     SUM(m.gone) AS gone, SUM(m.early) AS early, SUM(m.returned) AS returned, SUM(m.unpaid) AS unpaid,
-    SUM(m.wrong) AS wrong, SUM(m.late) AS late, SUM(m.short) AS short, SUM(m.touched) AS touched
+    SUM(m.wrong) AS wrong, SUM(m.late) AS late, SUM(m.short) AS short, SUM(m.touched) AS touched,
+    CAST(SUM(m.payments) AS BIGINT) AS payments
   FROM marked m GROUP BY m.programme, m.person),
 persons AS (
   SELECT l.programme, l.person, COALESCE(s.spell, s.roll, s.payment) % {places} AS place, l.entitled, l.carried,
     l.paid, CASE WHEN l.inside = 1 OR l.entitled > 0 THEN 1 ELSE 0 END AS on_roll,
     CASE WHEN l.short = 0 THEN 1 ELSE 0 END AS in_time, CASE WHEN b.person IS NULL THEN 0 ELSE 1 END AS known,
     l.corrected + COALESCE(b.corrected, 0) AS corrected, l.barred, COALESCE(o.rivals, 0) AS rivals, l.twice,
-    l.other_rate, l.listed, l.gone, l.early, l.returned, l.unpaid, l.wrong, l.late, l.touched, 1 AS has_key
+    l.other_rate, l.listed, l.gone, l.early, l.returned, l.unpaid, l.wrong, l.late, l.touched,
+    l.payments, 1 AS has_key
   FROM looked_at l
   JOIN spots s ON l.programme = s.programme AND l.person = s.person
   LEFT JOIN bounds b ON l.programme = b.programme AND l.person = b.person
   LEFT JOIN odd o ON l.programme = o.programme AND l.person = o.person
   UNION ALL
   SELECT y.programme, y.person, y.place, t.whole, 0, t.whole, 1, 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0,
-    CASE WHEN t.whole > 0 THEN 1 ELSE 0 END, 1
+    CASE WHEN t.whole > 0 THEN 1 ELSE 0 END, t.dues, 1
   FROM tally y JOIN terms t ON y.programme = t.programme
   WHERE y.tokens = t.tokens AND y.found = t.dues + 1 {sound_only}
   UNION ALL
-  SELECT programme, person, place, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0
+  SELECT programme, person, place, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0
   FROM roll WHERE person IS NULL AND since <= {closes} AND (until > {opens} OR since >= {opens})
   UNION ALL
   SELECT p.programme, p.person, p.place, 0, 0, p.amount * (1 - p.returned), 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0,
-    1, 0
+    1, 1, 0
   FROM payments p JOIN calendar c ON p.programme = c.programme AND p.due = c.due WHERE p.person IS NULL)
-SELECT programme, person, place, on_roll, entitled, carried, paid, in_time,
+SELECT programme, person, place, on_roll, entitled, carried, paid, in_time, payments,
   CASE WHEN corrected > 0 THEN 1 ELSE 0 END AS corrected,
   CASE {cases} ELSE 0 END AS class
 FROM persons"""
@@ -248,7 +250,8 @@ def query(
     days: Mapping[int, Sequence[int]],
     excluding: bool,
 ) -> str:
-    """Return the text that gives programme, person, place, on_roll, entitled, carried, paid, in_time, corrected, class.
+    """Return the text that gives programme, person, place, on_roll, entitled, carried, paid, in_time, payments, corrected,
+    class.
 
     `rules`: the condition of each class in their order; the class comes back as its number, from 1 (0: none fitted).
     `opens`, `closes`: first and last day of the period. `eligible`: by programme a condition (`eligibility.sql`) with

@@ -16,20 +16,21 @@ not due. Overlapping roll rows of a person in a programme are one spell, at the 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from . import engines
+from . import engines, sources
 from .errors import FpError, did_you_mean
 from .formulation import OPEN, query, spells_query
 from .results import note, pick, rows
 from .schedule import day_number, eligible, rate_on, tables
 from .wording import catalogue
 
-__all__ = ["CLASSES", "classify", "levels", "statement", "stock_flow"]
+__all__ = ["CLASSES", "at_scale", "classify", "levels", "statement", "stock_flow"]
 
 KEY = ["programme", "person"]
 
@@ -83,6 +84,91 @@ def formulated(rates: pd.DataFrame, months: pd.PeriodIndex, as_of: dt.date) -> t
     days = {n: sorted(set(yearly.loc[yearly["programme"] == n, "ymd"])) for n in range(rates["programme"].nunique())}
     span = {"opens": day_number(months[0].start_time), "closes": day_number(_last_day(months[-1]))}
     return query(CLASSES, **span, eligible=eligible(rates), days=days, excluding=len(small["excludes"]) > 0), small
+
+
+def at_scale(
+    *,
+    roll: Sequence[str | Path],
+    payments: Sequence[str | Path],
+    months: pd.PeriodIndex,
+    rates: pd.DataFrame,
+    as_of: dt.date,
+    programmes: Mapping[str, str] | None = None,
+    places: Mapping[str, str] | None = None,
+    engine: str = "duckdb",
+    out: Path | None = None,
+    key: bytes = b"",
+    **limits: Any,
+) -> pd.DataFrame:
+    """Return one row a programme, place and class: people, on_roll, due_people, in_time, payments, and in fen entitled,
+    carried, paid.
+
+    `roll`, `payments`: Parquet or CSV files with the columns of `sources`. `programmes`, `places`: every
+    accepted spelling and its key (without: the words as they stand). `out`: folder for the class of each
+    person-programme as Parquet: INTERNAL, rows about persons under a hash made with `key`. The rest as for `classify`.
+    Raises FpError when money or rows of the payments are not all in the classes.
+    """
+    numbers = {name: n for n, name in enumerate(sorted(set(rates["programme"])))}
+    spelled = {word: numbers[name] for word, name in (programmes or {n: n for n in numbers}).items() if name in numbers}
+    limits |= {"engine": engine}
+    keys = places if places is not None else _words([roll, payments], limits)
+    spots = {name: n for n, name in enumerate(sorted(set(keys.values())))}
+    at = {word: spots[name] for word, name in keys.items()}
+    given = sources.roll_and_payments(roll, payments, programmes=spelled, places=at)
+    text, small = formulated(rates, months, as_of)
+    named = sources.names(list(numbers), list(spots), list(CLASSES))
+    limits_of_out = {"out": out, "written": sources.written(key)} if out else {}
+    reads = given | small | (named if out else {})
+    found = engines.run(text, reads, {"totals": TOTALS}, **limits_of_out, **limits)["totals"]
+    _check_control(found, given["payments"], small["calendar"], limits)
+    return _summed(found, [list(numbers), list(spots), list(CLASSES)])
+
+
+def _summed(found: pd.DataFrame, words: Sequence[Sequence[str]]) -> pd.DataFrame:
+    """Return the totals of all buckets added up, with words for programme, place and class."""
+    keys = ["programme", "place", "class"]
+    summed = found.fillna({"place": -1}).groupby(keys, as_index=False).sum().astype("int64")
+    said = {key: summed[key].map(dict(enumerate(known, start=key == "class"))).fillna("")
+            for key, known in zip(keys, words, strict=True)}  # fmt: skip
+    if (summed["class"] == 0).any():
+        raise FpError("catalogue/rules.csv: there are cases that fit no rule; the last rule must fit all")
+    return summed.assign(**said).astype(dict.fromkeys(keys, "str")).sort_values(keys, ignore_index=True)
+
+
+TOTALS = """
+SELECT programme, place, class, CAST(COUNT(*) AS BIGINT) AS people, CAST(SUM(on_roll) AS BIGINT) AS on_roll,
+  CAST(SUM(CASE WHEN entitled > 0 THEN 1 ELSE 0 END) AS BIGINT) AS due_people,
+  CAST(SUM(CASE WHEN entitled > 0 THEN in_time ELSE 0 END) AS BIGINT) AS in_time,
+  CAST(SUM(payments) AS BIGINT) AS payments, CAST(SUM(entitled) AS BIGINT) AS entitled,
+  CAST(SUM(carried) AS BIGINT) AS carried, CAST(SUM(paid) AS BIGINT) AS paid
+FROM found GROUP BY programme, place, class"""
+
+CONTROL = """
+SELECT CAST(COUNT(*) AS BIGINT) AS payments, CAST(COALESCE(SUM(amount * (1 - returned)), 0) AS BIGINT) AS paid
+FROM payments WHERE due BETWEEN {first} AND {last}"""
+
+
+def _check_control(
+    found: pd.DataFrame, payments: engines.Table, calendar: pd.DataFrame, limits: Mapping[str, Any]
+) -> None:
+    """Hold rows and money of the classes against the payments as they stand in the files."""
+    text = CONTROL.format(first=calendar["due"].min(), last=calendar["due"].max())
+    raw = engines.run(text, {"payments": payments}, {"rows": "SELECT * FROM found"}, **{**limits, "buckets": 1})["rows"]
+    for column in ("payments", "paid"):
+        kept, there = int(found[column].sum()), int(raw[column].sum())
+        if kept != there:
+            what = f"{there - kept} payment rows" if column == "payments" else f"{(there - kept) / 100:.2f} yuan of payments"
+            raise FpError(f"{what} are in no class: they name a programme that params do not know, or none")
+
+
+def _words(files: Iterable[Sequence[str | Path]], limits: Mapping[str, Any]) -> dict[str, str]:
+    """Return the places that stand in files, each under its own name."""
+    text = "SELECT DISTINCT place FROM given WHERE place IS NOT NULL"
+    one = {**limits, "buckets": 1}
+    found = [engines.run(text, {"given": sources.words(paths, "place")}, {"rows": "SELECT * FROM found"}, **one)["rows"]
+             for paths in files]  # fmt: skip
+    words = sorted({str(word) for frame in found for word in frame["place"]})
+    return {word: word for word in words}
 
 
 def statement(

@@ -17,11 +17,11 @@ from typing import Any
 import pandas as pd
 
 from ..errors import FpError
-from .tables import Files, Table, expression
+from .tables import Dialect, Files, Table, expression, kind_of_type
 
 __all__ = ["connected", "define", "one_sentence", "run"]
 
-DAYS = "CAST({} - DATE '1970-01-01' AS INTEGER)"
+DIALECT = Dialect(days="CAST({} - DATE '1970-01-01' AS INTEGER)", error="error('{}')", quote='"')
 
 
 def run(
@@ -80,8 +80,13 @@ def define(connection: Any, name: str, table: Table, bucket: int = 0, buckets: i
             f"read_csv([{listed}], header = true, all_varchar = true, union_by_name = true, strict_mode = true)"
         )  # fmt: skip
         types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()}
-        made = [f"{expression(c, types, days=DAYS, where=table.paths[0].name)} AS {n}" for n, c in table.columns.items()]
+        made = [f"{expression(c, types, dialect=DIALECT, where=table.paths[0].name)} AS {n}" for n, c in table.columns.items()]
         source = f"SELECT {', '.join(made)} FROM {reader} f"
+        for column, words in table.joined.items():
+            heading = table.columns[column].source
+            if kind_of_type(types.get(heading, "INTEGER")) == "text":
+                connection.register(f"{name}_{heading}_codes", words)
+                source += f' LEFT JOIN {name}_{heading}_codes AS {heading}_codes ON f."{heading}" = {heading}_codes.word'
     columns = table.columns if isinstance(table, Files) else table.columns.tolist()
     if buckets > 1 and "person" in columns:
         mine = f"COALESCE(hash(person) % {buckets}, 0) = {bucket}"
