@@ -3,7 +3,9 @@
 A raw file is `data/raw/<place>/<received-date>/<kind>[.<part>].csv|xlsx` (prose: `.md`). Re-delivering the
 same kind and part later replaces the earlier one; different parts (months, townships) are put together.
 Headings are the office's own: `params/<place>.yaml` maps them to the names here. `ingest` returns a tidy frame
-with exactly these columns, plus `file` and `row` (as Excel shows it) so that any figure can be traced.
+with exactly these columns, plus `file` and `row` (as Excel shows it) so that any figure can be traced. Of a person
+are kept `person` (pseudonym), `person_valid`, `person_near`, `person_birth`, `person_sex` (`identity.Person`), of a
+name `person_name` (its keyed hash); and `sheet`, so that the office can find the row and nobody else can.
 The words of the dictionary are in the catalogue: `kind.<kind>`, `column.<kind>.<name>`.
 """
 
@@ -21,7 +23,7 @@ class Column:
     """One column of a raw file.
 
     `kind` is one of ingest's PARSERS: text, place, month, date, period, int, count, number, yuan, choice, person,
-    programme, measure. A column that is not `required` may be missing or empty and then holds `default`.
+    name, programme, measure. A column that is not `required` may be missing or empty and then holds `default`.
     `choices` maps the value in the tidy frame to the spellings accepted in files.
     """
 
@@ -108,6 +110,7 @@ CONTRACTS = {
     "roll": Contract(
         {
             "person": Column("person"),
+            "name": Column("name", required=False, default=""),
             "programme": Column("programme"),
             "place": Column("place", required=False),
             "village": Column("text", required=False, default=""),
@@ -130,6 +133,7 @@ CONTRACTS = {
     "payments": Contract(
         {
             "person": Column("person"),
+            "name": Column("name", required=False, default=""),
             "programme": Column("programme"),
             "place": Column("place", required=False),
             "due": Column("month"),

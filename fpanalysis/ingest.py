@@ -27,8 +27,9 @@ import pandas as pd
 from .contracts import CONTRACTS, Column, Contract
 from .errors import DataError, Fault, ParamsError, did_you_mean
 from .grids import GRIDS, UNCOMPUTED, Grid, decode, is_html, read_grids
+from .identity import Person, read
 from .levels import Disagreement, without_county_rows
-from .parsers import PARSERS, Context, Parsed, Person, Refusal, clean
+from .parsers import PARSERS, WELL_FORMED, Context, Parsed, Refusal, clean, identity_text
 from .periods import named_period
 
 __all__ = ["KINDS", "SECTIONS", "Data", "Delivery", "FileMap", "find_deliveries", "read_files"]
@@ -430,7 +431,8 @@ class _Reader:
         self._check_totals(columns, totals, {n: i for n, i in heading.items() if n not in self.refused})
         if self.faults:
             raise DataError(self.faults)
-        return _assemble(columns, pd.DataFrame({"file": self.name, "row": raw["#"].to_numpy(dtype="int64")}))
+        traced = pd.DataFrame({"file": self.name, "row": raw["#"].to_numpy(dtype="int64")})
+        return _assemble(columns, self.contract.columns, traced.assign(sheet=grid.sheet) if self.persons else traced)
 
     def listed_repairs(self) -> list[tuple[str, int, int]]:
         """Return (repair, cells, first row) for each kind of repair."""
@@ -587,7 +589,7 @@ class _Reader:
         if name not in raw:
             return pd.Series([self._default(name, column)] * len(raw), dtype=object)
         codes, uniques = pd.factorize(raw[name])
-        parsed = [self._cell(cell, name, column) for cell in uniques]
+        parsed = self._parsed(uniques, name, column)
         for code, (cell, found) in enumerate(zip(uniques, parsed, strict=True)):
             if isinstance(found, Refusal):
                 self.refused.add(name)
@@ -599,6 +601,16 @@ class _Reader:
                 self._repaired(name, found.repair, int(where.iloc[0]), len(where))
         values = pd.Series([None if isinstance(f, Refusal) else f.value for f in parsed], dtype=object)
         return values.take(codes).reset_index(drop=True)
+
+    def _parsed(self, cells: Sequence[str], name: str, column: Column) -> list[Parsed | Refusal]:
+        """Return each cell read; right identity numbers, which most are, all at once."""
+        if column.kind != "person":
+            return [self._cell(cell, name, column) for cell in cells]
+        texts = [identity_text(cell) for cell in cells]
+        formed = [at for at, text in enumerate(texts) if WELL_FORMED.fullmatch(text) and not text.endswith("000")]
+        persons = dict(zip(formed, read([texts[at] for at in formed], self.base.key), strict=True))
+        return [Parsed(persons[at], "" if persons[at].valid else "check_character") if at in persons
+                else self._cell(cell, name, column) for at, cell in enumerate(cells)]  # fmt: skip
 
     def _default(self, name: str, column: Column) -> Any:
         return self.county if column.kind == "place" else column.default
@@ -694,6 +706,9 @@ def _at(row: Sequence[str], index: int) -> str:
     return row[index] if index < len(row) else ""
 
 
+PERSON = ("person", "person_valid", "person_near", "person_birth", "person_sex")
+"""What a column of identity numbers becomes: the parts of `identity.Person`."""
+
 DTYPES = {
     "month": "period[M]",
     "date": "datetime64[ns]",
@@ -704,16 +719,19 @@ DTYPES = {
 }
 
 
-def _assemble(columns: Mapping[str, pd.Series], traced: pd.DataFrame) -> pd.DataFrame:
-    """Return a tidy frame: a person column becomes person, person_valid, person_near; months fill from `occurred`."""
+def _tidy_name(name: str, column: Column) -> str:
+    return "person_name" if column.kind == "name" else name
+
+
+def _assemble(columns: Mapping[str, pd.Series], contract: Mapping[str, Column], traced: pd.DataFrame) -> pd.DataFrame:
+    """Return a tidy frame: a person column becomes PERSON, a name person_name; months fill from `occurred`."""
     tidy: dict[str, Any] = {}
     for name, values in columns.items():
         if len(values) and isinstance(values.iloc[0], Person):
-            tidy["person"] = values.map(lambda p: p.pseudonym)
-            tidy["person_valid"] = values.map(lambda p: p.valid).astype(bool)
-            tidy["person_near"] = values.map(lambda p: p.near)
+            for at, part in enumerate(PERSON):
+                tidy[part] = pd.Series([person[at] for person in values], dtype=object)
         else:
-            tidy[name] = values
+            tidy[_tidy_name(name, contract[name])] = values
     if "registered" in tidy:
         tidy["registered"] = tidy["registered"].where(tidy["registered"].notna(), tidy["occurred"])
     return pd.DataFrame({**tidy, **traced})
@@ -722,11 +740,9 @@ def _assemble(columns: Mapping[str, pd.Series], traced: pd.DataFrame) -> pd.Data
 def _together(kind: str, parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Return the parts of a kind as one frame with the dtypes of its contract, also when there are none."""
     contract = CONTRACTS[kind].columns
-    names = [
-        x
-        for c, col in contract.items()
-        for x in (("person", "person_valid", "person_near") if col.kind == "person" else (c,))
-    ]
+    persons = any(column.kind == "person" for column in contract.values())
+    names = [x for c, col in contract.items() for x in (PERSON if col.kind == "person" else (_tidy_name(c, col),))]
+    names += ["sheet"] if persons else []
     found = [p for p in parts if len(p)]
     frame = (
         pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=[*names, "file", "row"], dtype=object)
@@ -739,8 +755,9 @@ def _together(kind: str, parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
         elif name == "order":
             frame[name] = frame[name].astype("int64")
         elif column.kind != "person":
-            frame[name] = frame[name].astype("str")
-    others = {"row": "int64", "file": "str", "file_period": "str", "person": "str", "person_valid": bool}
+            frame[_tidy_name(name, column)] = frame[_tidy_name(name, column)].astype("str")
+    others = {"row": "int64", "file": "str", "file_period": "str", "sheet": "str", "person": "str",
+              "person_valid": bool, "person_birth": "int32", "person_sex": "str"}  # fmt: skip
     return frame.astype({name: dtype for name, dtype in others.items() if name in frame})
 
 

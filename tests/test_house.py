@@ -13,7 +13,7 @@ from fpanalysis import wording
 
 PACKAGE = Path(__file__).resolve().parent.parent / "fpanalysis"
 FLOORS = {
-    "ground": ["errors", "paths", "periods", "results", "wording", "stats", "gp", "typeface", "history"],
+    "ground": ["errors", "paths", "periods", "results", "wording", "stats", "gp", "typeface", "history", "identity"],
     "entry": ["contracts", "parsers", "grids", "levels", "ingest", "params", "checks", "dictionary"],
     "analysis": [
         "nowcast",
