@@ -100,7 +100,7 @@ SUPPORTED = ("p", SUPPORT, "a", "2018-02-10", "2018-05-20", "moved")
     ("expected", "march", "june"),
     [
         ("matched", 2 * 340, 450),
-        ("wrong_amount", 2 * 340, 340),
+        ("wrong_rate", 2 * 340, 340),
         ("before_start", 3 * 340, 450),
         ("paid_after_exit", 2 * 340, 3 * 450),
         ("unpaid", 2 * 340, None),
@@ -135,7 +135,7 @@ def test_a_rate_paid_once_is_due_in_the_month_of_the_start():
 def test_what_is_not_yet_overdue_is_not_unpaid():
     found = [classes(roll(ON), payments(), as_of=day)["p"] for day in (dt.date(2018, 7, 15), dt.date(2018, 7, 16))]
 
-    assert ["nothing_due", "unpaid"] == found
+    assert ["carried_over", "unpaid"] == found
 
 
 # Mistyped identities
