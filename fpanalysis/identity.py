@@ -34,6 +34,8 @@ from numpy.typing import NDArray
 __all__ = [
     "Person",
     "check_character",
+    "item_number",
+    "known_item",
     "match",
     "name_key",
     "narrowed",
@@ -42,6 +44,7 @@ __all__ = [
     "one_slip",
     "pseudonym",
     "read",
+    "set_right",
 ]
 
 Digits: TypeAlias = NDArray[np.int16]
@@ -156,17 +159,35 @@ def narrowed(rows: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
     if "person_name" not in rows or "person_name" not in known or not len(failing):
         return rows
     names = known[known["person_name"] != ""].groupby("person")["person_name"].agg(set)
-    kept = {at: tuple(n for n in rows.at[at, "person_near"] if _may_be(rows.at[at, "person_name"], names.get(n)))
-            for at in failing}  # fmt: skip
+    both = rows.loc[failing, ["person_near", "person_name"]].itertuples(name=None)
+    kept = {at: tuple(n for n in near if _may_be(name, names.get(n))) for at, near, name in both}
     near = rows["person_near"].copy()
     near.loc[failing] = pd.Series(kept, dtype=object)
     return rows.assign(person_near=near)
 
 
+def set_right(rows: pd.DataFrame, others: pd.DataFrame, *, within: Sequence[str]) -> pd.DataFrame:
+    """Return rows with the failing numbers that mean exactly one person set right, and `corrected` where that was done.
+
+    Who may be meant: a right number among `others` (that agrees in `within`) of whom `rows` know nothing.
+    """
+    sides = [pd.MultiIndex.from_frame(frame[[*within, "person"]].astype(object)) for frame in (others, rows)]
+    known = others[others["person_valid"].astype(bool) & ~sides[0].isin(sides[1])]
+    failing = rows[~rows["person_valid"].astype(bool) & ~sides[1].isin(sides[0])]
+    found = match(failing, known, within=within) if len(failing) and len(known) else failing[[*within, "person"]][:0]
+    if found.empty:
+        return rows.assign(corrected=False)
+    meant = found.set_index([*within, "person"])["meant"].to_dict()
+    right = [meant.get(key, "") for key in rows[[*within, "person"]].itertuples(index=False, name=None)]
+    corrected = pd.Series(right, rows.index, dtype="str") != ""
+    person = rows["person"].mask(corrected, pd.Series(right, rows.index, dtype="str"))
+    return rows.assign(person=person, person_valid=rows["person_valid"] | corrected, corrected=corrected)
+
+
 def normal_name(name: str) -> str:
     """Return a name in the form in which names are compared: "" for none.
 
-    >>> normal_name("\u963f\u4e0d\u90fd\uff65\u70ed\u5408\u66fc") == normal_name("\u963f\u4e0d\u90fd \u70ed\u5408\u66fc")
+    >>> normal_name("Li\uff65 Na") == normal_name("LI NA")
     True
     """
     plain = MIDDLE_DOTS.sub("", unicodedata.normalize("NFKC", name)).upper()
@@ -191,6 +212,34 @@ def _may_be(name: str, names: set[str] | None) -> bool:
 
 def _contradict(one: pd.Series, other: pd.Series) -> pd.Series:
     return (one != "") & (other != "") & (one != other)
+
+
+# ---- numbers of items -------------------------------------------------------------------------------------
+
+
+LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""No I, L, O and U, which are misread (D. Crockford's base 32)."""
+READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
+
+
+def item_number(parts: Sequence[str], key: bytes) -> str:
+    """Return the number of an item, the same whenever its parts and the key are: `7K3Q-9XZ2-M4T8`, the last three of
+    its characters a check that only the holder of the key can make."""
+    head = _lettered("item", "\x1f".join(parts), key, 9)
+    whole = head + _lettered("check", head, key, 3)
+    return "-".join(whole[at : at + 4] for at in (0, 4, 8))
+
+
+def known_item(text: str, key: bytes) -> str:
+    """Return the number of an item in its usual form, "" when it is none that was made with this key."""
+    plain = text.upper().translate(READ_AS)
+    right = len(plain) == 12 and plain[9:] == _lettered("check", plain[:9], key, 3)
+    return "-".join(plain[at : at + 4] for at in (0, 4, 8)) if right else ""
+
+
+def _lettered(purpose: str, text: str, key: bytes, length: int) -> str:
+    number = int.from_bytes(hmac.digest(key, f"{purpose}:{text}".encode(), "sha256")[:8])
+    return "".join(LETTERS[number >> 5 * at & 31] for at in range(length))
 
 
 # ---- numbers as arrays ------------------------------------------------------------------------------------

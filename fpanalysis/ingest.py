@@ -27,7 +27,7 @@ import pandas as pd
 from .contracts import CONTRACTS, Column, Contract
 from .errors import DataError, Fault, ParamsError, did_you_mean
 from .grids import GRIDS, UNCOMPUTED, Grid, decode, is_html, read_grids
-from .identity import Person, read
+from .identity import Person, narrowed, read, set_right
 from .levels import Disagreement, without_county_rows
 from .parsers import PARSERS, WELL_FORMED, Context, Parsed, Refusal, clean, identity_text
 from .periods import named_period
@@ -214,19 +214,21 @@ def read_files(
     Raises DataError with all faults of all files in one go, also for a kind in `files` of which nothing came.
     """
     base = Context(places, programmes, calendar, key or secrets.token_bytes(32), {})
+    known = {**OURS, **files}
     faults = [_missing_kind(kind) for kind in files if not any(d.kind == kind for d in deliveries)]
-    faults += [_unmapped(d) for d in deliveries if d.kind not in files]
+    faults += [_unmapped(d) for d in deliveries if d.kind not in known]
+    faults += [_without_key(d) for d in deliveries if d.used and d.kind in OURS and key is None]
     frames: dict[str, list[pd.DataFrame]] = {kind: [] for kind in CONTRACTS}
     prose: dict[tuple[str, str, str], str] = {}
     repairs: list[Repair] = []
-    for delivery in (d for d in deliveries if d.used and d.kind in files):
+    for delivery in (d for d in deliveries if d.used and d.kind in known and (d.kind not in OURS or key)):
         try:
             if delivery.kind == "prose":
                 said = _read_prose(delivery)
                 faults += [_said_twice(delivery, key) for key in said if key in prose]
                 prose |= said
             else:
-                frame, found = _read_tables(delivery, CONTRACTS[delivery.kind], files[delivery.kind], base, county)
+                frame, found = _read_tables(delivery, CONTRACTS[delivery.kind], known[delivery.kind], base, county)
                 frames[delivery.kind].append(frame)
                 repairs += found
         except DataError as error:
@@ -240,8 +242,19 @@ def read_files(
     faults += [fault for kind, frame in tidy.items() for fault in _twice(kind, frame)]
     if faults:
         raise DataError(faults)
+    repairs += _set_right(tidy)
     listed = pd.DataFrame(repairs, columns=["file", "kind", "repair", "cells", "first_row"])
     return Data(tidy, prose, listed, tuple(deliveries))
+
+
+def _set_right(tidy: dict[str, pd.DataFrame]) -> list[Repair]:
+    """Set right, in the frames, the mistyped numbers of the roll that mean one payee; strike out of those of payments
+    whom a name speaks against (which of the others is meant is seen when what is due is known). Return the repairs."""
+    roll, payments = tidy["roll"], tidy["payments"]
+    tidy["payments"] = narrowed(payments, roll)
+    tidy["roll"] = roll = set_right(roll, payments, within=["programme"])
+    mended = roll[roll["corrected"]]
+    return [(str(file), "roll", "number_set_right", len(g), int(g["row"].min())) for file, g in mended.groupby("file")]
 
 
 def _missing_kind(kind: str) -> Fault:
@@ -253,6 +266,11 @@ def _unmapped(delivery: Delivery) -> Fault:
     return Fault(
         delivery.name, 0, "", delivery.kind, f"an entry {delivery.kind}: under files: in params", "add its column names"
     )
+
+
+def _without_key(delivery: Delivery) -> Fault:
+    fix = "put back the file .key that lay beside the raw files of the place when the workbook was made"
+    return Fault(delivery.name, 0, "", "", "the key that the items of this workbook were numbered with", fix)
 
 
 def _said_twice(delivery: Delivery, key: tuple[str, str, str]) -> Fault:
@@ -304,6 +322,7 @@ def _read_tables(
         reader = _Reader(name, contract, names, base, county)
         try:
             frames.append(reader.frame(grid))
+            faults += ANSWERS.get(delivery.kind, _no_faults)(frames[-1], delivery.received, reader.titles)
             repairs += [(name, delivery.kind, *repair) for repair in reader.listed_repairs()]
         except DataError as error:
             faults += error.faults
@@ -311,6 +330,41 @@ def _read_tables(
         raise DataError(faults)
     named = {"file_period": delivery.period} if contract.of_a_period else {}
     return pd.concat(frames, ignore_index=True).assign(**named), repairs
+
+
+def _no_faults(frame: pd.DataFrame, received: dt.date, titles: Mapping[str, str]) -> list[Fault]:
+    return []
+
+
+def _half_answered(frame: pd.DataFrame, received: dt.date, titles: Mapping[str, str]) -> list[Fault]:
+    """Return a fault for each answer of a follow-up workbook that lacks something, or is dated later than received."""
+    faults, settled = [], frame[frame["status"] != "open"]
+    for name in ("explanation", "date", "by"):
+        for row in settled[settled[name].isna() | (settled[name] == "")].itertuples():
+            expected = "a value, because the status is not open, but the cell is empty"
+            faults.append(Fault(row.file, row.row, titles[name], "", expected, "fill it in, or set the status to open"))
+    for row in frame[pd.to_datetime(frame["date"]) > pd.Timestamp(received)].itertuples():
+        expected = f"a day up to {received}, when the file was received"
+        faults.append(Fault(row.file, row.row, titles["date"], f"{row.date:%Y-%m-%d}", expected, "correct the year or the day"))
+    return faults
+
+
+ANSWERS = {"followup": _half_answered}
+"""Checks across the columns of a row, by kind of file."""
+
+
+@dataclass(frozen=True)
+class _OurNames:
+    """The headings of a file that is made here, as far as messages name them."""
+
+    columns: Mapping[str, str]
+    values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+
+
+OURS: Mapping[str, FileMap] = {kind: _OurNames({name: said[0] for name, said in contract.headings.items()})
+                               for kind, contract in CONTRACTS.items() if contract.headings}  # fmt: skip
+"""Kinds that need no entry in params: they come back from the office as they were made here."""
 
 
 def _same_rows(name: str, tables: Sequence[Grid]) -> list[Fault]:
@@ -364,6 +418,8 @@ def _cleaned(rows: Iterable[tuple[int, Sequence[Any]]]) -> list[tuple[int, list[
 
 def _wanted(contract: Contract, names: FileMap) -> dict[str, str]:
     """Return the contract column of each heading."""
+    if contract.headings:
+        return {clean(h).replace(" ", ""): c for c, said in contract.headings.items() for h in said}
     return {clean(names.columns.get(c, c)).replace(" ", ""): c for c in contract.columns}
 
 
@@ -408,6 +464,7 @@ class _Reader:
         self.titles = {c: names.columns.get(c, c) for c in contract.columns}
         self.contexts = {c: self._context(c, column) for c, column in contract.columns.items()}
         self.persons = any(column.kind == "person" for column in contract.columns.values())
+        self.hides = self.persons or bool(contract.headings)
         self.refused: set[str] = set()
         self.faults: list[Fault] = []
         self.repairs: Counter[tuple[str, str]] = Counter()
@@ -650,8 +707,9 @@ class _Reader:
         In a file about persons columns may have slipped: there only what looks like a date, a small number or a
         misspelt known word is shown.
         """
-        slipped = not (re.fullmatch(r"[-\d./:,年月日元万% ]{1,10}|=.|#.*", cell) or "did you mean" in refusal.fix)
-        if column.kind == "person" or re.search(r"\d{9}", cell) or (self.persons and slipped):
+        plain = r"[-\d./:,年月日元万% ]{1,10}|=.|#.*|[0-9A-Z]{4}(-[0-9A-Z]{4}){2}"
+        slipped = not (re.fullmatch(plain, cell) or "did you mean" in refusal.fix)
+        if column.kind == "person" or re.search(r"\d{9}", cell) or (self.hides and slipped):
             return f"({len(cell)} characters, not shown)" if cell else ""
         return "" if cell == UNCOMPUTED else cell
 
@@ -706,7 +764,7 @@ def _at(row: Sequence[str], index: int) -> str:
     return row[index] if index < len(row) else ""
 
 
-PERSON = ("person", "person_valid", "person_near", "person_birth", "person_sex")
+PERSON = ("person", "person_valid", "person_near", "birth", "sex")
 """What a column of identity numbers becomes: the parts of `identity.Person`."""
 
 DTYPES = {
@@ -757,7 +815,9 @@ def _together(kind: str, parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
         elif column.kind != "person":
             frame[_tidy_name(name, column)] = frame[_tidy_name(name, column)].astype("str")
     others = {"row": "int64", "file": "str", "file_period": "str", "sheet": "str", "person": "str",
-              "person_valid": bool, "person_birth": "int32", "person_sex": "str"}  # fmt: skip
+              "person_valid": bool, "sex": "str"}  # fmt: skip
+    if persons:
+        frame["birth"] = pd.to_datetime(frame["birth"].astype("str"), format="%Y%m%d", errors="coerce")
     return frame.astype({name: dtype for name, dtype in others.items() if name in frame})
 
 

@@ -291,6 +291,13 @@ def _mistyped(number: str, near: Sequence[str], key: bytes) -> Person:
     return Person(identity.pseudonym(number, key), False, tuple(identity.pseudonym(n, key) for n in near))
 
 
+def _item(cell: str, context: Context) -> Parsed:
+    """Return the number of an item of a follow-up workbook that was made with the key of this place."""
+    if found := identity.known_item(cell, context.key):
+        return Parsed(found)
+    raise Refusal("an item of a follow-up workbook made here", "copy the number from the workbook, all 12 characters")
+
+
 def _name(cell: str, context: Context) -> Parsed:
     return Parsed(identity.name_key(cell, context.key))
 
@@ -310,5 +317,6 @@ PARSERS: Mapping[str, Callable[[str, Context], Parsed]] = {
     "measure": _measure,
     "person": _person,
     "name": _name,
+    "item": _item,
 }
 """How each kind of column is read; a new kind is one function and its entry here."""
