@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import FpError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .desk import Desk
 
 __all__ = ["main"]
 
@@ -16,6 +23,7 @@ EXAMPLES = """examples:
   fpanalysis run renqiu S2018H1              the same half-year of the statistical year (October to March)
   fpanalysis run renqiu 2018H1 --as-of 2018-07-10    only from what had arrived by then
   fpanalysis check renqiu 2018H1             look at the raw files, change nothing
+  fpanalysis followup renqiu 2018H1 --out FILE.xlsx      differences to follow up (internal)
   fpanalysis sample DIR                      write the synthetic sample county into DIR
   fpanalysis dictionary zh                   what each raw file must hold
   fpanalysis compare-word report.zh.docx     what was changed by hand since it was published
@@ -70,6 +78,12 @@ def _run_options(command: argparse.ArgumentParser) -> None:
         metavar=("NAME", "VALUE"),
         help="a further parameter that a notebook of yours declares",
     )
+
+
+def _followup_options(command: argparse.ArgumentParser) -> None:
+    _report_options(command)
+    command.add_argument("--out", type=Path, metavar="FILE", help="file to write (default: followup.PERIOD.xlsx here)")
+    command.add_argument("--lang", default="zh", help="zh (default) or en")
 
 
 def _sample_options(command: argparse.ArgumentParser) -> None:
@@ -127,6 +141,60 @@ def check(words: argparse.Namespace) -> int:
     return 0
 
 
+def followup(words: argparse.Namespace) -> int:
+    """Write the internal follow-up workbook of a period: differences person by person, to be filled in and handed back."""
+    from .desk import open_desk
+    from .publish.followup_book import followup_book
+    from .wording import period_label
+
+    desk = open_desk(words.place, words.period, words.lang, words.as_of)
+    target = _internal(words.out or Path(f"followup.{desk.period.key}.xlsx"), desk.home.outputs, desk.home.raw)
+    if desk.home.key(desk.place) is None:
+        desk.home.key(desk.place, make=True)
+        desk = open_desk(words.place, words.period, words.lang, words.as_of)
+    items = _items(desk)
+    about = {"office": desk.office, "place": desk.place, "period": period_label(desk.period, desk.lang)}
+    made = followup_book(items, lang=desk.lang, names=desk.names, as_of=desk.as_of,
+                         file=f"followup.{desk.period.key}.xlsx", **about)  # fmt: skip
+    with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(made)
+    print(f"{len(items)} differences to follow up: {_short(target)} (internal, not for publication)")
+    return 0
+
+
+def _items(desk: Desk) -> pd.DataFrame:
+    """Return the differences of the period, and of the periods of what came back of earlier ones, with their history."""
+    import pandas as pd
+
+    from .followup import carried, differences, looked_at
+    from .periods import parse_period
+    from .reconcile import classify
+
+    roll, payments, returned = (desk.data[kind] for kind in ("roll", "payments", "followup"))
+    found = []
+    for key in looked_at(returned, desk.period.key):
+        months = desk.paid_months(parse_period(key))
+        if len(months):
+            persons = classify(roll, payments, months=months, rates=desk.params.rates(), as_of=desk.as_of)
+            found.append(differences(persons, roll, payments, months=months, period=key, key=desk.key))
+    if not found:
+        raise FpError(f"{desk.title()}: there are no payments to follow up")
+    return carried(pd.concat(found, ignore_index=True), returned, period=desk.period.key)
+
+
+def _internal(target: Path, outputs: Path, raw: Path) -> Path:
+    """Return the file to write if it may be written there. Raises FpError where reports or raw files lie, or it exists."""
+    where = target.resolve()
+    for folder, holds in ((outputs, "reports for publication"), (raw, "files as they were received")):
+        if where.is_relative_to(folder.resolve()):
+            raise FpError(f"{target}: {folder.name}/ holds {holds}; the follow-up workbook is internal: name another folder")
+    if where.suffix.lower() != ".xlsx" or not where.parent.is_dir():
+        raise FpError(f"{target}: expected a file ending in .xlsx, in a folder that exists")
+    if where.exists():
+        raise FpError(f"{target} exists, and may have been filled in: name another file, or delete it")
+    return target
+
+
 def sample(words: argparse.Namespace) -> int:
     """Write the synthetic sample county: params, raw files, and the list of faults planted in them."""
     from .errors import ParamsError, did_you_mean
@@ -167,13 +235,14 @@ def _short(path: Path) -> str:
 ACTS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": run,
     "check": check,
+    "followup": followup,
     "sample": sample,
     "dictionary": dictionary,
     "compare-word": compare_word,
 }
 OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "run": _run_options, "check": _report_options, "sample": _sample_options, "dictionary": _dictionary_options,
-    "compare-word": _compare_word_options,
+    "compare-word": _compare_word_options, "followup": _followup_options,
 }  # fmt: skip
 
 

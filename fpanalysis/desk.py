@@ -72,6 +72,11 @@ class Desk:
         return [*self.data.deliveries, Delivery("params", "", self.as_of, path, releases.file_hash(path))]
 
     @property
+    def key(self) -> bytes:
+        """Return the key that pseudonyms and numbers of items are made with; before a follow-up workbook was made, any."""
+        return self.home.key(self.place) or b"none yet"
+
+    @property
     def office(self) -> str:
         """Return the name of the office that issues the report."""
         return self.params.office.zh if self.lang == "zh" else self.params.office.en
@@ -265,7 +270,7 @@ def open_desk(place: str, period: str, lang: str = "zh", as_of: str = "", home: 
             f"nothing was received by {as_of} in data/raw/{place}/" if as_of else f"data/raw/{place}/ is empty"
         )
     awaited = {d.kind for d in everything} - {d.kind for d in deliveries}
-    data = read_data(params, deliveries, awaited)
+    data = read_data(params, deliveries, awaited, found.key(place))
     day = _day(as_of) or max(d.received for d in deliveries)
     _check_period(when, data, place, pd.Period(day, "M"))
     desk = Desk(params, when, wording.checked_lang(lang), day, data, found)
@@ -281,8 +286,10 @@ def _choose_fonts(desk: Desk) -> None:
         raise ParamsError(f"params/{desk.place}.yaml: fonts: {error}") from None
 
 
-def read_data(params: Params, deliveries: list[Delivery], awaited: Collection[str] = ()) -> Data:
-    """Return the deliveries of a place read by its params; kinds that are `awaited` may be missing."""
+def read_data(
+    params: Params, deliveries: list[Delivery], awaited: Collection[str] = (), key: bytes | None = None
+) -> Data:
+    """Return the deliveries of a place read by its params; kinds that are `awaited` may be missing. `key`: see Home."""
     return read_files(
         deliveries,
         files={kind: names for kind, names in params.files.items() if kind not in awaited},
@@ -290,6 +297,7 @@ def read_data(params: Params, deliveries: list[Delivery], awaited: Collection[st
         programmes=params.programme_spellings,
         county=params.place,
         calendar=params.calendar,
+        key=key,
     )
 
 

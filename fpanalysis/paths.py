@@ -8,6 +8,7 @@ So a notebook needs no relative path, wherever it was started.
 from __future__ import annotations
 
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,26 @@ class Home:
         """Return the folder that published releases go to (FPANALYSIS_OUTPUTS names another one)."""
         named = os.environ.get("FPANALYSIS_OUTPUTS")
         return Path(named) if named else self.root / "outputs"
+
+    def key(self, place: str, *, make: bool = False) -> bytes | None:
+        """Return the key that hashes identity numbers of a place, the same in every run; None when there is none yet.
+
+        It lies in `data/raw/<place>/.key`, beside the files that hold the numbers themselves, and is worth what they
+        are worth; with `make` it is made. Raises ParamsError when the file holds no key.
+        """
+        file = self.raw / place / ".key"
+        if make and not file.exists():
+            with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as made:
+                made.write(secrets.token_hex(32) + "\n")
+        if not file.exists():
+            return None
+        try:
+            found = bytes.fromhex(file.read_text("ascii").strip())
+        except ValueError:
+            found = b""
+        if len(found) != 32:
+            raise ParamsError(f"data/raw/{place}/.key holds no key of 64 hexadecimal digits: put back the file as it was")
+        return found
 
     def releases(self, place: str, period: str) -> Path:
         """Return the folder with the releases of one period of one place."""

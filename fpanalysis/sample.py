@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .parsers import check_character
+from .identity import check_character
 
 __all__ = ["PUBLISHED", "SAMPLES", "write_sample"]
 

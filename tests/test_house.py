@@ -13,7 +13,7 @@ from fpanalysis import wording
 
 PACKAGE = Path(__file__).resolve().parent.parent / "fpanalysis"
 FLOORS = {
-    "ground": ["errors", "paths", "periods", "results", "wording", "stats", "gp", "typeface", "history"],
+    "ground": ["errors", "paths", "periods", "results", "wording", "stats", "gp", "typeface", "history", "identity"],
     "entry": ["contracts", "parsers", "grids", "levels", "ingest", "params", "checks", "dictionary"],
     "analysis": [
         "nowcast",
@@ -27,6 +27,7 @@ FLOORS = {
         "missing_girls",
         "consistency",
         "reconcile",
+        "followup",
         "indicators",
         "benchmark",
     ],
@@ -39,6 +40,7 @@ FLOORS = {
         "publish.edition",
         "publish.exporter",
         "publish.facts",
+        "publish.followup_book",
         "publish.html",
         "publish.languages",
         "publish.numbers",
@@ -60,7 +62,7 @@ MAY_USE = {
     "show": {"ground", "show"},
     "publish": {"ground", "show", "publish"},
     "run": {"ground", "entry", "publish", "run"},
-    "door": {"ground", "entry", "show", "publish", "run", "door"},
+    "door": {"ground", "entry", "analysis", "show", "publish", "run", "door"},
 }
 FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}
 MODULES = sorted(FLOOR_OF)

@@ -3,7 +3,7 @@ import csv
 import pandas as pd
 import pytest
 
-from fpanalysis.parsers import check_character
+from fpanalysis.identity import check_character
 from fpanalysis.sample import SAMPLES, STOCKS, write_sample
 
 
