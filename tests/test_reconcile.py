@@ -357,12 +357,19 @@ def test_true_totals_differ_nowhere_and_missing_ones_are_counted():
 
 def test_a_total_that_does_not_add_up_is_located():
     out = levels(reported(*TRUE[:3], ("township", "a", "closing", 9), TRUE[4]), COMPUTED, **WHERE)
-    words = {r.place: wording.remark(r.note, "en") for r in out.itertuples() if r.measure != "reported_compared"}
+    words = {r.place: wording.remark(r.note, "en") for r in out.itertuples() if r.measure.startswith("reported_diff")}
 
     assert {
         "a": "Reported 9, computed from the roll 6; the reported opening + new − exits is not the closing",
         "x": "The county reported 6, the rows give 6, the townships reported 9 together",
     } == words
+
+
+def test_the_one_wrong_figure_is_named():
+    out = levels(reported(*TRUE[:3], ("township", "a", "closing", 9), TRUE[4]), COMPUTED, **WHERE)
+    found = results.pick(out, measure="reported_suspect/*")
+
+    assert [("a", f"reported_suspect/{AWARD}/closing", 1)] == list(zip(found["place"], found["measure"], found["count"], strict=True))
 
 
 def test_a_difference_names_both_values():
