@@ -268,7 +268,7 @@ def levels(reported: pd.DataFrame, computed: pd.DataFrame, *, period: str, count
     counted = {"different": len(differing), "missing": missing, "alone": len(told) - len(cells)}
     remark = note("note.reported.compared", **counted)
     summary = {"place": county, "measure": "reported_compared", "count": len(cells), "method": "levels", "note": remark}
-    return rows([{**r, "period": period} for r in [*differing, *_suspected(told, county), summary]])
+    return rows([{**r, "period": period} for r in [*differing, summary, *_suspected(told, county)]])
 
 
 def _areas(frame: pd.DataFrame, county: str) -> Iterator[tuple[str, pd.DataFrame]]:

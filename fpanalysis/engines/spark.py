@@ -21,7 +21,12 @@ from .tables import FEW, Dialect, Files, Table, expression, kind_of_type
 
 __all__ = ["run"]
 
-DIALECT = Dialect(days="unix_date({})", error="raise_error('{}')", quote="`", mask="xxhash64({}, {}L)")
+DIALECT = Dialect(
+    days="unix_date({0})",
+    error="raise_error('{0}')",
+    quote="`",
+    mask="NULLIF(xxhash64({0}, {1}L), xxhash64(CAST(NULL AS BIGINT), {1}L))",
+)
 
 
 def run(
