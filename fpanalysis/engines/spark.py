@@ -6,6 +6,7 @@ mixed with the key of the run by a hash of 64 bits (of ten million persons, two 
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ from ..errors import FpError
 from .duckdb import whole
 from .tables import FEW, Dialect, Files, Table, expression, kind_of_type
 
-__all__ = ["run"]
+__all__ = ["run", "steps"]
 
 DIALECT = Dialect(
     days="unix_date({0})",
@@ -48,8 +49,9 @@ def run(
         try:
             for name, table in tables.items():
                 _define(spark, name, table, scratch)
-            spark.sql(text).createOrReplaceTempView("found_once")
-            spark.table("found_once").cache().createOrReplaceTempView("found")
+            for name, step in steps(text):
+                made = spark.sql(step)
+                (made.cache() if name == "found" or len(re.findall(rf"\b{name}\b", text)) > 2 else made).createOrReplaceTempView(name)
             if folder:
                 spark.sql(written.replace("SHA256(", "SHA2_OF(")).write.mode("overwrite").parquet(str(folder / "parts"))
                 _flatten(folder)
@@ -58,6 +60,22 @@ def run(
             if isinstance(error, FpError) or type(error).__module__.split(".")[0] not in ("pyspark", "py4j"):
                 raise
             raise FpError(f"Spark could not finish: {' '.join(str(error).split())[:200]}") from None
+
+
+def steps(text: str) -> list[tuple[str, str]]:
+    """Return the steps of `WITH a AS (...), b AS (...) SELECT ...` by name, the last one named `found`.
+
+    Spark would work a step out anew wherever it is read; made one after the other, what is read often is kept.
+    """
+    found, rest = [], text.strip().removeprefix("WITH ")
+    while head := re.match(r"\s*,?\s*(\w+) AS \(", rest):
+        depth, at = 1, head.end()
+        while depth:
+            depth += {"(": 1, ")": -1}.get(rest[at], 0)
+            at += 1
+        found.append((head[1], rest[head.end() : at - 1]))
+        rest = rest[at:]
+    return [*found, ("found", rest)]
 
 
 def _define(spark: Any, name: str, table: Table, scratch: Path) -> None:
@@ -122,7 +140,7 @@ def _session(address: str, memory_limit: str) -> Iterator[Any]:
     if shutil.which("java") is None and running is None:
         raise FpError("the engine spark needs Java 17 or later, which is not on this machine")
     builder = SparkSession.builder.appName("fpanalysis").config("spark.ui.enabled", "false")
-    builder = builder.config("spark.sql.shuffle.partitions", "8").config("spark.sql.session.timeZone", "UTC")
+    builder = builder.config("spark.sql.shuffle.partitions", "2" if not address else "200").config("spark.sql.session.timeZone", "UTC")
     if memory_limit:
         builder = builder.config("spark.driver.memory", memory_limit.lower().removesuffix("b"))
     session = running or builder.master(f"spark://{address}" if address else "local[*]").getOrCreate()
