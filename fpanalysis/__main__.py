@@ -144,11 +144,13 @@ def check(words: argparse.Namespace) -> int:
 def followup(words: argparse.Namespace) -> int:
     """Write the internal follow-up workbook of a period: differences person by person, to be filled in and handed back."""
     from .desk import open_desk
+    from .paths import find_home
     from .publish.followup_book import followup_book
     from .wording import period_label
 
+    home = find_home()
+    target = _internal(words.out or Path(f"followup.{words.period}.xlsx"), home.outputs, home.raw)
     desk = open_desk(words.place, words.period, words.lang, words.as_of)
-    target = _internal(words.out or Path(f"followup.{desk.period.key}.xlsx"), desk.home.outputs, desk.home.raw)
     if desk.home.key(desk.place) is None:
         desk.home.key(desk.place, make=True)
         desk = open_desk(words.place, words.period, words.lang, words.as_of)
@@ -187,7 +189,9 @@ def _internal(target: Path, outputs: Path, raw: Path) -> Path:
     where = target.resolve()
     for folder, holds in ((outputs, "reports for publication"), (raw, "files as they were received")):
         if where.is_relative_to(folder.resolve()):
-            raise FpError(f"{target}: {folder.name}/ holds {holds}; the follow-up workbook is internal: name another folder")
+            raise FpError(
+                f"{target}: {folder.name}/ holds {holds}; the follow-up workbook is internal: name another folder"
+            )
     if where.suffix.lower() != ".xlsx" or not where.parent.is_dir():
         raise FpError(f"{target}: expected a file ending in .xlsx, in a folder that exists")
     if where.exists():

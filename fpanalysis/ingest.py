@@ -345,7 +345,9 @@ def _half_answered(frame: pd.DataFrame, received: dt.date, titles: Mapping[str, 
             faults.append(Fault(row.file, row.row, titles[name], "", expected, "fill it in, or set the status to open"))
     for row in frame[pd.to_datetime(frame["date"]) > pd.Timestamp(received)].itertuples():
         expected = f"a day up to {received}, when the file was received"
-        faults.append(Fault(row.file, row.row, titles["date"], f"{row.date:%Y-%m-%d}", expected, "correct the year or the day"))
+        faults.append(
+            Fault(row.file, row.row, titles["date"], f"{row.date:%Y-%m-%d}", expected, "correct the year or the day")
+        )
     return faults
 
 

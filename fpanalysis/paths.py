@@ -62,7 +62,9 @@ class Home:
         except ValueError:
             found = b""
         if len(found) != 32:
-            raise ParamsError(f"data/raw/{place}/.key holds no key of 64 hexadecimal digits: put back the file as it was")
+            raise ParamsError(
+                f"data/raw/{place}/.key holds no key of 64 hexadecimal digits: put back the file as it was"
+            )
         return found
 
     def releases(self, place: str, period: str) -> Path:

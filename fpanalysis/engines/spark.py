@@ -1,4 +1,8 @@
 """To come."""
+
+
 def run(*a, **k):
     raise NotImplementedError
+
+
 __all__ = ["run"]
