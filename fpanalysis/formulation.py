@@ -236,7 +236,9 @@ BARRED = """
   WHERE a.since < b.until AND b.since < a.until AND a.since < a.until AND b.since < b.until
     AND a.since <= {closes} AND b.since <= {closes} AND a.until > {opens} AND b.until > {opens}"""
 NOBODY = "SELECT programme, person FROM known WHERE 1 = 0"
-NOT_BARRED = "AND NOT EXISTS (SELECT 1 FROM barred x WHERE x.programme = y.programme AND x.person = y.person)"
+NOT_BARRED = (
+    "AND NOT EXISTS (SELECT 1 FROM barred x WHERE x.programme = y.programme AND x.person = y.person)"
+)
 
 
 def query(
@@ -260,9 +262,7 @@ def query(
     spells = _filled(SPELLS, roll="on_roll")
     barred = BARRED.format(opens=opens, closes=closes) if excluding else NOBODY
     of_row, of_spell = (dict(since=f"{t}.since", birth=f"{t}.birth", sex=f"{t}.sex") for t in "rs")
-    sound = {
-        n: " AND ".join(f"({rule.format(**of_row, ymd=day)})" for day in days[n] or ()) for n, rule in eligible.items()
-    }
+    sound = {n: " AND ".join(f"({rule.format(**of_row, ymd=day)})" for day in days[n] or ()) for n, rule in eligible.items()}
     looked = {n: rule.format(**of_spell, ymd="p.ymd") for n, rule in eligible.items()}
     return _filled(
         STEPS, spells=spells.strip(), barred=barred.strip(), cases=cases, opens=opens, closes=closes, open=OPEN,
@@ -272,9 +272,7 @@ def query(
 
 def spells_query() -> str:
     """Return the text that gives the times on the roll without overlap: programme, person, place, since, until, reason."""
-    return (
-        f"WITH {_filled(SPELLS, roll='roll').strip()} SELECT programme, person, place, since, until, reason FROM spells"
-    )
+    return f"WITH {_filled(SPELLS, roll='roll').strip()} SELECT programme, person, place, since, until, reason FROM spells"
 
 
 def _by_programme(conditions: Mapping[int, str], table: str) -> str:

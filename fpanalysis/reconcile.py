@@ -157,11 +157,7 @@ def _check_control(
     for column in ("payments", "paid"):
         kept, there = int(found[column].sum()), int(raw[column].sum())
         if kept != there:
-            what = (
-                f"{there - kept} payment rows"
-                if column == "payments"
-                else f"{(there - kept) / 100:.2f} yuan of payments"
-            )
+            what = f"{there - kept} payment rows" if column == "payments" else f"{(there - kept) / 100:.2f} yuan of payments"
             raise FpError(f"{what} are in no class: they name a programme that params do not know, or none")
 
 
@@ -415,9 +411,7 @@ class _Codes:
 
     def near(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the table `near`: whom the failing numbers of payments may mean."""
-        failing = (
-            frame[~frame["person_valid"].astype(bool)] if "person_near" in frame else frame[:0].assign(person_near="")
-        )
+        failing = frame[~frame["person_valid"].astype(bool)] if "person_near" in frame else frame[:0].assign(person_near="")
         claims = failing.explode("person_near").dropna(subset="person_near")
         made = self.payments(claims)[["programme", "person", "due"]]
         return made.assign(near=self.persons.get_indexer(claims["person_near"])).drop_duplicates().astype("int64")
@@ -425,9 +419,7 @@ class _Codes:
     def words(self, found: pd.DataFrame) -> pd.DataFrame:
         """Return the answer of the text with its numbers as words. Raises FpError when a case fits no rule."""
         if (found["class"] == 0).any():
-            raise FpError(
-                f"catalogue/rules.csv: {(found['class'] == 0).sum()} cases fit no rule; the last must fit all"
-            )
+            raise FpError(f"catalogue/rules.csv: {(found['class'] == 0).sum()} cases fit no rule; the last must fit all")
         persons = found["person"].fillna(-1).astype("int64")
         return pd.DataFrame({
             "programme": self.programmes.take(found["programme"]).astype("str"),

@@ -55,9 +55,7 @@ def roll_and_payments(
         "due": Column("due", "month"),
         "amount": Column("amount", "yuan", instead=Column("amount_fen", "fen")),
         "paid": Column("paid", "day"),
-        "returned": Column(
-            "returned", "code", instead=Column("status", "code", default="0", codes=STATUS, strict=True)
-        ),
+        "returned": Column("returned", "code", instead=Column("status", "code", default="0", codes=STATUS, strict=True)),
     }
     return {
         "roll": Files(tuple(map(Path, roll)), both | of_roll),

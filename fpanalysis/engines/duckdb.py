@@ -44,9 +44,7 @@ def run(
         for bucket in range(buckets):
             with connected(memory_limit=memory_limit, threads=threads, temp=temp, disk_limit=disk_limit) as connection:
                 file = folder / f"part{bucket:04d}.parquet" if folder else None
-                for name, answer in answers(
-                    connection, text, tables, questions, bucket, buckets, file, written
-                ).items():
+                for name, answer in answers(connection, text, tables, questions, bucket, buckets, file, written).items():
                     parts[name].append(answer)
     return {name: pd.concat(found, ignore_index=True) if len(found) > 1 else found[0] for name, found in parts.items()}
 
@@ -82,18 +80,13 @@ def define(connection: Any, name: str, table: Table, bucket: int = 0, buckets: i
             f"read_csv([{listed}], header = true, all_varchar = true, union_by_name = true, strict_mode = true)"
         )  # fmt: skip
         types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()}
-        made = [
-            f"{expression(c, types, dialect=DIALECT, where=table.paths[0].name)} AS {n}"
-            for n, c in table.columns.items()
-        ]
+        made = [f"{expression(c, types, dialect=DIALECT, where=table.paths[0].name)} AS {n}" for n, c in table.columns.items()]
         source = f"SELECT {', '.join(made)} FROM {reader} f"
         for column, words in table.joined.items():
             heading = table.columns[column].source
             if kind_of_type(types.get(heading, "INTEGER")) == "text":
                 connection.register(f"{name}_{heading}_codes", words)
-                source += (
-                    f' LEFT JOIN {name}_{heading}_codes AS {heading}_codes ON f."{heading}" = {heading}_codes.word'
-                )
+                source += f' LEFT JOIN {name}_{heading}_codes AS {heading}_codes ON f."{heading}" = {heading}_codes.word'
     columns = table.columns if isinstance(table, Files) else table.columns.tolist()
     if buckets > 1 and "person" in columns:
         mine = f"COALESCE(hash(person) % {buckets}, 0) = {bucket}"

@@ -1,8 +1,4 @@
 """To come."""
-
-
 def run(*a, **k):
     raise NotImplementedError
-
-
 __all__ = ["run"]

@@ -57,9 +57,7 @@ class Files:
         """Return `parquet` or `csv`. Raises FpError for files of other or several forms."""
         forms = sorted({path.suffix.lower().lstrip(".") for path in self.paths})
         if forms not in (["parquet"], ["csv"]):
-            raise FpError(
-                f"{self.paths[0].name}: found {', '.join(forms)!r}, expected .parquet or .csv files, of one form"
-            )
+            raise FpError(f"{self.paths[0].name}: found {', '.join(forms)!r}, expected .parquet or .csv files, of one form")
         return forms[0]
 
 
@@ -139,9 +137,7 @@ def _sex_in_number(cell: str, kind: str, dialect: Dialect, column: Column) -> st
 
 
 def _yuan(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
-    return (
-        f"CAST({cell} AS BIGINT) * 100" if kind == "whole" else f"CAST(CAST({cell} AS DECIMAL(18, 2)) * 100 AS BIGINT)"
-    )
+    return f"CAST({cell} AS BIGINT) * 100" if kind == "whole" else f"CAST(CAST({cell} AS DECIMAL(18, 2)) * 100 AS BIGINT)"
 
 
 def _fen(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
@@ -156,9 +152,7 @@ def _code(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
     escaped = [(word.replace("'", "''"), number) for word, number in column.codes.items()]
     cases = " ".join(f"WHEN '{word}' THEN {number}" for word, number in escaped)
     expected = f"column {column.source}: expected {', '.join(word for word, _ in escaped)}"
-    return (
-        f"CASE {cell} {cases} ELSE {dialect.error.format(expected) if column.strict else 'NULL'} END" if cases else "0"
-    )
+    return f"CASE {cell} {cases} ELSE {dialect.error.format(expected) if column.strict else 'NULL'} END" if cases else "0"
 
 
 def _person(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
