@@ -16,6 +16,7 @@ not due. Overlapping roll rows of a person in a programme are one spell, at the 
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,7 @@ def at_scale(
     places: Mapping[str, str] | None = None,
     engine: str = "duckdb",
     out: Path | None = None,
-    key: bytes = b"",
+    key: bytes | None = None,
     **limits: Any,
 ) -> pd.DataFrame:
     """Return one row a programme, place and class: people, on_roll, due_people, in_time, payments, and in fen entitled,
@@ -105,19 +106,20 @@ def at_scale(
 
     `roll`, `payments`: Parquet or CSV files with the columns of `sources`. `programmes`, `places`: every
     accepted spelling and its key (without: the words as they stand). `out`: folder for the class of each
-    person-programme as Parquet: INTERNAL, rows about persons under a hash made with `key`. The rest as for `classify`.
+    person-programme as Parquet: INTERNAL, rows about persons under a hash made with `key` (None: a random one). The rest as for `classify`.
     Raises FpError when money or rows of the payments are not all in the classes.
     """
+    secret = key or secrets.token_bytes(32)
     numbers = {name: n for n, name in enumerate(sorted(set(rates["programme"])))}
     spelled = {word: numbers[name] for word, name in (programmes or {n: n for n in numbers}).items() if name in numbers}
     limits |= {"engine": engine}
     keys = places if places is not None else _words([roll, payments], limits)
     spots = {name: n for n, name in enumerate(sorted(set(keys.values())))}
     at = {word: spots[name] for word, name in keys.items()}
-    given = sources.roll_and_payments(roll, payments, programmes=spelled, places=at)
+    given = sources.roll_and_payments(roll, payments, programmes=spelled, places=at, key=secret)
     text, small = formulated(rates, months, as_of)
     named = sources.names(list(numbers), list(spots), list(CLASSES))
-    limits_of_out = {"out": out, "written": sources.written(key)} if out else {}
+    limits_of_out = {"out": out, "written": sources.written(secret)} if out else {}
     reads = given | small | (named if out else {})
     found = engines.run(text, reads, {"totals": TOTALS}, **limits_of_out, **limits)["totals"]
     _check_control(found, given["payments"], small["calendar"], limits)

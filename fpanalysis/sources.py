@@ -16,6 +16,7 @@ while being read and are never written; whoever is written (`written`) is so und
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -36,11 +37,16 @@ def roll_and_payments(
     *,
     programmes: Mapping[str, int],
     places: Mapping[str, int],
+    key: bytes,
 ) -> dict[str, Table]:
-    """Return the tables `roll`, `payments` and `near` of the text; `programmes`, `places`: the number of each spelling."""
+    """Return the tables `roll`, `payments` and `near` of the text; `programmes`, `places`: the number of each spelling.
+
+    `key`: what persons are mixed with; the same key gives the same numbers.
+    """
+    salt = int.from_bytes(hashlib.sha256(key).digest()[:7])
     both = {
         "programme": Column("programme", "code", codes=programmes),
-        "person": Column("person", "person"),
+        "person": Column("person", "person", salt=salt),
         "place": Column("place", "code", default="0", missing="-1", codes=places),
         "corrected": Column("corrected", "code", default="0"),
     }

@@ -25,7 +25,7 @@ class Column:
 
     `kind`: a key of EXPRESSIONS. `instead`: what is taken when the file has no such column; then `default` (SQL), then it
     is an error. `missing`: SQL for an empty cell ("" leaves it empty). `codes`: the number of each word; a word that has
-    none is empty, or with `strict` an error.
+    none is empty, or with `strict` an error. `salt`: what persons are mixed with.
     """
 
     source: str
@@ -34,6 +34,7 @@ class Column:
     missing: str = ""
     codes: Mapping[str, int] = field(default_factory=dict)
     strict: bool = False
+    salt: int = 0
     instead: Column | None = None
 
 
@@ -81,11 +82,13 @@ def kind_of_type(name: str) -> str:
 
 @dataclass(frozen=True)
 class Dialect:
-    """What the engines say in different words: days since 1970 of a date, an error, the quotes of a name."""
+    """What the engines say in different words: days since 1970 of a date, an error, the quotes of a name, and a whole
+    number mixed with a key (one to one, so that no two persons become one)."""
 
     days: str
     error: str
     quote: str
+    mask: str
 
 
 def expression(column: Column, types: Mapping[str, str], *, dialect: Dialect, where: str) -> str:
@@ -156,11 +159,15 @@ def _code(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
 
 
 def _person(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
-    """Return identity numbers as whole numbers (17 digits x 11 + check character: one to one), pseudonyms as they are."""
-    if kind != "text":
-        return cell
-    last = f"CASE WHEN SUBSTR({cell}, 18, 1) IN ('X', 'x') THEN 10 ELSE TRY_CAST(SUBSTR({cell}, 18, 1) AS BIGINT) END"
-    return f"CASE WHEN LENGTH({cell}) = 18 THEN TRY_CAST(SUBSTR({cell}, 1, 17) AS BIGINT) * 11 + {last} END"
+    """Return a whole number for an identity number or a pseudonym: one to one, then mixed with the key of the run.
+
+    An identity number of 18 digits is itself, one that ends in X its 17 digits below zero; anything else is no key.
+    """
+    number = f"CAST({cell} AS BIGINT)"
+    if kind == "text":
+        ending = f"CASE WHEN SUBSTR({cell}, 18, 1) IN ('X', 'x') THEN -TRY_CAST(SUBSTR({cell}, 1, 17) AS BIGINT) END"
+        number = f"CASE WHEN LENGTH({cell}) = 18 THEN COALESCE(TRY_CAST({cell} AS BIGINT), {ending}) END"
+    return dialect.mask.format(number, column.salt)
 
 
 def _word(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
