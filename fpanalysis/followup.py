@@ -115,8 +115,8 @@ def ageing(
     """Return `followup/<status>[/<age band>]` (items) and `followup_amount/...` (yuan; count in fen) for the county.
 
     `found`: items with their history (`carried`) of the periods `looked`; `returned`: tidy frame of the workbooks that
-    came back. The money of an item is its difference, whatever its sign. `followup` counts all items; of each status the
-    bands that have any follow.
+    came back. The money of an item is its difference, whatever its sign. `followup` counts all items; each status is
+    followed by the bands that have any.
     """
     gone = _latest(returned)
     gone = gone[~gone["item"].isin(found["item"])]

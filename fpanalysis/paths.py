@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .errors import ParamsError
 
-__all__ = ["Home", "find_home"]
+__all__ = ["Home", "find_home", "write_private"]
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,7 @@ class Home:
         """
         file = self.raw / place / ".key"
         if make and not file.exists():
-            with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as made:
-                made.write(secrets.token_hex(32) + "\n")
+            write_private(file, f"{secrets.token_hex(32)}\n".encode())
         if not file.exists():
             return None
         try:
@@ -75,6 +74,14 @@ class Home:
         """Return the folder for kept results: the run's own (FPANALYSIS_WORK), else a hidden one in outputs."""
         staged = os.environ.get("FPANALYSIS_WORK")
         return Path(staged) if staged else self.outputs / ".work" / place / period
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a new file that its owner alone may read. Raises FileExistsError when there is one."""
+    with os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600), "wb"
+    ) as made:
+        made.write(content)
 
 
 def find_home(start: Path | None = None) -> Home:

@@ -259,7 +259,7 @@ def test_ageing_is_of_the_county_alone_and_worded_in_both_languages():
     assert set(table["place"]) == {"c"}
     assert list(table.columns) == list(results.COLUMNS)
     for lang in wording.LANGS:
-        labels = table["measure"].map(lambda m: wording.label(m, lang))
+        labels = pd.Series([wording.label(m, lang) for m in table["measure"]])
         assert not labels.str.contains("age|_off|/").any()
         assert wording.remark(table.set_index("measure").loc["followup/open", "note"], lang).count("1") == 1
 

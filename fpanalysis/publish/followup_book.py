@@ -92,13 +92,15 @@ def _steps(lang: str, place: str, file: str) -> list[str]:
 def _styles(book: Workbook) -> dict[str, Any]:
     cell = {"valign": "top", "border": 1, "border_color": "#D9D9D9"}
     filled = {**cell, "bg_color": "#FFF7D6", "locked": False}
+    internal = {"bold": True, "font_color": "#FFFFFF", "bg_color": "#B00020"}
+    head = {"bold": True, "text_wrap": True, "valign": "vcenter", "bg_color": "#E7ECF2", "border": 1}
     wanted = {
-        "title": {"bold": True, "font_size": 16}, "internal": {"bold": True, "font_color": "#FFFFFF", "bg_color": "#B00020"},
-        "words": {"text_wrap": True, "valign": "top"}, "label": {"bold": True, "valign": "top"},
-        "head": {"bold": True, "text_wrap": True, "valign": "vcenter", "bg_color": "#E7ECF2", "border": 1, "border_color": "#BFBFBF"},
-        "cell": cell, "wrapped": {**cell, "text_wrap": True}, "money": {**cell, "num_format": text("followup.pattern.yuan", "en")},
-        "filled": filled, "filled_wrapped": {**filled, "text_wrap": True}, "filled_date": {**filled, "num_format": "yyyy-mm-dd"},
-        "link": {**cell, "font_color": "#0B5394", "underline": 1}, "count": {**cell, "num_format": "0"},
+        "title": {"bold": True, "font_size": 16}, "internal": internal, "label": {"bold": True, "valign": "top"},
+        "words": {"text_wrap": True, "valign": "top"}, "head": {**head, "border_color": "#BFBFBF"}, "cell": cell,
+        "wrapped": {**cell, "text_wrap": True}, "money": {**cell, "num_format": text("followup.pattern.yuan", "en")},
+        "filled": filled, "filled_wrapped": {**filled, "text_wrap": True},
+        "filled_date": {**filled, "num_format": "yyyy-mm-dd"}, "count": {**cell, "num_format": "0"},
+        "link": {**cell, "font_color": "#0B5394", "underline": 1},
     }  # fmt: skip
     return {name: book.add_format(style) for name, style in wanted.items()}
 
