@@ -215,9 +215,7 @@ def read_files(
     """
     base = Context(places, programmes, calendar, key or secrets.token_bytes(32), {})
     known = {**OURS, **files}
-    faults = [_missing_kind(kind) for kind in files if not any(d.kind == kind for d in deliveries)]
-    faults += [_unmapped(d) for d in deliveries if d.kind not in known]
-    faults += [_without_key(d) for d in deliveries if d.used and d.kind in OURS and key is None]
+    faults = _not_readable(deliveries, files, key)
     frames: dict[str, list[pd.DataFrame]] = {kind: [] for kind in CONTRACTS}
     prose: dict[tuple[str, str, str], str] = {}
     repairs: list[Repair] = []
@@ -255,6 +253,13 @@ def _set_right(tidy: dict[str, pd.DataFrame]) -> list[Repair]:
     tidy["roll"] = roll = set_right(roll, payments, within=["programme"])
     mended = roll[roll["corrected"]]
     return [(str(file), "roll", "number_set_right", len(g), int(g["row"].min())) for file, g in mended.groupby("file")]
+
+
+def _not_readable(deliveries: Sequence[Delivery], files: Mapping[str, FileMap], key: bytes | None) -> list[Fault]:
+    """Return a fault for each kind that did not come, and each file that cannot be read for want of names or the key."""
+    faults = [_missing_kind(kind) for kind in files if not any(d.kind == kind for d in deliveries)]
+    faults += [_unmapped(d) for d in deliveries if d.kind not in {**OURS, **files}]
+    return faults + [_without_key(d) for d in deliveries if d.used and d.kind in OURS and key is None]
 
 
 def _missing_kind(kind: str) -> Fault:
