@@ -60,8 +60,8 @@ def classify(
 
     INTERNAL: rows about persons, pseudonymous; they stay in the analysis and are never kept, shown or published.
 
-    `roll`, `payments`: tidy frames; a roll may have `birth` and `sex`, both may have `corrected` (its number was
-    mistyped and set right). A row without a person is a case of its own. `months`: of the period; payments count by
+    `roll`, `payments`: tidy frames; a roll without `birth` and `sex` has no condition judged; `corrected` are rows whose
+    mistyped number was set right while read. A row without a person is a case of its own. `months`: of the period; payments count by
     their due month. `rates`: a row a programme and effective date with programme, effective, amount (fen), unit (month,
     year, once), pays (calendar months in which a payment is due, each for the months since the one before; empty: every
     month, a yearly rate in December), grace_days, and perhaps eligible (an expression of `eligibility`) and excludes
@@ -394,12 +394,13 @@ class _Codes:
 
     def roll(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the table `roll` of the text (`formulation.TABLES`)."""
+        nothing = pd.Series(pd.NaT, frame.index)
         return self._both(frame).assign(
             since=_days(frame["start"], OPEN),
             until=_days(frame["exit"], OPEN),
             reason=self.reasons.get_indexer(frame["reason"].fillna("")),
-            birth=_ymd(frame.get("birth"), frame.index),
-            sex=frame["sex"].map(SEXES).astype("Int64") if "sex" in frame else pd.array([pd.NA] * len(frame), "Int64"),
+            birth=_ymd(frame["birth"] if "birth" in frame else nothing),
+            sex=(frame["sex"].map(SEXES) if "sex" in frame else nothing.dt.year).astype("Int64"),
         )
 
     def payments(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -446,10 +447,8 @@ def _days(dates: pd.Series, missing: int) -> pd.Series:
     return ((dates - pd.Timestamp(0)).dt.days).fillna(missing).astype("int64")
 
 
-def _ymd(dates: pd.Series | None, index: pd.Index) -> pd.Series:
+def _ymd(dates: pd.Series) -> pd.Series:
     """Return dates as whole numbers such as 19580630, missing ones as NA."""
-    if dates is None:
-        return pd.Series(pd.array([pd.NA] * len(index), "Int64"), index)
     when = pd.to_datetime(dates).dt
     return (when.year * 10_000 + when.month * 100 + when.day).astype("Int64")
 
