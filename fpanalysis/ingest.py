@@ -233,16 +233,26 @@ def read_files(
             faults += error.faults
     tidy = {kind: _together(kind, parts) for kind, parts in frames.items()}
     if not faults:
-        for kind in (kind for kind in files if kind in CONTRACTS and CONTRACTS[kind].adds_up):
-            tidy[kind], found, differing = _levels(kind, tidy[kind], files[kind], county)
-            repairs += found
-            faults += differing
+        found, faults = _county_rows(tidy, files, county)
+        repairs += found
     faults += [fault for kind, frame in tidy.items() for fault in _twice(kind, frame)]
     if faults:
         raise DataError(faults)
     repairs += _set_right(tidy)
     listed = pd.DataFrame(repairs, columns=["file", "kind", "repair", "cells", "first_row"])
     return Data(tidy, prose, listed, tuple(deliveries))
+
+
+def _county_rows(
+    tidy: dict[str, pd.DataFrame], files: Mapping[str, FileMap], county: str
+) -> tuple[list[Repair], list[Fault]]:
+    """Leave out, in the frames, the county's own rows among its townships; return the repairs that took, the faults."""
+    repairs, faults = [], []
+    for kind in (kind for kind in files if kind in CONTRACTS and CONTRACTS[kind].adds_up):
+        tidy[kind], found, differing = _levels(kind, tidy[kind], files[kind], county)
+        repairs += found
+        faults += differing
+    return repairs, faults
 
 
 def _set_right(tidy: dict[str, pd.DataFrame]) -> list[Repair]:
@@ -256,7 +266,7 @@ def _set_right(tidy: dict[str, pd.DataFrame]) -> list[Repair]:
 
 
 def _not_readable(deliveries: Sequence[Delivery], files: Mapping[str, FileMap], key: bytes | None) -> list[Fault]:
-    """Return a fault for each kind that did not come, and each file that cannot be read for want of names or the key."""
+    """Return a fault for each kind that did not come, and each file that lacks an entry in params or the key."""
     faults = [_missing_kind(kind) for kind in files if not any(d.kind == kind for d in deliveries)]
     faults += [_unmapped(d) for d in deliveries if d.kind not in {**OURS, **files}]
     return faults + [_without_key(d) for d in deliveries if d.used and d.kind in OURS and key is None]

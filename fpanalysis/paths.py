@@ -78,9 +78,8 @@ class Home:
 
 def write_private(path: Path, content: bytes) -> None:
     """Write a new file that its owner alone may read. Raises FileExistsError when there is one."""
-    with os.fdopen(
-        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600), "wb"
-    ) as made:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as made:
         made.write(content)
 
 
