@@ -260,3 +260,474 @@ MEASURES = ["people", "entitled", "paid"]
 def summed(rows: pd.DataFrame) -> pd.DataFrame:
     """Return people, entitled and paid by programme, place and class."""
     return rows.assign(people=1).groupby(KEYS, as_index=False)[MEASURES].sum()
+
+
+# ---- methods ----------------------------------------------------------------------------------------------
+
+
+def small_tables() -> dict[str, pd.DataFrame]:
+    """Return the days that payments stand for, deadlines and tariffs: a few rows, the same for every peer."""
+    from fpanalysis.schedule import tables
+
+    made = {name: frame.copy() for name, frame in tables(rates(), MONTHS, AS_OF).items()}
+    for name in ("parts", "calendar", "tariff"):
+        due = made[name]["due"]
+        made[name] = made[name].assign(due=due // 12 * 100 + due % 12 + 1).astype({"programme": "int8", "due": "int32"})
+    return made
+
+
+def files(folder: Path, name: str) -> list[str]:
+    """Return the Parquet files of a table."""
+    return [str(path) for path in sorted(folder.glob(f"{name}.*.parquet"))]
+
+
+def read(folder: Path, **limits: Any) -> pd.DataFrame | None:
+    """Read every column once and add it up; classify nothing."""
+    import duckdb
+
+    connection = duckdb.connect(config={k: v for k, v in limits.items() if v})
+    for name, columns in (("roll", "person programme place start exit birth"),
+                          ("payments", "person programme place due amount_fen paid returned")):  # fmt: skip
+        sums = ", ".join(f"SUM({column}::DOUBLE)" for column in columns.split())
+        connection.execute(f"SELECT {sums} FROM read_parquet({files(folder, name)})").fetchall()
+    return None
+
+
+def ours(folder: Path, **limits: Any) -> pd.DataFrame:
+    """Return the classes by the package's own text in DuckDB."""
+    from fpanalysis import engines, reconcile, sources
+    from fpanalysis.engines.tables import Column, Files
+
+    codes = {f"{n}": n for n in range(PLACES)}
+    names = {name: n for n, name in enumerate(PROGRAMMES)}
+    given = sources.roll_and_payments(files(folder, "roll"), files(folder, "payments"), programmes=names, places=codes,
+                                      key=b"benchmark")  # fmt: skip
+    both = given["payments"].columns
+    near = {"programme": both["programme"], "person": both["person"], "due": both["due"],
+            "near": Column("near", "person", salt=both["person"].salt)}  # fmt: skip
+    given["near"] = Files(tuple(map(Path, files(folder, "near"))), near)
+    text, small = reconcile.formulated(rates(), MONTHS, AS_OF)
+    found = engines.run(text, given | small, {"totals": reconcile.TOTALS}, **{k: v for k, v in limits.items() if v})
+    named = dict(enumerate(reconcile.CLASSES, start=1))
+    totals = found["totals"].groupby(KEYS, as_index=False)[MEASURES].sum()
+    return totals.assign(**{"class": totals["class"].map(named)})
+
+
+P, D = ["programme", "person"], ["programme", "person", "due"]
+
+
+def lazily(x: Any, roll: Any, payments: Any, near: Any, small: Mapping[str, Any], tariff: pd.DataFrame) -> Any:
+    """Return the classes by lazy frames; `x` is polars or narwhals, whose words are the same."""
+    c, one = x.col, lambda condition: condition.cast(x.Int64)
+    good = payments.filter(~c("person").is_null())
+    spell = roll.filter(~c("person").is_null()).with_columns(c("exit").fill_null(OPEN)).group_by(P).agg(
+        c("place").max(), c("start").min(), c("exit").max(), c("birth").max(), x.len().alias("listed"))  # fmt: skip
+    owed = _owed(x, spell, small["parts"])
+    made = _meant(x, good, near, spell, owed).join(small["calendar"], on=["programme", "due"], how="inner")
+    kept = 1 - c("returned").cast(x.Int64)
+    made = made.with_columns(
+        got=c("amount_fen").cast(x.Int64) * kept, rows=kept, late=kept * one(c("paid") > c("deadline")),
+        back=c("returned").cast(x.Int64), spot=c("place").cast(x.Int64)
+    )  # fmt: skip
+    sums = ["got", "rows", "late", "back", "corrected"]
+    paid = made.group_by(D).agg(*[c(name).sum() for name in sums], c("spot").max())
+    due = ["entitled", "part", "barred", "stayed", "before"]
+    zero = x.lit(0).cast(x.Int64)
+    both = x.concat([
+        owed.select(*D, *due, *[zero.alias(name) for name in [*sums, "spot"]]),
+        paid.select(*D, *[zero.alias(name) for name in due], *sums, "spot"),
+    ], how="vertical").group_by(D).agg(*[c(name).sum() for name in [*due, *sums]], c("spot").max())  # fmt: skip
+    marked = _marked(x, both.join(small["calendar"], on=["programme", "due"], how="inner"), spell, tariff)
+    return _classed(x, marked, spell, roll, payments)
+
+
+def _owed(x: Any, spell: Any, parts: Any) -> Any:
+    c, one = x.col, lambda condition: condition.cast(x.Int64)
+    on = x.when(c("once") == 1).then(one((c("start") >= c("opens")) & (c("start") <= c("day")))).otherwise(
+        one((c("start") <= c("day")) & (c("exit") > c("day"))))  # fmt: skip
+    age = c("ymd") - c("birth")
+    may = x.when(c("programme") == RURAL).then(one(age >= 600_000)).when(c("programme") == SPECIAL).then(
+        one(age >= 490_000)).otherwise(x.lit(1))  # fmt: skip
+    days = spell.join(parts, on="programme", how="inner").with_columns(on=on, may=may)
+    days = days.with_columns(
+        entitled=c("amount") * c("on") * c("may"), part=c("on") * c("may"), barred=c("on") * (1 - c("may")),
+        stayed=c("amount") * x.when(c("once") == 1).then(c("on")).otherwise(one(c("start") <= c("day"))),
+        before=c("amount") * x.when(c("once") == 1).then(c("on")).otherwise(one(c("exit") > c("day"))),
+    )  # fmt: skip
+    names = ["entitled", "part", "barred", "stayed", "before"]
+    return days.group_by(D).agg(*[c(name).sum().cast(x.Int64) for name in names])
+
+
+def _meant(x: Any, good: Any, near: Any, spell: Any, owed: Any) -> Any:
+    """Return the payments, mistyped persons set right where one is meant."""
+    c, n = x.col, ["programme", "near", "due"]
+    named = {"programme": c("programme"), "near": c("person"), "due": c("due")}
+    claims = good.join(spell.select(*P), on=P, how="anti").select(*D).unique().join(near, on=D, how="inner")
+    claims = claims.join(owed.filter(c("entitled") > 0).select(**named), on=n, how="inner")
+    claims = claims.join(good.filter(c("returned") == 0).select(**named), on=n, how="anti").unique()
+    choices = claims.group_by(D).agg(x.len().alias("choices"))
+    rivals = claims.group_by(n).agg(x.len().alias("rivals"))
+    meant = claims.join(choices, on=D, how="inner").join(rivals, on=n, how="inner")
+    meant = meant.filter((c("choices") == 1) & (c("rivals") == 1)).select(*D, "near")
+    joined = good.join(meant, on=D, how="left").with_columns(corrected=(~c("near").is_null()).cast(x.Int64))
+    return joined.with_columns(person=x.coalesce(c("near"), c("person")))
+
+
+def _marked(x: Any, both: Any, spell: Any, tariff: pd.DataFrame) -> Any:
+    c, one = x.col, lambda condition: condition.cast(x.Int64)
+    held = both.join(spell.select(*P, "start", "exit"), on=P, how="left")
+    waits = (c("waiting") == 1) & (c("rows") + c("back") == 0)
+    held = held.with_columns(
+        carried=x.when(waits).then(c("entitled")).otherwise(x.lit(0)),
+        barred=x.when(waits).then(x.lit(0)).otherwise(c("barred")),
+        entitled=x.when(waits).then(x.lit(0)).otherwise(c("entitled")),
+    )  # fmt: skip
+    due, over = c("entitled") > 0, c("got") > c("entitled")
+    twice = over & due & (c("rows") > 1)
+    rate = [(c("programme") == r.programme) & (c("due") == r.due) & (c("got") == c("part") * r.amount)
+            for r in tariff.itertuples()]  # fmt: skip
+    listed = rate[0]
+    for other in rate[1:]:
+        listed = listed | other
+    early = x.when(due).then(one(c("got") == c("before"))).otherwise(one(c("start") > c("closes")))
+    return held.with_columns(
+        twice=one(twice), rate=one(due & (c("got") != c("entitled")) & (c("part") > 0) & listed),
+        gone=one(over & ~twice & (c("exit") <= c("closes")) & (~due | (c("got") == c("stayed")))),
+        early=one(over & ~twice) * early, unpaid=one(due & (c("got") == 0) & (c("back") == 0)),
+        returned=one(due & (c("got") == 0) & (c("back") > 0)), wrong=one(c("got") != c("entitled")),
+        behind=one(due & (c("late") > 0)), touched=one(due | (c("got") != 0)),
+    )  # fmt: skip
+
+
+def _classed(x: Any, marked: Any, spell: Any, roll: Any, payments: Any) -> Any:
+    c = x.col
+    sums = ["entitled", "got", "carried", "corrected", "barred", "twice", "rate", "gone", "early", "unpaid", "returned",
+            "wrong", "behind", "touched"]  # fmt: skip
+    found = marked.group_by(P).agg(*[c(name).sum() for name in sums], c("spot").max())
+    found = found.join(spell.select(*P, "listed", "place"), on=P, how="left").join(_rivals(x, spell), on=P, how="left")
+    rules = {
+        "not_on_roll": c("listed").is_null(), "two_rolls": ~c("rival").is_null(), "ineligible": c("barred") > 0,
+        "paid_after_exit": c("gone") > 0, "before_start": c("early") > 0, "paid_twice": c("twice") > 0,
+        "on_roll_twice": c("listed") > 1, "returned": c("returned") > 0, "unpaid": c("unpaid") > 0,
+        "wrong_rate": (c("wrong") > 0) & (c("wrong") == c("rate")), "wrong_amount": c("wrong") > 0,
+        "late": c("behind") > 0, "carried_over": c("carried") > 0, "matched_after_correction": c("corrected") > 0,
+        "nothing_due": c("touched") == 0,
+    }  # fmt: skip
+    names = [*rules, "matched", "no_key"]
+    number = x.lit(len(rules))
+    for n, condition in reversed(list(enumerate(rules.values()))):
+        number = x.when(condition).then(x.lit(n)).otherwise(number)
+    place = x.coalesce(c("place").cast(x.Int64), c("spot")).alias("place")
+    zero, lost = x.lit(0).cast(x.Int64), x.lit(names.index("no_key")).cast(x.Int64).alias("class")
+    keyless = [c("programme"), c("place").cast(x.Int64).alias("place"), lost, zero.alias("entitled")]
+    money = c("amount_fen").cast(x.Int64) * (1 - c("returned").cast(x.Int64))
+    rows = x.concat([
+        found.select(c("programme"), place, number.cast(x.Int64).alias("class"), c("entitled"), c("got").alias("paid")),
+        roll.filter(c("person").is_null()).select(*keyless, zero.alias("paid")),
+        payments.filter(c("person").is_null()).select(*keyless, money.alias("paid")),
+    ], how="vertical")  # fmt: skip
+    return rows.group_by(KEYS).agg(x.len().alias("people"), c("entitled").sum(), c("paid").sum()), names
+
+
+def _rivals(x: Any, spell: Any) -> Any:
+    c = x.col
+    times = [c("start"), c("exit"), c("person")]
+    one, other = (spell.filter(c("programme") == p).select(*times) for p in (RURAL, SPECIAL))
+    both = one.join(other, on="person", how="inner", suffix="_other")
+    both = both.filter((c("start") < c("exit_other")) & (c("start_other") < c("exit")))
+    return x.concat([
+        both.select(c("person"), x.lit(p).cast(x.Int8).alias("programme"), x.lit(1).alias("rival")) for p in (RURAL, SPECIAL)
+    ], how="vertical")  # fmt: skip
+
+
+def _named(found: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    named = found.assign(**{"class": found["class"].map(dict(enumerate(names)))})
+    return named[[*KEYS, *MEASURES]]
+
+
+def polars(folder: Path, **limits: Any) -> pd.DataFrame:
+    """Return the classes by polars, lazily."""
+    pl = importlib.import_module("polars")
+    scans = [pl.scan_parquet(files(folder, name)) for name in ("roll", "payments", "near")]
+    small = small_tables()
+    found, names = lazily(pl, *scans, {n: pl.from_pandas(f).lazy() for n, f in small.items()}, small["tariff"])
+    return _named(found.collect().to_pandas(), names)
+
+
+def narwhals_polars(folder: Path, **limits: Any) -> pd.DataFrame:
+    """Return the classes by narwhals over polars."""
+    nw, pl = importlib.import_module("narwhals"), importlib.import_module("polars")
+    scans = [nw.from_native(pl.scan_parquet(files(folder, name))) for name in ("roll", "payments", "near")]
+    small = small_tables()
+    held = {n: nw.from_native(pl.from_pandas(f).lazy()) for n, f in small.items()}
+    found, names = lazily(nw, *scans, held, small["tariff"])
+    return _named(found.collect().to_pandas(), names)
+
+
+def narwhals_duckdb(folder: Path, **limits: Any) -> pd.DataFrame:
+    """Return the classes by narwhals over DuckDB."""
+    import duckdb
+
+    nw = importlib.import_module("narwhals")
+    connection = duckdb.connect(config={k: v for k, v in limits.items() if v})
+    scans = [nw.from_native(connection.read_parquet(files(folder, name))) for name in ("roll", "payments", "near")]
+    small = small_tables()
+    held = {n: nw.from_native(connection.from_df(f)) for n, f in small.items()}
+    found, names = lazily(nw, *scans, held, small["tariff"])
+    return _named(nw.to_native(found).df(), names)
+
+
+def _frames(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    roll, payments, near = (pd.concat([pd.read_parquet(f) for f in files(folder, name)], ignore_index=True)
+                            for name in ("roll", "payments", "near"))  # fmt: skip
+    return roll, payments, near
+
+
+def pandas(folder: Path, **limits: Any) -> pd.DataFrame:
+    """Return the classes by pandas as an expert writes it: one whole number as key, no merges where an index will do."""
+    roll, payments, near = _frames(folder)
+    keyless = [roll[roll["person"].isna()].assign(entitled=0, paid=0),
+               payments[payments["person"].isna()].assign(entitled=0, paid=lambda f: f["amount_fen"] * (1 - f["returned"]))]  # fmt: skip
+    spell = _spells(roll[roll["person"].notna()])
+    owed = _dues(spell)
+    paid = _received(payments[payments["person"].notna()], near, spell, owed)
+    found = _by_person(_compared(owed, paid, spell), spell, paid)
+    rows = [found, *(frame.assign(**{"class": "no_key"}) for frame in keyless)]
+    return summed(pd.concat([frame[[*KEYS, "entitled", "paid"]] for frame in rows], ignore_index=True))
+
+
+def _key(frame: pd.DataFrame, person: str = "person") -> np.ndarray:
+    return frame[person].to_numpy(dtype="int64") * 4 + frame["programme"].to_numpy(dtype="int64")
+
+
+def _spells(roll: pd.DataFrame) -> pd.DataFrame:
+    rows = pd.DataFrame({"key": _key(roll), "place": roll["place"].to_numpy(), "start": roll["start"].to_numpy(),
+                         "exit": roll["exit"].fillna(OPEN).to_numpy(dtype="int32"), "birth": roll["birth"].to_numpy()})  # fmt: skip
+    again = rows["key"].duplicated(keep=False)
+    twice = rows[again].groupby("key").agg(place=("place", "max"), start=("start", "min"), exit=("exit", "max"),
+                                           birth=("birth", "max"), listed=("place", "size"))  # fmt: skip
+    return pd.concat([rows[~again].set_index("key").assign(listed=1), twice])
+
+
+def _dues(spell: pd.DataFrame) -> pd.DataFrame:
+    """Return what is due by person, programme and month."""
+    programme = spell.index.to_numpy() % 4
+    start, until, birth = (spell[name].to_numpy() for name in ("start", "exit", "birth"))
+    needed = np.select([programme == RURAL, programme == SPECIAL], [600_000, 490_000], -(10**9))
+    made = []
+    for (number, due), parts in small_tables()["parts"].groupby(["programme", "due"]):
+        mine = np.flatnonzero(programme == number)
+        sums = {name: np.zeros(len(mine), dtype="int64") for name in ("entitled", "part", "barred", "stayed", "before")}
+        for part in parts.itertuples():
+            s, u = start[mine], until[mine]
+            on = (s >= part.opens) & (s <= part.day) if part.once else (s <= part.day) & (u > part.day)
+            may = part.ymd - birth[mine] >= needed[mine]
+            sums["entitled"] += part.amount * (on & may)
+            sums["part"] += on & may
+            sums["barred"] += on & ~may
+            sums["stayed"] += part.amount * (on if part.once else s <= part.day)
+            sums["before"] += part.amount * (on if part.once else u > part.day)
+        made.append(pd.DataFrame({"key": spell.index.to_numpy()[mine], "due": np.int32(due), **sums}))
+    owed = pd.concat(made, ignore_index=True)
+    return owed[(owed["stayed"] > 0) | (owed["before"] > 0)]
+
+
+def _received(payments: pd.DataFrame, near: pd.DataFrame, spell: pd.DataFrame, owed: pd.DataFrame) -> pd.DataFrame:
+    """Return the payments by person, programme and month, mistyped persons set right."""
+    rows = pd.DataFrame({"key": _key(payments), **{n: payments[n].to_numpy() for n in ("due", "amount_fen", "paid", "returned",
+                         "place")}, "corrected": 0})  # fmt: skip
+    claims = near.assign(key=_key(near), meant=_key(near, "near"))
+    strangers = rows.loc[~rows["key"].isin(spell.index), ["key", "due"]].drop_duplicates()
+    claims = claims.merge(strangers, on=["key", "due"])[["key", "due", "meant"]]
+    open_ = owed.loc[owed["entitled"] > 0, ["key", "due"]].rename(columns={"key": "meant"})
+    claims = claims.merge(open_[open_["meant"].isin(claims["meant"])], on=["meant", "due"])
+    had = rows.loc[(rows["returned"] == 0) & rows["key"].isin(claims["meant"]), ["key", "due"]].drop_duplicates()
+    claims = claims.merge(had.rename(columns={"key": "meant"}), on=["meant", "due"], how="left", indicator="had")
+    claims = claims[claims["had"] == "left_only"].drop_duplicates(["key", "due", "meant"])
+    sole = ~claims.duplicated(["key", "due"], keep=False) & ~claims.duplicated(["meant", "due"], keep=False)
+    meant = claims[sole].set_index(["key", "due"])["meant"]
+    failing = rows["key"].isin(meant.index.get_level_values(0)).to_numpy()
+    to = pd.MultiIndex.from_frame(rows.loc[failing, ["key", "due"]]).map(meant.to_dict().get)
+    right = pd.Series(to, rows.index[failing]).dropna().astype("int64")
+    rows.loc[right.index, "key"], rows.loc[right.index, "corrected"] = right, 1
+    return _by_due(rows)
+
+
+def _by_due(rows: pd.DataFrame) -> pd.DataFrame:
+    calendar = small_tables()["calendar"].set_index(["programme", "due"])["deadline"]
+    code = rows["key"].to_numpy() % 4 * 1000 + rows["due"].to_numpy() % 100
+    late = dict(zip([p * 1000 + d % 100 for p, d in calendar.index], calendar, strict=True))
+    kept = 1 - rows["returned"].to_numpy(dtype="int64")
+    behind = rows["paid"].to_numpy() > pd.Series(code).map(late).to_numpy()
+    rows = rows.assign(got=rows["amount_fen"].to_numpy(dtype="int64") * kept, rows=kept, late=kept * behind, back=1 - kept)
+    sums = ["got", "rows", "late", "back", "corrected"]
+    pair = rows["key"] * 16 + rows["due"] % 100
+    again = pair.duplicated(keep=False)
+    twice = rows[again].groupby(["key", "due"], as_index=False).agg({**dict.fromkeys(sums, "sum"), "place": "max"})
+    return pd.concat([rows.loc[~again, ["key", "due", *sums, "place"]], twice], ignore_index=True)
+
+
+def _compared(owed: pd.DataFrame, paid: pd.DataFrame, spell: pd.DataFrame) -> pd.DataFrame:
+    both = owed.merge(paid.drop(columns="place"), on=["key", "due"], how="outer")
+    numbers = both.columns.difference(["key", "due"])
+    both[numbers] = both[numbers].fillna(0).astype("int64")
+    code = both["key"].to_numpy() % 4 * 1000 + both["due"].to_numpy() % 100
+    calendar = small_tables()["calendar"]
+    known = pd.Index(calendar["programme"].astype("int64") * 1000 + calendar["due"] % 100)
+    at = known.get_indexer(code)
+    waits = (calendar["waiting"].to_numpy()[at] == 1) & (both["rows"] + both["back"] == 0).to_numpy()
+    entitled = both["entitled"].to_numpy()
+    both = both.assign(carried=np.where(waits, entitled, 0), barred=np.where(waits, 0, both["barred"]),
+                       entitled=np.where(waits, 0, entitled), closes=calendar["closes"].to_numpy()[at], code=code)  # fmt: skip
+    odd = (both["entitled"] != both["got"]) | (both["late"] > 0) | (both["corrected"] > 0) | (both["barred"] > 0)
+    odd |= both["carried"] > 0
+    return _flagged(both, both[odd].join(spell[["start", "exit"]], on="key"))
+
+
+def _flagged(both: pd.DataFrame, odd: pd.DataFrame) -> pd.DataFrame:
+    due, over = odd["entitled"] > 0, odd["got"] > odd["entitled"]
+    twice = over & due & (odd["rows"] > 1)
+    tariff = small_tables()["tariff"]
+    listed = pd.Series(False, odd.index)
+    for row in tariff.itertuples():
+        listed |= (odd["code"] == row.programme * 1000 + row.due % 100) & (odd["got"] == odd["part"] * row.amount)
+    early = np.where(due, odd["got"] == odd["before"], odd["start"] > odd["closes"])
+    flags = pd.DataFrame({
+        "twice": twice, "rate": due & (odd["got"] != odd["entitled"]) & (odd["part"] > 0) & listed,
+        "gone": over & ~twice & (odd["exit"] <= odd["closes"]) & (~due | (odd["got"] == odd["stayed"])),
+        "early": over & ~twice & early, "unpaid": due & (odd["got"] == 0) & (odd["back"] == 0),
+        "returned": due & (odd["got"] == 0) & (odd["back"] > 0), "wrong": odd["got"] != odd["entitled"],
+        "behind": due & (odd["late"] > 0),
+    })  # fmt: skip
+    return both.drop(columns="code").join(flags.astype("int64")).fillna(dict.fromkeys(flags.columns, 0))
+
+
+def _by_person(compared: pd.DataFrame, spell: pd.DataFrame, paid: pd.DataFrame) -> pd.DataFrame:
+    sums = ["entitled", "got", "carried", "corrected", "barred", "twice", "rate", "gone", "early", "unpaid", "returned",
+            "wrong", "behind"]  # fmt: skip
+    found = compared.groupby("key")[sums].sum()
+    found = found.reindex(found.index.union(spell.index), fill_value=0)
+    listed = spell["listed"].reindex(found.index)
+    both = pd.Index(spell.index[spell.index % 4 == RURAL] // 4).intersection(spell.index[spell.index % 4 == SPECIAL] // 4)
+    rival = pd.Series(found.index // 4, found.index).isin(both) & np.isin(found.index % 4, [RURAL, SPECIAL])
+    rules = {
+        "not_on_roll": listed.isna(), "two_rolls": rival, "ineligible": found["barred"] > 0, "paid_after_exit": found["gone"] > 0,
+        "before_start": found["early"] > 0, "paid_twice": found["twice"] > 0, "on_roll_twice": listed > 1,
+        "returned": found["returned"] > 0, "unpaid": found["unpaid"] > 0,
+        "wrong_rate": (found["wrong"] > 0) & (found["wrong"] == found["rate"]), "wrong_amount": found["wrong"] > 0,
+        "late": found["behind"] > 0, "carried_over": found["carried"] > 0, "matched_after_correction": found["corrected"] > 0,
+        "nothing_due": (found["entitled"] == 0) & (found["got"] == 0),
+    }  # fmt: skip
+    name = np.select([rule.to_numpy(dtype=bool) for rule in rules.values()], list(rules), default="matched")
+    place = spell["place"].reindex(found.index)
+    lost = place.index[place.isna()]
+    place.loc[lost] = paid[paid["key"].isin(lost)].groupby("key")["place"].max().reindex(lost)
+    return pd.DataFrame({"programme": found.index % 4, "place": place.astype("int64").to_numpy(), "class": name,
+                         "entitled": found["entitled"].to_numpy(), "paid": found["got"].to_numpy()})  # fmt: skip
+
+
+def datacompy(folder: Path, **limits: Any) -> pd.DataFrame | None:
+    """Find who was paid something else than due, by datacompy; what is due is worked out by pandas first."""
+    compare = importlib.import_module("datacompy")
+    roll, payments, _ = _frames(folder)
+    owed = _dues(_spells(roll[roll["person"].notna()])).groupby("key", as_index=False)["entitled"].sum()
+    good = payments[payments["person"].notna()]
+    paid = pd.DataFrame({"key": _key(good), "entitled": good["amount_fen"].to_numpy(dtype="int64") * (1 - good["returned"])})
+    one, other = owed.rename(columns={"entitled": "amount"}), paid.groupby("key", as_index=False)["entitled"].sum()
+    found = getattr(compare, "PandasCompare", compare.Compare)(one, other.rename(columns={"entitled": "amount"}), join_columns="key")
+    found.matches()
+    return None
+
+
+METHODS: Mapping[str, Callable[..., pd.DataFrame | None]] = {
+    "read": read,
+    "ours": ours,
+    "polars": polars,
+    "narwhals_polars": narwhals_polars,
+    "narwhals_duckdb": narwhals_duckdb,
+    "pandas": pandas,
+    "datacompy": datacompy,
+}
+"""Every method by its name; what a method returns is held against the planted truth, None is only timed."""
+IMPORTS = {"polars": ["polars"], "narwhals_polars": ["polars", "narwhals"], "narwhals_duckdb": ["duckdb", "narwhals"],
+           "pandas": ["pyarrow.parquet"], "datacompy": ["pyarrow.parquet", "datacompy"], "read": ["duckdb"],
+           "ours": ["duckdb", "fpanalysis.reconcile"]}  # fmt: skip
+"""What a method imports, before its clock starts."""
+
+
+# ---- measuring --------------------------------------------------------------------------------------------
+
+
+def differing(found: pd.DataFrame, folder: Path) -> int:
+    """Return how many rows of the truth (people, entitled or paid by programme, place and class) a result misses."""
+    truth = pd.read_csv(folder / "truth.csv").set_index(KEYS)[MEASURES]
+    mine = found.astype({"programme": "int64", "place": "int64"}).set_index(KEYS)[MEASURES].astype("int64")
+    both = truth.join(mine, how="outer", rsuffix="_found").fillna(-1).astype("int64")
+    return int((both[MEASURES].to_numpy() != both[[f"{name}_found" for name in MEASURES]].to_numpy()).any(axis=1).sum())
+
+
+def measured(name: str, folder: Path, **limits: Any) -> dict[str, Any]:
+    """Return CPU seconds, peak memory (GiB) and rows that differ from the truth, of a method in this process."""
+    for module in ("fpanalysis.schedule", *IMPORTS[name]):
+        importlib.import_module(module)
+    begun = time.process_time()
+    found = METHODS[name](folder, **limits)
+    seconds = time.process_time() - begun
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {"cpu_s": seconds, "peak_gib": peak, "differing": None if found is None else differing(found, folder)}
+
+
+def in_process(name: str, folder: Path, **limits: Any) -> dict[str, Any]:
+    """Return what `measured` says, of a process of its own; a method that cannot run says why."""
+    words = [sys.executable, "-m", "benchmarks.reconcile", "--one", name, "--folder", str(folder)]
+    words += [word for key, value in limits.items() if value for word in (f"--{key.replace('_', '-')}", str(value))]
+    done = subprocess.run(words, capture_output=True, text=True)
+    if done.returncode:
+        return {"failed": (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1][:200]}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def listed(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the results as a table in Markdown."""
+    floor = results.get("read", {}).get("cpu_s")
+    lines = ["| method | CPU s | x one read | peak GiB | rows unlike the truth |", "|---|---|---|---|---|"]
+    for name, row in results.items():
+        if "failed" in row:
+            lines.append(f"| {name} | {row['failed']} | | | |")
+            continue
+        ratio = f"{row['cpu_s'] / floor:.1f}" if floor else ""
+        missed = "" if row["differing"] is None else str(row["differing"])
+        lines.append(f"| {name} | {row['cpu_s']:.2f} | {ratio} | {row['peak_gib']:.2f} | {missed} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Write the cases, run every method in a process of its own, print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rows", type=float, default=1e5, help="cases to plant (1e4 to 1e8)")
+    parser.add_argument("--methods", default=",".join(METHODS), help="names, with commas")
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--memory-limit", default="", help='of DuckDB, as "2GB"')
+    parser.add_argument("--threads", type=int, default=0, help="of DuckDB; 0 for as many as there are")
+    parser.add_argument("--folder", type=Path, help="where to keep the files; they are made once")
+    parser.add_argument("--json", type=Path, help="file to write the results into")
+    parser.add_argument("--one", default="", help=argparse.SUPPRESS)
+    words = parser.parse_args()
+    limits = {"memory_limit": words.memory_limit, "threads": words.threads}
+    if words.one:
+        print(json.dumps(measured(words.one, words.folder, **limits)))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = words.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "truth.csv").is_file():
+            write(folder, int(words.rows), seed=words.seed)
+        results = {name: in_process(name, folder, **limits) for name in words.methods.split(",")}
+    print(listed(results))
+    if words.json:
+        about = {"rows": int(words.rows), "seed": words.seed, "results": results}
+        words.json.write_text(json.dumps(about, indent=1), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
