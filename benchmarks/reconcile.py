@@ -333,9 +333,11 @@ def lazily(x: Any, roll: Any, payments: Any, near: Any, small: Mapping[str, Any]
     paid = made.group_by(D).agg(*[c(name).sum() for name in sums], c("spot").max())
     due = ["entitled", "part", "barred", "stayed", "before"]
     zero = x.lit(0).cast(x.Int64)
+    keys = [c("programme").cast(x.Int8), c("person").cast(x.Int64), c("due").cast(x.Int32)]
+    whole = lambda names: [c(name).cast(x.Int64) for name in names]  # noqa: E731
     both = x.concat([
-        owed.select(*D, *due, *[zero.alias(name) for name in [*sums, "spot"]]),
-        paid.select(*D, *[zero.alias(name) for name in due], *sums, "spot"),
+        owed.select(*keys, *whole(due), *[zero.alias(name) for name in [*sums, "spot"]]),
+        paid.select(*keys, *[zero.alias(name) for name in due], *whole([*sums, "spot"])),
     ], how="vertical").group_by(D).agg(*[c(name).sum() for name in [*due, *sums]], c("spot").max())  # fmt: skip
     marked = _marked(x, both.join(small["calendar"], on=["programme", "due"], how="inner"), spell, tariff)
     return _classed(x, marked, spell, roll, payments)
@@ -419,10 +421,11 @@ def _classed(x: Any, marked: Any, spell: Any, roll: Any, payments: Any) -> Any:
         number = x.when(condition).then(x.lit(n)).otherwise(number)
     place = x.coalesce(c("place").cast(x.Int64), c("spot")).alias("place")
     zero, lost = x.lit(0).cast(x.Int64), x.lit(names.index("no_key")).cast(x.Int64).alias("class")
-    keyless = [c("programme"), c("place").cast(x.Int64).alias("place"), lost, zero.alias("entitled")]
+    keyless = [c("programme").cast(x.Int8), c("place").cast(x.Int64).alias("place"), lost, zero.alias("entitled")]
     money = c("amount_fen").cast(x.Int64) * (1 - c("returned").cast(x.Int64))
     rows = x.concat([
-        found.select(c("programme"), place, number.cast(x.Int64).alias("class"), c("entitled"), c("got").alias("paid")),
+        found.select(c("programme").cast(x.Int8), place, number.cast(x.Int64).alias("class"),
+                     c("entitled").cast(x.Int64), c("got").cast(x.Int64).alias("paid")),
         roll.filter(c("person").is_null()).select(*keyless, zero.alias("paid")),
         payments.filter(c("person").is_null()).select(*keyless, money.alias("paid")),
     ], how="vertical")  # fmt: skip
@@ -478,8 +481,12 @@ def narwhals_duckdb(folder: Path, **limits: Any) -> pd.DataFrame:
 
 
 def _frames(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    roll, payments, near = (pd.concat([pd.read_parquet(f) for f in files(folder, name)], ignore_index=True)
-                            for name in ("roll", "payments", "near"))  # fmt: skip
+    arrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    whole = {arrow.int64(): pd.Int64Dtype()}.get  # a missing person must not turn the others into floats
+    roll, payments, near = (
+        pd.concat([parquet.read_table(f).to_pandas(types_mapper=whole) for f in files(folder, name)], ignore_index=True)
+        for name in ("roll", "payments", "near")
+    )
     return roll, payments, near
 
 
@@ -547,8 +554,9 @@ def _received(payments: pd.DataFrame, near: pd.DataFrame, spell: pd.DataFrame, o
     sole = ~claims.duplicated(["key", "due"], keep=False) & ~claims.duplicated(["meant", "due"], keep=False)
     meant = claims[sole].set_index(["key", "due"])["meant"]
     failing = rows["key"].isin(meant.index.get_level_values(0)).to_numpy()
-    to = pd.MultiIndex.from_frame(rows.loc[failing, ["key", "due"]]).map(meant.to_dict().get)
-    right = pd.Series(to, rows.index[failing]).dropna().astype("int64")
+    held = meant.to_dict()
+    to = [held.get(pair, -1) for pair in rows.loc[failing, ["key", "due"]].itertuples(index=False, name=None)]
+    right = pd.Series(to, rows.index[failing], dtype="int64").loc[lambda key: key >= 0]
     rows.loc[right.index, "key"], rows.loc[right.index, "corrected"] = right, 1
     return _by_due(rows)
 
@@ -634,8 +642,7 @@ def datacompy(folder: Path, **limits: Any) -> pd.DataFrame | None:
     good = payments[payments["person"].notna()]
     paid = pd.DataFrame({"key": _key(good), "entitled": good["amount_fen"].to_numpy(dtype="int64") * (1 - good["returned"])})
     one, other = owed.rename(columns={"entitled": "amount"}), paid.groupby("key", as_index=False)["entitled"].sum()
-    found = getattr(compare, "PandasCompare", compare.Compare)(one, other.rename(columns={"entitled": "amount"}), join_columns="key")
-    found.matches()
+    compare.PandasCompare(one, other.rename(columns={"entitled": "amount"}), join_columns="key").matches()
     return None
 
 
