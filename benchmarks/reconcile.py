@@ -1,15 +1,16 @@
 """Reconciling rolls and payments against the usual tools, on made-up rows whose true classes are known.
 
 `cases` plants, with a fixed seed, every class of `catalogue/rules.csv` (and mistyped numbers with their right
-neighbours) and says what must come out; `write` puts 10^4 to 10^8 cases into Parquet files, a part at a time, with whole
-numbers and narrow columns. Each method reads the same files, classifies every person and programme and gives people,
+neighbours) and says what must come out; `write` puts 10^4 to 10^8 cases into Parquet files, a part at a time, as whole
+numbers in narrow columns. Each method reads the same files, classifies every person and programme and gives people,
 due and paid by programme, place and class; it is run in a process of its own, and held against the planted truth.
 
     python -m benchmarks.reconcile --rows 1e6 --methods read,ours,polars --json OUT
 
 CPU seconds of all threads, imports left out; peak memory of the process, imports and all; ratio to one read of the same
-columns (`read`). Peers: `pip install "fpanalysis[benchmark]"`, best in an environment of its own (datacompy holds back
-pandas and polars). datacompy has no classes: it is given what is due and what was paid by person, and finds who differs.
+columns (`read`). Peers: `pip install "fpanalysis[benchmark]"`, best in an environment of its own; datacompy besides,
+which holds back pandas and polars. It has no classes: it is given what is due and what was paid by person, and finds
+who differs.
 """
 
 from __future__ import annotations
@@ -39,11 +40,24 @@ PLACES = 400
 AWARD, RETIREMENT, RURAL, SPECIAL = range(4)
 PROGRAMMES = ("only_child_award", "retirement_award", "rural_award", "special_support")
 MIX = {
-    "matched": 0.955, "nothing_due": 0.004, "unpaid": 0.005, "paid_twice": 0.003, "on_roll_twice": 0.003,
-    "not_on_roll": 0.003, "paid_after_exit": 0.003, "before_start": 0.003, "returned": 0.003, "wrong_amount": 0.003,
-    "wrong_rate": 0.002, "late": 0.003, "carried_over": 0.002, "ineligible": 0.002, "two_rolls": 0.002,
-    "matched_after_correction": 0.003, "no_key": 0.001,
-}  # fmt: skip
+    "matched": 0.955,
+    "nothing_due": 0.004,
+    "unpaid": 0.005,
+    "paid_twice": 0.003,
+    "on_roll_twice": 0.003,
+    "not_on_roll": 0.003,
+    "paid_after_exit": 0.003,
+    "before_start": 0.003,
+    "returned": 0.003,
+    "wrong_amount": 0.003,
+    "wrong_rate": 0.002,
+    "late": 0.003,
+    "carried_over": 0.002,
+    "ineligible": 0.002,
+    "two_rolls": 0.002,
+    "matched_after_correction": 0.003,
+    "no_key": 0.001,
+}
 """Share of the cases that are planted in each class."""
 ONLY = {"wrong_rate": SPECIAL, "carried_over": RETIREMENT, "ineligible": RURAL, "two_rolls": RURAL}
 """Classes that only one programme can have."""
@@ -69,8 +83,13 @@ def rates() -> pd.DataFrame:
     return pd.DataFrame(records, columns=columns).astype({"effective": "datetime64[ns]"})
 
 
-FULL = {(AWARD, MARCH): 3_000, (AWARD, JUNE): 3_000, (RURAL, JUNE): 96_000, (SPECIAL, MARCH): 102_000,
-        (SPECIAL, JUNE): 135_000}  # fmt: skip
+FULL = {
+    (AWARD, MARCH): 3_000,
+    (AWARD, JUNE): 3_000,
+    (RURAL, JUNE): 96_000,
+    (SPECIAL, MARCH): 102_000,
+    (SPECIAL, JUNE): 135_000,
+}
 """What is due to who is on the roll all the time (fen)."""
 
 
@@ -107,11 +126,19 @@ def _drawn(number: int, part: int, rng: np.random.Generator, mix: Mapping[str, f
     once = (programme == RETIREMENT) & ~np.isin(planted, ["matched", "unpaid", "carried_over"])
     programme[once] = AWARD
     index = np.arange(number, dtype=np.int64) + np.int64(part) * (1 << 32)
-    drawn = pd.DataFrame({
-        "index": index, "class": planted, "programme": programme, "place": rng.integers(0, PLACES, number),
-        "start": rng.integers(day("2010-01-01"), day("2017-06-30"), number), "exit": OPEN,
-        "birth": rng.integers(1930, 1956, number) * 10_000 + rng.integers(1, 13, number) * 100 + rng.integers(1, 29, number),
-    })  # fmt: skip
+    drawn = pd.DataFrame(
+        {
+            "index": index,
+            "class": planted,
+            "programme": programme,
+            "place": rng.integers(0, PLACES, number),
+            "start": rng.integers(day("2010-01-01"), day("2017-06-30"), number),
+            "exit": OPEN,
+            "birth": rng.integers(1930, 1956, number) * 10_000
+            + rng.integers(1, 13, number) * 100
+            + rng.integers(1, 29, number),
+        }
+    )
     other = drawn[planted == "two_rolls"].assign(programme=SPECIAL)
     drawn = pd.concat([drawn, other], ignore_index=True)
     drawn["person"] = _number(drawn["index"].to_numpy())
@@ -172,11 +199,17 @@ def _spoilt(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     mistyped = (name == "matched_after_correction") & june
     person = rows["person"].mask(mistyped, _number(rows["index"].to_numpy() + (1 << 31)))
     returned = ((name == "returned") & june).astype("int8")
-    made = pd.DataFrame({
-        "person": person.astype("Int64").mask(name == "no_key"), "programme": rows["programme"].astype("int8"),
-        "place": rows["place"].astype("int16"), "due": rows["due"].astype("int32"), "amount_fen": amount.astype("int32"),
-        "paid": paid.astype("int32"), "returned": returned,
-    })  # fmt: skip
+    made = pd.DataFrame(
+        {
+            "person": person.astype("Int64").mask(name == "no_key"),
+            "programme": rows["programme"].astype("int8"),
+            "place": rows["place"].astype("int16"),
+            "due": rows["due"].astype("int32"),
+            "amount_fen": amount.astype("int32"),
+            "paid": paid.astype("int32"),
+            "returned": returned,
+        }
+    )
     return pd.concat([made, made[((name == "paid_twice") & june).to_numpy()]], ignore_index=True)
 
 
@@ -188,11 +221,14 @@ def _near(drawn: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     others = [_number(index + (1 << 31) + (n << 28)) for n in range(1, 5)]
     others += [rng.choice(sound, len(slips))] if len(sound) else []
     columns = [slips["person"].to_numpy(), *others]
-    return pd.DataFrame({
-        "programme": np.tile(slips["programme"].to_numpy(), len(columns)).astype("int8"),
-        "person": np.tile(_number(index + (1 << 31)), len(columns)), "due": np.int32(JUNE),
-        "near": np.concatenate(columns).astype("int64"),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "programme": np.tile(slips["programme"].to_numpy(), len(columns)).astype("int8"),
+            "person": np.tile(_number(index + (1 << 31)), len(columns)),
+            "due": np.int32(JUNE),
+            "near": np.concatenate(columns).astype("int64"),
+        }
+    )
 
 
 def _truth(drawn: pd.DataFrame) -> pd.DataFrame:
@@ -216,14 +252,19 @@ def tidy(made: Mapping[str, pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame]:
     roll, payments = made["roll"], made["payments"]
     near = made["near"].groupby("person")["near"].agg(lambda n: tuple(map(str, n)))
     dates = {"start": _date(roll["start"]), "exit": _date(roll["exit"])}
-    roll = _worded(roll).assign(**dates, birth=pd.to_datetime(roll["birth"].astype("str")), sex="female", reason="",
-                                village="")  # fmt: skip
+    roll = _worded(roll).assign(
+        **dates, birth=pd.to_datetime(roll["birth"].astype("str")), sex="female", reason="", village=""
+    )
     due = pd.PeriodIndex.from_fields(year=payments["due"] // 100, month=payments["due"] % 100, freq="M")
     status = payments["returned"].map({0: "paid", 1: "returned"}).astype("str")
     payments = _worded(payments).assign(
-        due=due, amount=payments["amount_fen"].astype("int64"), paid=_date(payments["paid"]), status=status,
-        person_near=[near.get(p, ()) for p in payments["person"]], person_valid=~payments["person"].isin(near.index),
-    )  # fmt: skip
+        due=due,
+        amount=payments["amount_fen"].astype("int64"),
+        paid=_date(payments["paid"]),
+        status=status,
+        person_near=[near.get(p, ()) for p in payments["person"]],
+        person_valid=~payments["person"].isin(near.index),
+    )
     return roll, payments
 
 
@@ -247,7 +288,9 @@ def write(folder: Path, number: int, *, seed: int = SEED) -> None:
         totals.append(summed(made.pop("truth")))
         for name, frame in made.items():
             connection.register("frame", frame)
-            connection.execute(f"COPY (SELECT * FROM frame) TO '{folder / f'{name}.{part:03d}.parquet'}' (FORMAT parquet)")
+            connection.execute(
+                f"COPY (SELECT * FROM frame) TO '{folder / f'{name}.{part:03d}.parquet'}' (FORMAT parquet)"
+            )
             connection.unregister("frame")
     together = pd.concat(totals).groupby(KEYS, as_index=False).sum()
     together.to_csv(folder / "truth.csv", index=False)
@@ -286,8 +329,10 @@ def read(folder: Path, **limits: Any) -> pd.DataFrame | None:
     import duckdb
 
     connection = duckdb.connect(config={k: v for k, v in limits.items() if v})
-    for name, columns in (("roll", "person programme place start exit birth"),
-                          ("payments", "person programme place due amount_fen paid returned")):  # fmt: skip
+    for name, columns in (
+        ("roll", "person programme place start exit birth"),
+        ("payments", "person programme place due amount_fen paid returned"),
+    ):
         sums = ", ".join(f"SUM({column}::DOUBLE)" for column in columns.split())
         connection.execute(f"SELECT {sums} FROM read_parquet({files(folder, name)})").fetchall()
     return None
@@ -300,11 +345,16 @@ def ours(folder: Path, **limits: Any) -> pd.DataFrame:
 
     codes = {f"{n}": n for n in range(PLACES)}
     names = {name: n for n, name in enumerate(PROGRAMMES)}
-    given = sources.roll_and_payments(files(folder, "roll"), files(folder, "payments"), programmes=names, places=codes,
-                                      key=b"benchmark")  # fmt: skip
+    given = sources.roll_and_payments(
+        files(folder, "roll"), files(folder, "payments"), programmes=names, places=codes, key=b"benchmark"
+    )
     both = given["payments"].columns
-    near = {"programme": both["programme"], "person": both["person"], "due": both["due"],
-            "near": Column("near", "person", salt=both["person"].salt)}  # fmt: skip
+    near = {
+        "programme": both["programme"],
+        "person": both["person"],
+        "due": both["due"],
+        "near": Column("near", "person", salt=both["person"].salt),
+    }
     given["near"] = Files(tuple(map(Path, files(folder, "near"))), near)
     text, small = reconcile.formulated(rates(), MONTHS, AS_OF)
     found = engines.run(text, given | small, {"totals": reconcile.TOTALS}, **{k: v for k, v in limits.items() if v})
@@ -316,48 +366,76 @@ def ours(folder: Path, **limits: Any) -> pd.DataFrame:
 P, D = ["programme", "person"], ["programme", "person", "due"]
 
 
-def lazily(x: Any, roll: Any, payments: Any, near: Any, small: Mapping[str, Any], tariff: pd.DataFrame) -> Any:
+def lazily(x: Any, tables: Sequence[Any], calendar: Any, small: Mapping[str, pd.DataFrame]) -> tuple[Any, list[str]]:
     """Return the classes by lazy frames; `x` is polars or narwhals, whose words are the same."""
+    roll, payments, near = tables
     c, one = x.col, lambda condition: condition.cast(x.Int64)
     good = payments.filter(~c("person").is_null())
-    spell = roll.filter(~c("person").is_null()).with_columns(c("exit").fill_null(OPEN)).group_by(P).agg(
-        c("place").max(), c("start").min(), c("exit").max(), c("birth").max(), x.len().alias("listed"))  # fmt: skip
+    spell = (
+        roll.filter(~c("person").is_null())
+        .with_columns(c("exit").fill_null(OPEN))
+        .group_by(P)
+        .agg(c("place").max(), c("start").min(), c("exit").max(), c("birth").max(), x.len().alias("listed"))
+    )
     owed = _owed(x, spell, small["parts"])
-    made = _meant(x, good, near, spell, owed).join(small["calendar"], on=["programme", "due"], how="inner")
+    made = _meant(x, good, near, spell, owed).join(calendar, on=["programme", "due"], how="inner")
     kept = 1 - c("returned").cast(x.Int64)
     made = made.with_columns(
-        got=c("amount_fen").cast(x.Int64) * kept, rows=kept, late=kept * one(c("paid") > c("deadline")),
-        back=c("returned").cast(x.Int64), spot=c("place").cast(x.Int64)
-    )  # fmt: skip
+        got=c("amount_fen").cast(x.Int64) * kept,
+        rows=kept,
+        late=kept * one(c("paid") > c("deadline")),
+        back=c("returned").cast(x.Int64),
+        spot=c("place").cast(x.Int64),
+    )
     sums = ["got", "rows", "late", "back", "corrected"]
     paid = made.group_by(D).agg(*[c(name).sum() for name in sums], c("spot").max())
     due = ["entitled", "part", "barred", "stayed", "before"]
     zero = x.lit(0).cast(x.Int64)
     keys = [c("programme").cast(x.Int8), c("person").cast(x.Int64), c("due").cast(x.Int32)]
     whole = lambda names: [c(name).cast(x.Int64) for name in names]  # noqa: E731
-    both = x.concat([
-        owed.select(*keys, *whole(due), *[zero.alias(name) for name in [*sums, "spot"]]),
-        paid.select(*keys, *[zero.alias(name) for name in due], *whole([*sums, "spot"])),
-    ], how="vertical").group_by(D).agg(*[c(name).sum() for name in [*due, *sums]], c("spot").max())  # fmt: skip
-    marked = _marked(x, both.join(small["calendar"], on=["programme", "due"], how="inner"), spell, tariff)
+    both = (
+        x.concat(
+            [
+                owed.select(*keys, *whole(due), *[zero.alias(name) for name in [*sums, "spot"]]),
+                paid.select(*keys, *[zero.alias(name) for name in due], *whole([*sums, "spot"])),
+            ],
+            how="vertical",
+        )
+        .group_by(D)
+        .agg(*[c(name).sum() for name in [*due, *sums]], c("spot").max())
+    )
+    marked = _marked(x, both.join(calendar, on=["programme", "due"], how="inner"), spell, small["tariff"])
     return _classed(x, marked, spell, roll, payments)
 
 
-def _owed(x: Any, spell: Any, parts: Any) -> Any:
-    c, one = x.col, lambda condition: condition.cast(x.Int64)
-    on = x.when(c("once") == 1).then(one((c("start") >= c("opens")) & (c("start") <= c("day")))).otherwise(
-        one((c("start") <= c("day")) & (c("exit") > c("day"))))  # fmt: skip
-    age = c("ymd") - c("birth")
-    may = x.when(c("programme") == RURAL).then(one(age >= 600_000)).when(c("programme") == SPECIAL).then(
-        one(age >= 490_000)).otherwise(x.lit(1))  # fmt: skip
-    days = spell.join(parts, on="programme", how="inner").with_columns(on=on, may=may)
-    days = days.with_columns(
-        entitled=c("amount") * c("on") * c("may"), part=c("on") * c("may"), barred=c("on") * (1 - c("may")),
-        stayed=c("amount") * x.when(c("once") == 1).then(c("on")).otherwise(one(c("start") <= c("day"))),
-        before=c("amount") * x.when(c("once") == 1).then(c("on")).otherwise(one(c("exit") > c("day"))),
-    )  # fmt: skip
-    names = ["entitled", "part", "barred", "stayed", "before"]
-    return days.group_by(D).agg(*[c(name).sum().cast(x.Int64) for name in names])
+def _owed(x: Any, spell: Any, parts: pd.DataFrame) -> Any:
+    """Return what is due by person, programme and month: for each month the few days that its payment stands for."""
+    made = [
+        _owed_in(x, spell.filter(x.col("programme") == programme), int(programme), int(due), list(days.itertuples()))
+        for (programme, due), days in parts.groupby(["programme", "due"])
+    ]
+    return x.concat(made, how="vertical").filter((x.col("stayed") > 0) | (x.col("before") > 0))
+
+
+def _owed_in(x: Any, spell: Any, programme: int, due: int, days: Sequence[Any]) -> Any:
+    c = x.col
+    needed = {RURAL: 600_000, SPECIAL: 490_000}.get(programme, -(10**9))
+    sums: dict[str, Any] = dict.fromkeys(("entitled", "part", "barred", "stayed", "before"), x.lit(0).cast(x.Int64))
+    for day in days:
+        amount, may = int(day.amount), int(day.ymd) - c("birth") >= needed
+        once = (c("start") >= int(day.opens)) & (c("start") <= int(day.day))
+        on = once if day.once else (c("start") <= int(day.day)) & (c("exit") > int(day.day))
+        flags = {
+            "entitled": on & may,
+            "part": on & may,
+            "barred": on & ~may,
+            "stayed": once if day.once else c("start") <= int(day.day),
+            "before": once if day.once else c("exit") > int(day.day),
+        }
+        factor = {"part": 1, "barred": 1}
+        sums = {name: sums[name] + flag.cast(x.Int64) * factor.get(name, amount) for name, flag in flags.items()}
+    keys = [c("programme").cast(x.Int8), c("person").cast(x.Int64), x.lit(due).cast(x.Int32).alias("due")]
+    return spell.select(*keys, *[total.alias(name) for name, total in sums.items()])
 
 
 def _meant(x: Any, good: Any, near: Any, spell: Any, owed: Any) -> Any:
@@ -383,38 +461,67 @@ def _marked(x: Any, both: Any, spell: Any, tariff: pd.DataFrame) -> Any:
         carried=x.when(waits).then(c("entitled")).otherwise(x.lit(0)),
         barred=x.when(waits).then(x.lit(0)).otherwise(c("barred")),
         entitled=x.when(waits).then(x.lit(0)).otherwise(c("entitled")),
-    )  # fmt: skip
+    )
     due, over = c("entitled") > 0, c("got") > c("entitled")
     twice = over & due & (c("rows") > 1)
-    rate = [(c("programme") == r.programme) & (c("due") == r.due) & (c("got") == c("part") * r.amount)
-            for r in tariff.itertuples()]  # fmt: skip
+    rate = [
+        (c("programme") == r.programme) & (c("due") == r.due) & (c("got") == c("part") * r.amount)
+        for r in tariff.itertuples()
+    ]
     listed = rate[0]
     for other in rate[1:]:
         listed = listed | other
     early = x.when(due).then(one(c("got") == c("before"))).otherwise(one(c("start") > c("closes")))
     return held.with_columns(
-        twice=one(twice), rate=one(due & (c("got") != c("entitled")) & (c("part") > 0) & listed),
+        twice=one(twice),
+        rate=one(due & (c("got") != c("entitled")) & (c("part") > 0) & listed),
         gone=one(over & ~twice & (c("exit") <= c("closes")) & (~due | (c("got") == c("stayed")))),
-        early=one(over & ~twice) * early, unpaid=one(due & (c("got") == 0) & (c("back") == 0)),
-        returned=one(due & (c("got") == 0) & (c("back") > 0)), wrong=one(c("got") != c("entitled")),
-        behind=one(due & (c("late") > 0)), touched=one(due | (c("got") != 0)),
-    )  # fmt: skip
+        early=one(over & ~twice) * early,
+        unpaid=one(due & (c("got") == 0) & (c("back") == 0)),
+        returned=one(due & (c("got") == 0) & (c("back") > 0)),
+        wrong=one(c("got") != c("entitled")),
+        behind=one(due & (c("late") > 0)),
+        touched=one(due | (c("got") != 0)),
+    )
 
 
 def _classed(x: Any, marked: Any, spell: Any, roll: Any, payments: Any) -> Any:
     c = x.col
-    sums = ["entitled", "got", "carried", "corrected", "barred", "twice", "rate", "gone", "early", "unpaid", "returned",
-            "wrong", "behind", "touched"]  # fmt: skip
+    sums = [
+        "entitled",
+        "got",
+        "carried",
+        "corrected",
+        "barred",
+        "twice",
+        "rate",
+        "gone",
+        "early",
+        "unpaid",
+        "returned",
+        "wrong",
+        "behind",
+        "touched",
+    ]
     found = marked.group_by(P).agg(*[c(name).sum() for name in sums], c("spot").max())
     found = found.join(spell.select(*P, "listed", "place"), on=P, how="left").join(_rivals(x, spell), on=P, how="left")
     rules = {
-        "not_on_roll": c("listed").is_null(), "two_rolls": ~c("rival").is_null(), "ineligible": c("barred") > 0,
-        "paid_after_exit": c("gone") > 0, "before_start": c("early") > 0, "paid_twice": c("twice") > 0,
-        "on_roll_twice": c("listed") > 1, "returned": c("returned") > 0, "unpaid": c("unpaid") > 0,
-        "wrong_rate": (c("wrong") > 0) & (c("wrong") == c("rate")), "wrong_amount": c("wrong") > 0,
-        "late": c("behind") > 0, "carried_over": c("carried") > 0, "matched_after_correction": c("corrected") > 0,
+        "not_on_roll": c("listed").is_null(),
+        "two_rolls": ~c("rival").is_null(),
+        "ineligible": c("barred") > 0,
+        "paid_after_exit": c("gone") > 0,
+        "before_start": c("early") > 0,
+        "paid_twice": c("twice") > 0,
+        "on_roll_twice": c("listed") > 1,
+        "returned": c("returned") > 0,
+        "unpaid": c("unpaid") > 0,
+        "wrong_rate": (c("wrong") > 0) & (c("wrong") == c("rate")),
+        "wrong_amount": c("wrong") > 0,
+        "late": c("behind") > 0,
+        "carried_over": c("carried") > 0,
+        "matched_after_correction": c("corrected") > 0,
         "nothing_due": c("touched") == 0,
-    }  # fmt: skip
+    }
     names = [*rules, "matched", "no_key"]
     number = x.lit(len(rules))
     for n, condition in reversed(list(enumerate(rules.values()))):
@@ -423,12 +530,20 @@ def _classed(x: Any, marked: Any, spell: Any, roll: Any, payments: Any) -> Any:
     zero, lost = x.lit(0).cast(x.Int64), x.lit(names.index("no_key")).cast(x.Int64).alias("class")
     keyless = [c("programme").cast(x.Int8), c("place").cast(x.Int64).alias("place"), lost, zero.alias("entitled")]
     money = c("amount_fen").cast(x.Int64) * (1 - c("returned").cast(x.Int64))
-    rows = x.concat([
-        found.select(c("programme").cast(x.Int8), place, number.cast(x.Int64).alias("class"),
-                     c("entitled").cast(x.Int64), c("got").cast(x.Int64).alias("paid")),
-        roll.filter(c("person").is_null()).select(*keyless, zero.alias("paid")),
-        payments.filter(c("person").is_null()).select(*keyless, money.alias("paid")),
-    ], how="vertical")  # fmt: skip
+    rows = x.concat(
+        [
+            found.select(
+                c("programme").cast(x.Int8),
+                place,
+                number.cast(x.Int64).alias("class"),
+                c("entitled").cast(x.Int64),
+                c("got").cast(x.Int64).alias("paid"),
+            ),
+            roll.filter(c("person").is_null()).select(*keyless, zero.alias("paid")),
+            payments.filter(c("person").is_null()).select(*keyless, money.alias("paid")),
+        ],
+        how="vertical",
+    )
     return rows.group_by(KEYS).agg(x.len().alias("people"), c("entitled").sum(), c("paid").sum()), names
 
 
@@ -438,9 +553,13 @@ def _rivals(x: Any, spell: Any) -> Any:
     one, other = (spell.filter(c("programme") == p).select(*times) for p in (RURAL, SPECIAL))
     both = one.join(other, on="person", how="inner", suffix="_other")
     both = both.filter((c("start") < c("exit_other")) & (c("start_other") < c("exit")))
-    return x.concat([
-        both.select(c("person"), x.lit(p).cast(x.Int8).alias("programme"), x.lit(1).alias("rival")) for p in (RURAL, SPECIAL)
-    ], how="vertical")  # fmt: skip
+    return x.concat(
+        [
+            both.select(c("person"), x.lit(p).cast(x.Int8).alias("programme"), x.lit(1).alias("rival"))
+            for p in (RURAL, SPECIAL)
+        ],
+        how="vertical",
+    )
 
 
 def _named(found: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
@@ -453,7 +572,7 @@ def polars(folder: Path, **limits: Any) -> pd.DataFrame:
     pl = importlib.import_module("polars")
     scans = [pl.scan_parquet(files(folder, name)) for name in ("roll", "payments", "near")]
     small = small_tables()
-    found, names = lazily(pl, *scans, {n: pl.from_pandas(f).lazy() for n, f in small.items()}, small["tariff"])
+    found, names = lazily(pl, scans, pl.from_pandas(small["calendar"]).lazy(), small)
     return _named(found.collect().to_pandas(), names)
 
 
@@ -462,8 +581,7 @@ def narwhals_polars(folder: Path, **limits: Any) -> pd.DataFrame:
     nw, pl = importlib.import_module("narwhals"), importlib.import_module("polars")
     scans = [nw.from_native(pl.scan_parquet(files(folder, name))) for name in ("roll", "payments", "near")]
     small = small_tables()
-    held = {n: nw.from_native(pl.from_pandas(f).lazy()) for n, f in small.items()}
-    found, names = lazily(nw, *scans, held, small["tariff"])
+    found, names = lazily(nw, scans, nw.from_native(pl.from_pandas(small["calendar"]).lazy()), small)
     return _named(found.collect().to_pandas(), names)
 
 
@@ -475,8 +593,7 @@ def narwhals_duckdb(folder: Path, **limits: Any) -> pd.DataFrame:
     connection = duckdb.connect(config={k: v for k, v in limits.items() if v})
     scans = [nw.from_native(connection.read_parquet(files(folder, name))) for name in ("roll", "payments", "near")]
     small = small_tables()
-    held = {n: nw.from_native(connection.from_df(f)) for n, f in small.items()}
-    found, names = lazily(nw, *scans, held, small["tariff"])
+    found, names = lazily(nw, scans, nw.from_native(connection.from_df(small["calendar"])), small)
     return _named(nw.to_native(found).df(), names)
 
 
@@ -493,8 +610,10 @@ def _frames(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
 def pandas(folder: Path, **limits: Any) -> pd.DataFrame:
     """Return the classes by pandas as an expert writes it: one whole number as key, no merges where an index will do."""
     roll, payments, near = _frames(folder)
-    keyless = [roll[roll["person"].isna()].assign(entitled=0, paid=0),
-               payments[payments["person"].isna()].assign(entitled=0, paid=lambda f: f["amount_fen"] * (1 - f["returned"]))]  # fmt: skip
+    keyless = [
+        roll[roll["person"].isna()].assign(entitled=0, paid=0),
+        payments[payments["person"].isna()].assign(entitled=0, paid=lambda f: f["amount_fen"] * (1 - f["returned"])),
+    ]
     spell = _spells(roll[roll["person"].notna()])
     owed = _dues(spell)
     paid = _received(payments[payments["person"].notna()], near, spell, owed)
@@ -508,11 +627,27 @@ def _key(frame: pd.DataFrame, person: str = "person") -> np.ndarray:
 
 
 def _spells(roll: pd.DataFrame) -> pd.DataFrame:
-    rows = pd.DataFrame({"key": _key(roll), "place": roll["place"].to_numpy(), "start": roll["start"].to_numpy(),
-                         "exit": roll["exit"].fillna(OPEN).to_numpy(dtype="int32"), "birth": roll["birth"].to_numpy()})  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "key": _key(roll),
+            "place": roll["place"].to_numpy(),
+            "start": roll["start"].to_numpy(),
+            "exit": roll["exit"].fillna(OPEN).to_numpy(dtype="int32"),
+            "birth": roll["birth"].to_numpy(),
+        }
+    )
     again = rows["key"].duplicated(keep=False)
-    twice = rows[again].groupby("key").agg(place=("place", "max"), start=("start", "min"), exit=("exit", "max"),
-                                           birth=("birth", "max"), listed=("place", "size"))  # fmt: skip
+    twice = (
+        rows[again]
+        .groupby("key")
+        .agg(
+            place=("place", "max"),
+            start=("start", "min"),
+            exit=("exit", "max"),
+            birth=("birth", "max"),
+            listed=("place", "size"),
+        )
+    )
     return pd.concat([rows[~again].set_index("key").assign(listed=1), twice])
 
 
@@ -541,8 +676,13 @@ def _dues(spell: pd.DataFrame) -> pd.DataFrame:
 
 def _received(payments: pd.DataFrame, near: pd.DataFrame, spell: pd.DataFrame, owed: pd.DataFrame) -> pd.DataFrame:
     """Return the payments by person, programme and month, mistyped persons set right."""
-    rows = pd.DataFrame({"key": _key(payments), **{n: payments[n].to_numpy() for n in ("due", "amount_fen", "paid", "returned",
-                         "place")}, "corrected": 0})  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "key": _key(payments),
+            **{n: payments[n].to_numpy() for n in ("due", "amount_fen", "paid", "returned", "place")},
+            "corrected": 0,
+        }
+    )
     claims = near.assign(key=_key(near), meant=_key(near, "near"))
     strangers = rows.loc[~rows["key"].isin(spell.index), ["key", "due"]].drop_duplicates()
     claims = claims.merge(strangers, on=["key", "due"])[["key", "due", "meant"]]
@@ -567,7 +707,9 @@ def _by_due(rows: pd.DataFrame) -> pd.DataFrame:
     late = dict(zip([p * 1000 + d % 100 for p, d in calendar.index], calendar, strict=True))
     kept = 1 - rows["returned"].to_numpy(dtype="int64")
     behind = rows["paid"].to_numpy() > pd.Series(code).map(late).to_numpy()
-    rows = rows.assign(got=rows["amount_fen"].to_numpy(dtype="int64") * kept, rows=kept, late=kept * behind, back=1 - kept)
+    rows = rows.assign(
+        got=rows["amount_fen"].to_numpy(dtype="int64") * kept, rows=kept, late=kept * behind, back=1 - kept
+    )
     sums = ["got", "rows", "late", "back", "corrected"]
     pair = rows["key"] * 16 + rows["due"] % 100
     again = pair.duplicated(keep=False)
@@ -585,8 +727,13 @@ def _compared(owed: pd.DataFrame, paid: pd.DataFrame, spell: pd.DataFrame) -> pd
     at = known.get_indexer(code)
     waits = (calendar["waiting"].to_numpy()[at] == 1) & (both["rows"] + both["back"] == 0).to_numpy()
     entitled = both["entitled"].to_numpy()
-    both = both.assign(carried=np.where(waits, entitled, 0), barred=np.where(waits, 0, both["barred"]),
-                       entitled=np.where(waits, 0, entitled), closes=calendar["closes"].to_numpy()[at], code=code)  # fmt: skip
+    both = both.assign(
+        carried=np.where(waits, entitled, 0),
+        barred=np.where(waits, 0, both["barred"]),
+        entitled=np.where(waits, 0, entitled),
+        closes=calendar["closes"].to_numpy()[at],
+        code=code,
+    )
     odd = (both["entitled"] != both["got"]) | (both["late"] > 0) | (both["corrected"] > 0) | (both["barred"] > 0)
     odd |= both["carried"] > 0
     return _flagged(both, both[odd].join(spell[["start", "exit"]], on="key"))
@@ -600,38 +747,74 @@ def _flagged(both: pd.DataFrame, odd: pd.DataFrame) -> pd.DataFrame:
     for row in tariff.itertuples():
         listed |= (odd["code"] == row.programme * 1000 + row.due % 100) & (odd["got"] == odd["part"] * row.amount)
     early = np.where(due, odd["got"] == odd["before"], odd["start"] > odd["closes"])
-    flags = pd.DataFrame({
-        "twice": twice, "rate": due & (odd["got"] != odd["entitled"]) & (odd["part"] > 0) & listed,
-        "gone": over & ~twice & (odd["exit"] <= odd["closes"]) & (~due | (odd["got"] == odd["stayed"])),
-        "early": over & ~twice & early, "unpaid": due & (odd["got"] == 0) & (odd["back"] == 0),
-        "returned": due & (odd["got"] == 0) & (odd["back"] > 0), "wrong": odd["got"] != odd["entitled"],
-        "behind": due & (odd["late"] > 0),
-    })  # fmt: skip
+    flags = pd.DataFrame(
+        {
+            "twice": twice,
+            "rate": due & (odd["got"] != odd["entitled"]) & (odd["part"] > 0) & listed,
+            "gone": over & ~twice & (odd["exit"] <= odd["closes"]) & (~due | (odd["got"] == odd["stayed"])),
+            "early": over & ~twice & early,
+            "unpaid": due & (odd["got"] == 0) & (odd["back"] == 0),
+            "returned": due & (odd["got"] == 0) & (odd["back"] > 0),
+            "wrong": odd["got"] != odd["entitled"],
+            "behind": due & (odd["late"] > 0),
+        }
+    )
     return both.drop(columns="code").join(flags.astype("int64")).fillna(dict.fromkeys(flags.columns, 0))
 
 
 def _by_person(compared: pd.DataFrame, spell: pd.DataFrame, paid: pd.DataFrame) -> pd.DataFrame:
-    sums = ["entitled", "got", "carried", "corrected", "barred", "twice", "rate", "gone", "early", "unpaid", "returned",
-            "wrong", "behind"]  # fmt: skip
+    sums = [
+        "entitled",
+        "got",
+        "carried",
+        "corrected",
+        "barred",
+        "twice",
+        "rate",
+        "gone",
+        "early",
+        "unpaid",
+        "returned",
+        "wrong",
+        "behind",
+    ]
     found = compared.groupby("key")[sums].sum()
     found = found.reindex(found.index.union(spell.index), fill_value=0)
     listed = spell["listed"].reindex(found.index)
-    both = pd.Index(spell.index[spell.index % 4 == RURAL] // 4).intersection(spell.index[spell.index % 4 == SPECIAL] // 4)
+    both = pd.Index(spell.index[spell.index % 4 == RURAL] // 4).intersection(
+        spell.index[spell.index % 4 == SPECIAL] // 4
+    )
     rival = pd.Series(found.index // 4, found.index).isin(both) & np.isin(found.index % 4, [RURAL, SPECIAL])
     rules = {
-        "not_on_roll": listed.isna(), "two_rolls": rival, "ineligible": found["barred"] > 0, "paid_after_exit": found["gone"] > 0,
-        "before_start": found["early"] > 0, "paid_twice": found["twice"] > 0, "on_roll_twice": listed > 1,
-        "returned": found["returned"] > 0, "unpaid": found["unpaid"] > 0,
-        "wrong_rate": (found["wrong"] > 0) & (found["wrong"] == found["rate"]), "wrong_amount": found["wrong"] > 0,
-        "late": found["behind"] > 0, "carried_over": found["carried"] > 0, "matched_after_correction": found["corrected"] > 0,
+        "not_on_roll": listed.isna(),
+        "two_rolls": rival,
+        "ineligible": found["barred"] > 0,
+        "paid_after_exit": found["gone"] > 0,
+        "before_start": found["early"] > 0,
+        "paid_twice": found["twice"] > 0,
+        "on_roll_twice": listed > 1,
+        "returned": found["returned"] > 0,
+        "unpaid": found["unpaid"] > 0,
+        "wrong_rate": (found["wrong"] > 0) & (found["wrong"] == found["rate"]),
+        "wrong_amount": found["wrong"] > 0,
+        "late": found["behind"] > 0,
+        "carried_over": found["carried"] > 0,
+        "matched_after_correction": found["corrected"] > 0,
         "nothing_due": (found["entitled"] == 0) & (found["got"] == 0),
-    }  # fmt: skip
+    }
     name = np.select([rule.to_numpy(dtype=bool) for rule in rules.values()], list(rules), default="matched")
     place = spell["place"].reindex(found.index)
     lost = place.index[place.isna()]
     place.loc[lost] = paid[paid["key"].isin(lost)].groupby("key")["place"].max().reindex(lost)
-    return pd.DataFrame({"programme": found.index % 4, "place": place.astype("int64").to_numpy(), "class": name,
-                         "entitled": found["entitled"].to_numpy(), "paid": found["got"].to_numpy()})  # fmt: skip
+    return pd.DataFrame(
+        {
+            "programme": found.index % 4,
+            "place": place.astype("int64").to_numpy(),
+            "class": name,
+            "entitled": found["entitled"].to_numpy(),
+            "paid": found["got"].to_numpy(),
+        }
+    )
 
 
 def datacompy(folder: Path, **limits: Any) -> pd.DataFrame | None:
@@ -640,7 +823,9 @@ def datacompy(folder: Path, **limits: Any) -> pd.DataFrame | None:
     roll, payments, _ = _frames(folder)
     owed = _dues(_spells(roll[roll["person"].notna()])).groupby("key", as_index=False)["entitled"].sum()
     good = payments[payments["person"].notna()]
-    paid = pd.DataFrame({"key": _key(good), "entitled": good["amount_fen"].to_numpy(dtype="int64") * (1 - good["returned"])})
+    paid = pd.DataFrame(
+        {"key": _key(good), "entitled": good["amount_fen"].to_numpy(dtype="int64") * (1 - good["returned"])}
+    )
     one, other = owed.rename(columns={"entitled": "amount"}), paid.groupby("key", as_index=False)["entitled"].sum()
     compare.PandasCompare(one, other.rename(columns={"entitled": "amount"}), join_columns="key").matches()
     return None
@@ -656,9 +841,15 @@ METHODS: Mapping[str, Callable[..., pd.DataFrame | None]] = {
     "datacompy": datacompy,
 }
 """Every method by its name; what a method returns is held against the planted truth, None is only timed."""
-IMPORTS = {"polars": ["polars"], "narwhals_polars": ["polars", "narwhals"], "narwhals_duckdb": ["duckdb", "narwhals"],
-           "pandas": ["pyarrow.parquet"], "datacompy": ["pyarrow.parquet", "datacompy"], "read": ["duckdb"],
-           "ours": ["duckdb", "fpanalysis.reconcile"]}  # fmt: skip
+IMPORTS = {
+    "polars": ["polars"],
+    "narwhals_polars": ["polars", "narwhals"],
+    "narwhals_duckdb": ["duckdb", "narwhals"],
+    "pandas": ["pyarrow.parquet"],
+    "datacompy": ["pyarrow.parquet", "datacompy"],
+    "read": ["duckdb"],
+    "ours": ["duckdb", "fpanalysis.reconcile"],
+}
 """What a method imports, before its clock starts."""
 
 
@@ -669,7 +860,7 @@ def differing(found: pd.DataFrame, folder: Path) -> int:
     """Return how many rows of the truth (people, entitled or paid by programme, place and class) a result misses."""
     truth = pd.read_csv(folder / "truth.csv").set_index(KEYS)[MEASURES]
     mine = found.astype({"programme": "int64", "place": "int64"}).set_index(KEYS)[MEASURES].astype("int64")
-    both = truth.join(mine, how="outer", rsuffix="_found").fillna(-1).astype("int64")
+    both = truth.join(mine.add_suffix("_found"), how="outer").fillna(-1).astype("int64")
     return int((both[MEASURES].to_numpy() != both[[f"{name}_found" for name in MEASURES]].to_numpy()).any(axis=1).sum())
 
 
