@@ -9,7 +9,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fpanalysis.identity import check_character, match, name_key, narrowed, normal_name, one_slip, pseudonym, read
+from fpanalysis.identity import (
+    check_character,
+    match,
+    name_key,
+    narrowed,
+    normal_name,
+    one_slip,
+    pseudonym,
+    read,
+    set_right,
+)
 
 NUMBERS = st.builds(
     lambda day, n: (body := f"139999{day:%Y%m%d}{n:03d}") + check_character(body),
@@ -180,6 +190,33 @@ def test_neighbours_of_another_name_are_struck_out_and_the_input_stays():
 
     assert found["person_near"].iloc[0] == ("a", "c")
     pd.testing.assert_frame_equal(rows, before)
+
+
+def side(*rows: tuple) -> pd.DataFrame:
+    """Rows of (person, right, neighbours)."""
+    frame = pd.DataFrame(rows, columns=["person", "person_valid", "person_near"])
+    return frame.assign(programme="x", person=frame["person"].astype("str"))
+
+
+@pytest.mark.parametrize(
+    ("mine", "others", "expected"),
+    [
+        ([("w", False, ("a", "b"))], [("a", True, ())], [("a", True, True)]),
+        ([("w", False, ("a", "b"))], [("a", True, ()), ("b", True, ())], [("w", False, False)]),
+        (
+            [("w", False, ("a",)), ("a", True, ())],
+            [("a", True, ())],
+            [("w", False, False), ("a", True, False)],
+        ),  # known
+        ([("w", False, ("a",))], [("w", False, ("a",)), ("a", True, ())], [("w", False, False)]),  # both wrote it so
+        ([("w", False, ("a",))], [("a", False, ())], [("w", False, False)]),
+        ([("a", True, ())], [], [("a", True, False)]),
+    ],
+)
+def test_a_mistyped_row_is_set_right_by_the_one_person_it_can_mean(mine, others, expected):
+    found = set_right(side(*mine), side(*others), within=["programme"])
+
+    assert list(zip(found["person"], found["person_valid"], found["corrected"], strict=True)) == expected
 
 
 # Precision, recall and speed at size
