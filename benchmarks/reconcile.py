@@ -111,7 +111,7 @@ def cases(number: int, *, seed: int = SEED, part: int = 0, mix: Mapping[str, flo
 
 def _number(index: np.ndarray) -> np.ndarray:
     """Return the pseudonym of a running number: one to one, and without order."""
-    return (index.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) & np.uint64((1 << 60) - 1)).astype(np.int64)
+    return (index.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) & np.uint64((1 << 56) - 1)).astype(np.int64)
 
 
 def _drawn(number: int, part: int, rng: np.random.Generator, mix: Mapping[str, float]) -> pd.DataFrame:
@@ -315,7 +315,11 @@ def small_tables() -> dict[str, pd.DataFrame]:
     made = {name: frame.copy() for name, frame in tables(rates(), MONTHS, AS_OF).items()}
     for name in ("parts", "calendar", "tariff"):
         due = made[name]["due"]
-        made[name] = made[name].assign(due=due // 12 * 100 + due % 12 + 1).astype({"programme": "int8", "due": "int32"})
+        made[name] = made[name].assign(due=due // 12 * 100 + due % 12 + 1)
+    calendar = made["calendar"]
+    made["codes"] = calendar[["closes", "deadline", "waiting"]].assign(
+        code=calendar["programme"] * 16 + calendar["due"] % 100
+    )
     return made
 
 
@@ -363,55 +367,53 @@ def ours(folder: Path, **limits: Any) -> pd.DataFrame:
     return totals.assign(**{"class": totals["class"].map(named)})
 
 
-P, D = ["programme", "person"], ["programme", "person", "due"]
-
-
 def lazily(x: Any, tables: Sequence[Any], calendar: Any, small: Mapping[str, pd.DataFrame]) -> tuple[Any, list[str]]:
-    """Return the classes by lazy frames; `x` is polars or narwhals, whose words are the same."""
+    """Return the classes by lazy frames; `x` is polars or narwhals, whose words are the same.
+
+    Written as an expert would: one whole number is the key of a person-programme (person x 4 + programme), another that
+    of its month (key x 16 + month), so that no join or group has several columns.
+    """
+    c = x.col
     roll, payments, near = tables
-    c, one = x.col, lambda condition: condition.cast(x.Int64)
-    good = payments.filter(~c("person").is_null())
-    spell = (
-        roll.filter(~c("person").is_null())
-        .with_columns(c("exit").fill_null(OPEN))
-        .group_by(P)
-        .agg(c("place").max(), c("start").min(), c("exit").max(), c("birth").max(), x.len().alias("listed"))
+    known = roll.filter(~c("person").is_null()).with_columns(c("exit").fill_null(OPEN), key=_keyed(x, "person"))
+    spell = known.group_by("key").agg(
+        *[c(name).max() for name in ("place", "exit", "birth")], c("start").min(), x.len().alias("listed")
     )
+    good = payments.filter(~c("person").is_null()).with_columns(pair=_keyed(x, "person") * 16 + _month(x))
     owed = _owed(x, spell, small["parts"])
-    made = _meant(x, good, near, spell, owed).join(calendar, on=["programme", "due"], how="inner")
+    made = _meant(x, good, near, spell, owed).with_columns(code=c("pair") % 64).join(calendar, on="code", how="inner")
     kept = 1 - c("returned").cast(x.Int64)
     made = made.with_columns(
         got=c("amount_fen").cast(x.Int64) * kept,
         rows=kept,
-        late=kept * one(c("paid") > c("deadline")),
+        late=kept * (c("paid") > c("deadline")).cast(x.Int64),
         back=c("returned").cast(x.Int64),
         spot=c("place").cast(x.Int64),
     )
-    sums = ["got", "rows", "late", "back", "corrected"]
-    paid = made.group_by(D).agg(*[c(name).sum() for name in sums], c("spot").max())
-    due = ["entitled", "part", "barred", "stayed", "before"]
-    zero = x.lit(0).cast(x.Int64)
-    keys = [c("programme").cast(x.Int8), c("person").cast(x.Int64), c("due").cast(x.Int32)]
-    whole = lambda names: [c(name).cast(x.Int64) for name in names]  # noqa: E731
-    both = (
-        x.concat(
-            [
-                owed.select(*keys, *whole(due), *[zero.alias(name) for name in [*sums, "spot"]]),
-                paid.select(*keys, *[zero.alias(name) for name in due], *whole([*sums, "spot"])),
-            ],
-            how="vertical",
-        )
-        .group_by(D)
-        .agg(*[c(name).sum() for name in [*due, *sums]], c("spot").max())
-    )
-    marked = _marked(x, both.join(calendar, on=["programme", "due"], how="inner"), spell, small["tariff"])
+    sums, due = ["got", "rows", "late", "back", "corrected"], ["entitled", "part", "barred", "stayed", "before"]
+    zero, whole = x.lit(0).cast(x.Int64), [c(name).cast(x.Int64) for name in [*sums, "spot"]]
+    rows = [
+        owed.select("pair", *due, *[zero.alias(name) for name in [*sums, "spot"]]),
+        made.select("pair", *[zero.alias(name) for name in due], *whole),
+    ]
+    both = x.concat(rows, how="vertical").group_by("pair")
+    both = both.agg(*[c(name).sum() for name in [*due, *sums]], c("spot").max()).with_columns(code=c("pair") % 64)
+    marked = _marked(x, both.join(calendar, on="code", how="inner"), spell, small["tariff"])
     return _classed(x, marked, spell, roll, payments)
+
+
+def _keyed(x: Any, person: str) -> Any:
+    return x.col(person) * 4 + x.col("programme").cast(x.Int64)
+
+
+def _month(x: Any) -> Any:
+    return x.col("due").cast(x.Int64) % 100
 
 
 def _owed(x: Any, spell: Any, parts: pd.DataFrame) -> Any:
     """Return what is due by person, programme and month: for each month the few days that its payment stands for."""
     made = [
-        _owed_in(x, spell.filter(x.col("programme") == programme), int(programme), int(due), list(days.itertuples()))
+        _owed_in(x, spell.filter(x.col("key") % 4 == int(programme)), int(programme), int(due), list(days.itertuples()))
         for (programme, due), days in parts.groupby(["programme", "due"])
     ]
     return x.concat(made, how="vertical").filter((x.col("stayed") > 0) | (x.col("before") > 0))
@@ -434,28 +436,28 @@ def _owed_in(x: Any, spell: Any, programme: int, due: int, days: Sequence[Any]) 
         }
         factor = {"part": 1, "barred": 1}
         sums = {name: sums[name] + flag.cast(x.Int64) * factor.get(name, amount) for name, flag in flags.items()}
-    keys = [c("programme").cast(x.Int8), c("person").cast(x.Int64), x.lit(due).cast(x.Int32).alias("due")]
-    return spell.select(*keys, *[total.alias(name) for name, total in sums.items()])
+    return spell.select((c("key") * 16 + due % 100).alias("pair"), *[total.alias(name) for name, total in sums.items()])
 
 
 def _meant(x: Any, good: Any, near: Any, spell: Any, owed: Any) -> Any:
     """Return the payments, mistyped persons set right where one is meant."""
-    c, n = x.col, ["programme", "near", "due"]
-    named = {"programme": c("programme"), "near": c("person"), "due": c("due")}
-    claims = good.join(spell.select(*P), on=P, how="anti").select(*D).unique().join(near, on=D, how="inner")
-    claims = claims.join(owed.filter(c("entitled") > 0).select(**named), on=n, how="inner")
-    claims = claims.join(good.filter(c("returned") == 0).select(**named), on=n, how="anti").unique()
-    choices = claims.group_by(D).agg(x.len().alias("choices"))
-    rivals = claims.group_by(n).agg(x.len().alias("rivals"))
-    meant = claims.join(choices, on=D, how="inner").join(rivals, on=n, how="inner")
-    meant = meant.filter((c("choices") == 1) & (c("rivals") == 1)).select(*D, "near")
-    joined = good.join(meant, on=D, how="left").with_columns(corrected=(~c("near").is_null()).cast(x.Int64))
-    return joined.with_columns(person=x.coalesce(c("near"), c("person")))
+    c = x.col
+    near = near.select(pair=_keyed(x, "person") * 16 + _month(x), meant=_keyed(x, "near") * 16 + _month(x))
+    strangers = good.with_columns(key=c("pair") // 16).join(spell.select("key"), on="key", how="anti")
+    claims = near.join(strangers.select("pair").unique(), on="pair", how="inner")
+    claims = claims.join(owed.filter(c("entitled") > 0).select(meant=c("pair")), on="meant", how="inner")
+    claims = claims.join(good.filter(c("returned") == 0).select(meant=c("pair")), on="meant", how="anti").unique()
+    choices = claims.group_by("pair").agg(x.len().alias("choices"))
+    rivals = claims.group_by("meant").agg(x.len().alias("rivals"))
+    sole = claims.join(choices, on="pair", how="inner").join(rivals, on="meant", how="inner")
+    sole = sole.filter((c("choices") == 1) & (c("rivals") == 1)).select("pair", "meant")
+    joined = good.join(sole, on="pair", how="left").with_columns(corrected=(~c("meant").is_null()).cast(x.Int64))
+    return joined.with_columns(pair=x.coalesce(c("meant"), c("pair")))
 
 
 def _marked(x: Any, both: Any, spell: Any, tariff: pd.DataFrame) -> Any:
     c, one = x.col, lambda condition: condition.cast(x.Int64)
-    held = both.join(spell.select(*P, "start", "exit"), on=P, how="left")
+    held = both.with_columns(key=c("pair") // 16).join(spell.select("key", "start", "exit"), on="key", how="left")
     waits = (c("waiting") == 1) & (c("rows") + c("back") == 0)
     held = held.with_columns(
         carried=x.when(waits).then(c("entitled")).otherwise(x.lit(0)),
@@ -465,7 +467,7 @@ def _marked(x: Any, both: Any, spell: Any, tariff: pd.DataFrame) -> Any:
     due, over = c("entitled") > 0, c("got") > c("entitled")
     twice = over & due & (c("rows") > 1)
     rate = [
-        (c("programme") == r.programme) & (c("due") == r.due) & (c("got") == c("part") * r.amount)
+        (c("code") == int(r.programme) * 16 + int(r.due) % 100) & (c("got") == c("part") * int(r.amount))
         for r in tariff.itertuples()
     ]
     listed = rate[0]
@@ -485,26 +487,17 @@ def _marked(x: Any, both: Any, spell: Any, tariff: pd.DataFrame) -> Any:
     )
 
 
-def _classed(x: Any, marked: Any, spell: Any, roll: Any, payments: Any) -> Any:
+SUMS = (
+    "entitled", "got", "carried", "corrected", "barred", "twice", "rate", "gone", "early", "unpaid", "returned", "wrong",
+    "behind", "touched",
+)  # fmt: skip
+
+
+def _classed(x: Any, marked: Any, spell: Any, roll: Any, payments: Any) -> tuple[Any, list[str]]:
     c = x.col
-    sums = [
-        "entitled",
-        "got",
-        "carried",
-        "corrected",
-        "barred",
-        "twice",
-        "rate",
-        "gone",
-        "early",
-        "unpaid",
-        "returned",
-        "wrong",
-        "behind",
-        "touched",
-    ]
-    found = marked.group_by(P).agg(*[c(name).sum() for name in sums], c("spot").max())
-    found = found.join(spell.select(*P, "listed", "place"), on=P, how="left").join(_rivals(x, spell), on=P, how="left")
+    found = marked.group_by("key").agg(*[c(name).sum() for name in SUMS], c("spot").max())
+    found = found.join(spell.select("key", "listed", "place"), on="key", how="left")
+    found = found.join(_rivals(x, spell), on="key", how="left")
     rules = {
         "not_on_roll": c("listed").is_null(),
         "two_rolls": ~c("rival").is_null(),
@@ -526,40 +519,30 @@ def _classed(x: Any, marked: Any, spell: Any, roll: Any, payments: Any) -> Any:
     number = x.lit(len(rules))
     for n, condition in reversed(list(enumerate(rules.values()))):
         number = x.when(condition).then(x.lit(n)).otherwise(number)
-    place = x.coalesce(c("place").cast(x.Int64), c("spot")).alias("place")
-    zero, lost = x.lit(0).cast(x.Int64), x.lit(names.index("no_key")).cast(x.Int64).alias("class")
-    keyless = [c("programme").cast(x.Int8), c("place").cast(x.Int64).alias("place"), lost, zero.alias("entitled")]
+    whole = [c(name).cast(x.Int64) for name in ("programme", "place", "class", "entitled", "paid")]
+    zero, lost = x.lit(0).cast(x.Int64), x.lit(names.index("no_key")).cast(x.Int64)
+    keyless = {"class": lost, "entitled": zero}
     money = c("amount_fen").cast(x.Int64) * (1 - c("returned").cast(x.Int64))
-    rows = x.concat(
-        [
-            found.select(
-                c("programme").cast(x.Int8),
-                place,
-                number.cast(x.Int64).alias("class"),
-                c("entitled").cast(x.Int64),
-                c("got").cast(x.Int64).alias("paid"),
-            ),
-            roll.filter(c("person").is_null()).select(*keyless, zero.alias("paid")),
-            payments.filter(c("person").is_null()).select(*keyless, money.alias("paid")),
-        ],
-        how="vertical",
-    )
-    return rows.group_by(KEYS).agg(x.len().alias("people"), c("entitled").sum(), c("paid").sum()), names
+    place = x.coalesce(c("place").cast(x.Int64), c("spot"))
+    rows = [
+        found.with_columns(**{"class": number}, programme=c("key") % 4, place=place, paid=c("got")).select(*whole),
+        roll.filter(c("person").is_null()).with_columns(**keyless, paid=zero).select(*whole),
+        payments.filter(c("person").is_null()).with_columns(**keyless, paid=money).select(*whole),
+    ]
+    summed_up = [x.len().alias("people"), c("entitled").sum(), c("paid").sum()]
+    return x.concat(rows, how="vertical").group_by(KEYS).agg(*summed_up), names
 
 
 def _rivals(x: Any, spell: Any) -> Any:
+    """Return the keys of those who are on both of two rolls that exclude each other, at the same time."""
     c = x.col
-    times = [c("start"), c("exit"), c("person")]
-    one, other = (spell.filter(c("programme") == p).select(*times) for p in (RURAL, SPECIAL))
+    one, other = (
+        spell.filter(c("key") % 4 == p).select(c("start"), c("exit"), person=c("key") // 4) for p in (RURAL, SPECIAL)
+    )
     both = one.join(other, on="person", how="inner", suffix="_other")
     both = both.filter((c("start") < c("exit_other")) & (c("start_other") < c("exit")))
-    return x.concat(
-        [
-            both.select(c("person"), x.lit(p).cast(x.Int8).alias("programme"), x.lit(1).alias("rival"))
-            for p in (RURAL, SPECIAL)
-        ],
-        how="vertical",
-    )
+    keys = [both.select(key=c("person") * 4 + p, rival=x.lit(1)) for p in (RURAL, SPECIAL)]
+    return x.concat(keys, how="vertical")
 
 
 def _named(found: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
@@ -572,7 +555,7 @@ def polars(folder: Path, **limits: Any) -> pd.DataFrame:
     pl = importlib.import_module("polars")
     scans = [pl.scan_parquet(files(folder, name)) for name in ("roll", "payments", "near")]
     small = small_tables()
-    found, names = lazily(pl, scans, pl.from_pandas(small["calendar"]).lazy(), small)
+    found, names = lazily(pl, scans, pl.from_pandas(small["codes"]).lazy(), small)
     return _named(found.collect().to_pandas(), names)
 
 
@@ -581,7 +564,7 @@ def narwhals_polars(folder: Path, **limits: Any) -> pd.DataFrame:
     nw, pl = importlib.import_module("narwhals"), importlib.import_module("polars")
     scans = [nw.from_native(pl.scan_parquet(files(folder, name))) for name in ("roll", "payments", "near")]
     small = small_tables()
-    found, names = lazily(nw, scans, nw.from_native(pl.from_pandas(small["calendar"]).lazy()), small)
+    found, names = lazily(nw, scans, nw.from_native(pl.from_pandas(small["codes"]).lazy()), small)
     return _named(found.collect().to_pandas(), names)
 
 
@@ -593,7 +576,7 @@ def narwhals_duckdb(folder: Path, **limits: Any) -> pd.DataFrame:
     connection = duckdb.connect(config={k: v for k, v in limits.items() if v})
     scans = [nw.from_native(connection.read_parquet(files(folder, name))) for name in ("roll", "payments", "near")]
     small = small_tables()
-    found, names = lazily(nw, scans, nw.from_native(connection.from_df(small["calendar"])), small)
+    found, names = lazily(nw, scans, nw.from_native(connection.from_df(small["codes"])), small)
     return _named(nw.to_native(found).df(), names)
 
 
