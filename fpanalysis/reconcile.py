@@ -29,9 +29,10 @@ from .errors import FpError, did_you_mean
 from .formulation import OPEN, query, spells_query
 from .results import note, pick, rows
 from .schedule import day_number, eligible, rate_on, tables
+from .suspects import suspects
 from .wording import catalogue
 
-__all__ = ["CLASSES", "at_scale", "classify", "levels", "statement", "stock_flow"]
+__all__ = ["CLASSES", "at_scale", "carried_forward", "classify", "formulated", "levels", "statement", "stock_flow"]
 
 KEY = ["programme", "person"]
 
@@ -75,6 +76,8 @@ def classify(
     text, small = formulated(rates, months, as_of)
     question = {"rows": "SELECT * FROM found"}
     found = engines.run(text, given | small, question, engine=engine, **limits)["rows"]
+    mine = payments[payments["due"].isin(months)]
+    _check_control(found, len(mine), int(mine.loc[mine["status"] == "paid", "amount"].sum()))
     return codes.words(found).sort_values([*KEY, "place", "class", "paid"], ignore_index=True)
 
 
@@ -122,7 +125,7 @@ def at_scale(
     limits_of_out = {"out": out, "written": sources.written(secret)} if out else {}
     reads = given | small | (named if out else {})
     found = engines.run(text, reads, {"totals": TOTALS}, **limits_of_out, **limits)["totals"]
-    _check_control(found, given["payments"], small["calendar"], limits)
+    _check_control(found, *_control(given["payments"], small["calendar"], limits))
     return _summed(found, [list(numbers), list(spots), list(CLASSES)])
 
 
@@ -150,17 +153,19 @@ SELECT CAST(COUNT(*) AS BIGINT) AS payments, CAST(COALESCE(SUM(amount * (1 - ret
 FROM payments WHERE due BETWEEN {first} AND {last}"""
 
 
-def _check_control(
-    found: pd.DataFrame, payments: engines.Table, calendar: pd.DataFrame, limits: Mapping[str, Any]
-) -> None:
-    """Hold rows and money of the classes against the payments as they stand in the files."""
+def _control(payments: engines.Table, calendar: pd.DataFrame, limits: Mapping[str, Any]) -> tuple[int, int]:
+    """Return rows and money (fen) of the payments of the period as they stand in the files, whatever they name."""
     text = CONTROL.format(first=calendar["due"].min(), last=calendar["due"].max())
     raw = engines.run(text, {"payments": payments}, {"rows": "SELECT * FROM found"}, **{**limits, "buckets": 1})["rows"]
-    for column in ("payments", "paid"):
-        kept, there = int(found[column].sum()), int(raw[column].sum())
-        if kept != there:
-            what = f"{there - kept} payment rows" if column == "payments" else f"{(there - kept) / 100:.2f} yuan of payments"
-            raise FpError(f"{what} are in no class: they name a programme that params do not know, or none")
+    return int(raw["payments"].iloc[0]), int(raw["paid"].iloc[0])
+
+
+def _check_control(found: pd.DataFrame, number: int, fen: int) -> None:
+    """Hold rows and money of the classes against those of the sources before anything was left out."""
+    missing, money = number - int(found["payments"].sum()), fen - int(found["paid"].sum())
+    if missing or money:
+        raise FpError(f"{missing} payment rows with {money / 100:.2f} yuan are in no class: "
+                      "their programme is not one of params, or is missing")  # fmt: skip
 
 
 def _words(files: Iterable[Sequence[str | Path]], limits: Mapping[str, Any]) -> dict[str, str]:
@@ -188,13 +193,15 @@ def statement(
     For each programme: `rate`; `entitled_amount`, `pay_amount` (yuan; count in fen); `pay_on_time` = people to whom
     everything due in the period was paid in full by the end of its due month + grace_days / people to whom anything was
     due (county also over all programmes); `pay_class/<programme>` (all people) and below it each class (people);
-    `pay_class_amount` likewise (entitled minus paid, yuan; count in fen). Arguments as for `classify`;
-    no months give no rows.
+    `pay_class_amount` likewise (entitled minus paid, yuan; count in fen), the items that lead from due to paid. For the
+    county also `carried_amount`, due in the period and to be paid in the next, and `arrears_amount`, paid in the period
+    for months before it. Arguments as for `classify`; no months give no rows.
     """
     if not len(months):
         return rows([])
     persons = classify(roll, payments, months=months, rates=rates, as_of=as_of)
     records = [*_rates(rates, months, county), _in_time(persons, "", county)]
+    records += _across(persons, payments, months, county)
     for programme, mine in persons.groupby("programme"):
         for place, group in _areas(mine, county):
             records += [*_money(group, programme, place), _in_time(group, f"/{programme}", place)]
@@ -220,13 +227,32 @@ def stock_flow(roll: pd.DataFrame, *, start: dt.date, end: dt.date, period: str,
     return rows([{**r, "period": period} for p, place, group in by_area for r in _flow(group, p, place)])
 
 
+def carried_forward(flow: pd.DataFrame, before: pd.DataFrame, *, period: str, county: str) -> pd.DataFrame:
+    """Return `roll_opening_gap/<programme>`: the county's opening minus the closing of the period before, as it was told.
+
+    `flow`: results of `stock_flow`; `before`: rows `roll_closing/...` of the period before, as they were kept or
+    published then. A difference has a note with both. Programmes that either side lacks have no row.
+    """
+    now = pick(flow, place=county, measure="roll_opening/*").set_index("measure")["count"]
+    then = pick(before, place=county, measure="roll_closing/*").drop_duplicates("measure", keep="last")
+    found = []
+    for measure, closing in zip(then["measure"], then["count"], strict=True):
+        programme = measure.partition("/")[2]
+        opening = now.get(f"roll_opening/{programme}", np.nan)
+        remark = note("note.roll.opening_gap", opening=opening, closing=closing) if opening != closing else ""
+        found.append({"place": county, "period": period, "measure": f"roll_opening_gap/{programme}",
+                      "count": opening - closing, "method": "levels", "note": remark})  # fmt: skip
+    return rows([row for row in found if not np.isnan(row["count"])])
+
+
 def levels(reported: pd.DataFrame, computed: pd.DataFrame, *, period: str, county: str) -> pd.DataFrame:
     """Return where reported totals differ: from the rows (each township and the county), and from the sum of townships.
 
     `computed`: results of `stock_flow` and `statement`. `reported_difference/<programme>/<item>` has value = reported
     minus computed and a note with both; a county row stands also when only the townships' sum differs from it.
     A township whose own opening + new - exits is not its closing is named on its closing. `reported_compared` counts
-    the totals held against rows, its note how many differ, how many are missing, and how many have no rows at all to
+    `reported_suspect` names the figure of a programme that alone, if changed, would mend all broken sums (count: how many
+    figures could be it). `reported_compared` counts the totals held against rows, its note how many differ, how many are missing, and how many have no rows at all to
     be held against (a programme without a roll, or without payments) and so are not compared.
     """
     told = _reported_cells(reported[reported["period"] == period], county)
@@ -242,7 +268,7 @@ def levels(reported: pd.DataFrame, computed: pd.DataFrame, *, period: str, count
     counted = {"different": len(differing), "missing": missing, "alone": len(told) - len(cells)}
     remark = note("note.reported.compared", **counted)
     summary = {"place": county, "measure": "reported_compared", "count": len(cells), "method": "levels", "note": remark}
-    return rows([{**r, "period": period} for r in [*differing, summary]])
+    return rows([{**r, "period": period} for r in [*differing, summary, *_suspected(told, county)]])
 
 
 def _areas(frame: pd.DataFrame, county: str) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -272,6 +298,18 @@ def _money(group: pd.DataFrame, programme: str, place: str) -> list[dict[str, An
     amounts = {"entitled_amount": int(group["entitled"].sum()), "pay_amount": int(group["paid"].sum())}
     return [{"place": place, "measure": f"{name}/{programme}", "count": fen, "value": fen / 100, "method": "reconciled"}
             for name, fen in amounts.items()]  # fmt: skip
+
+
+def _across(
+    persons: pd.DataFrame, payments: pd.DataFrame, months: pd.PeriodIndex, county: str
+) -> Iterator[dict[str, Any]]:
+    """Yield what crosses the period's ends: money carried into the next, and money paid now for months before."""
+    paid_now = payments["paid"].between(months[0].start_time, months[-1].end_time) & (payments["status"] == "paid")
+    arrears = payments[paid_now & (payments["due"] < months[0])].groupby("programme")["amount"].sum()
+    for name, by_programme in (("carried_amount", persons.groupby("programme")["carried"].sum()), ("arrears_amount", arrears)):
+        for programme, fen in by_programme[by_programme != 0].items():
+            yield {"place": county, "measure": f"{name}/{programme}", "count": int(fen), "value": fen / 100,
+                   "method": "reconciled"}  # fmt: skip
 
 
 def _in_time(group: pd.DataFrame, part: str, place: str) -> dict[str, Any]:
@@ -321,6 +359,16 @@ def _reported_cells(reported: pd.DataFrame, county: str) -> pd.DataFrame:
                            measure=reported["item"].map(ITEMS) + "/" + reported["programme"])  # fmt: skip
     mine = mine[is_county | (mine["place"] != county)]
     return mine.drop_duplicates(["level", "place", "measure"]).sort_values(["measure", "place"], ignore_index=True)
+
+
+def _suspected(told: pd.DataFrame, county: str) -> Iterator[dict[str, Any]]:
+    """Yield the figures of each programme of which one alone can be wrong."""
+    parent = pd.Series("", told.index).mask(told["place"] != county, county)
+    for programme, cells in told.assign(parent=parent).groupby("programme"):
+        found = suspects(cells.reset_index(drop=True))
+        for cell in found.itertuples():
+            yield {"place": cell.place, "measure": f"reported_suspect/{programme}/{cell.item}", "count": len(found),
+                   "method": "levels"}  # fmt: skip
 
 
 def _differences(of_item: pd.DataFrame, cells: pd.DataFrame, county: str) -> Iterator[dict[str, Any]]:

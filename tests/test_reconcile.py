@@ -357,7 +357,7 @@ def test_true_totals_differ_nowhere_and_missing_ones_are_counted():
 
 def test_a_total_that_does_not_add_up_is_located():
     out = levels(reported(*TRUE[:3], ("township", "a", "closing", 9), TRUE[4]), COMPUTED, **WHERE)
-    words = {r.place: wording.remark(r.note, "en") for r in out.itertuples() if r.measure != "reported_compared"}
+    words = {r.place: wording.remark(r.note, "en") for r in out.itertuples() if r.measure.startswith("reported_diff")}
 
     assert {
         "a": "Reported 9, computed from the roll 6; the reported opening + new − exits is not the closing",
@@ -365,11 +365,18 @@ def test_a_total_that_does_not_add_up_is_located():
     } == words
 
 
+def test_the_one_wrong_figure_is_named():
+    out = levels(reported(*TRUE[:3], ("township", "a", "closing", 9), TRUE[4]), COMPUTED, **WHERE)
+    found = results.pick(out, measure="reported_suspect/*")
+
+    assert [("a", f"reported_suspect/{AWARD}/closing", 1)] == list(zip(found["place"], found["measure"], found["count"], strict=True))
+
+
 def test_a_difference_names_both_values():
     out = levels(reported(("county", "x", "closing", 7)), COMPUTED, **WHERE)
 
     assert "Reported 7, computed from the rows 6" == wording.remark(out["note"].iloc[0], "en")
-    assert [1, 1] == out["value"].tolist()
+    assert [1, 1, 1] == out["value"].tolist()  # the difference, the totals compared, one suspect
 
 
 def test_a_total_without_a_roll_is_not_held_against_nothing():

@@ -22,7 +22,12 @@ from .tables import Dialect, Files, Table, expression, kind_of_type
 
 __all__ = ["connected", "define", "one_sentence", "run"]
 
-DIALECT = Dialect(days="CAST({} - DATE '1970-01-01' AS INTEGER)", error="error('{}')", quote='"', mask="hash(xor({}, {}))")
+DIALECT = Dialect(
+    days="CAST({} - DATE '1970-01-01' AS INTEGER)",
+    error="error('{}')",
+    quote='"',
+    mask="NULLIF(hash(xor({}, {})), hash(CAST(NULL AS BIGINT)))",
+)
 
 
 def run(
