@@ -488,8 +488,8 @@ def _marked(x: Any, both: Any, spell: Any, tariff: pd.DataFrame) -> Any:
 
 
 SUMS = (
-    "entitled", "got", "carried", "corrected", "barred", "twice", "rate", "gone", "early", "unpaid", "returned", "wrong",
-    "behind", "touched",
+    "entitled", "got", "carried", "corrected", "barred", "twice", "rate", "gone", "early", "unpaid", "returned",
+    "wrong", "behind", "touched",
 )  # fmt: skip
 
 
@@ -591,7 +591,7 @@ def _frames(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
 
 
 def pandas(folder: Path, **limits: Any) -> pd.DataFrame:
-    """Return the classes by pandas as an expert writes it: one whole number as key, no merges where an index will do."""
+    """Return the classes by pandas as an expert writes it: one whole number as key, an index rather than a merge."""
     roll, payments, near = _frames(folder)
     keyless = [
         roll[roll["person"].isna()].assign(entitled=0, paid=0),
