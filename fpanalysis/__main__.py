@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -142,13 +141,15 @@ def check(words: argparse.Namespace) -> int:
 
 
 def followup(words: argparse.Namespace) -> int:
-    """Write the internal follow-up workbook of a period: differences person by person, to be filled in and handed back."""
+    """Write the internal follow-up workbook of a period: differences, to be filled in and handed back."""
     from .desk import open_desk
+    from .paths import find_home, write_private
     from .publish.followup_book import followup_book
     from .wording import period_label
 
+    home = find_home()
+    target = _internal(words.out or Path(f"followup.{words.period}.xlsx"), home.outputs, home.raw)
     desk = open_desk(words.place, words.period, words.lang, words.as_of)
-    target = _internal(words.out or Path(f"followup.{desk.period.key}.xlsx"), desk.home.outputs, desk.home.raw)
     if desk.home.key(desk.place) is None:
         desk.home.key(desk.place, make=True)
         desk = open_desk(words.place, words.period, words.lang, words.as_of)
@@ -156,14 +157,13 @@ def followup(words: argparse.Namespace) -> int:
     about = {"office": desk.office, "place": desk.place, "period": period_label(desk.period, desk.lang)}
     made = followup_book(items, lang=desk.lang, names=desk.names, as_of=desk.as_of,
                          file=f"followup.{desk.period.key}.xlsx", **about)  # fmt: skip
-    with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(made)
+    write_private(target, made)
     print(f"{len(items)} differences to follow up: {_short(target)} (internal, not for publication)")
     return 0
 
 
 def _items(desk: Desk) -> pd.DataFrame:
-    """Return the differences of the period, and of the periods of what came back of earlier ones, with their history."""
+    """Return the differences of the period, and of the periods of what came back, with their history."""
     import pandas as pd
 
     from .followup import carried, differences, looked_at
@@ -183,11 +183,13 @@ def _items(desk: Desk) -> pd.DataFrame:
 
 
 def _internal(target: Path, outputs: Path, raw: Path) -> Path:
-    """Return the file to write if it may be written there. Raises FpError where reports or raw files lie, or it exists."""
+    """Return the file if it may be written there. Raises FpError where reports or raw files lie, or it exists."""
     where = target.resolve()
     for folder, holds in ((outputs, "reports for publication"), (raw, "files as they were received")):
         if where.is_relative_to(folder.resolve()):
-            raise FpError(f"{target}: {folder.name}/ holds {holds}; the follow-up workbook is internal: name another folder")
+            raise FpError(
+                f"{target}: {folder.name}/ holds {holds}; the follow-up workbook is internal: name another folder"
+            )
     if where.suffix.lower() != ".xlsx" or not where.parent.is_dir():
         raise FpError(f"{target}: expected a file ending in .xlsx, in a folder that exists")
     if where.exists():

@@ -73,7 +73,7 @@ class Desk:
 
     @property
     def key(self) -> bytes:
-        """Return the key that pseudonyms and numbers of items are made with; before a follow-up workbook was made, any."""
+        """Return the key of pseudonyms and numbers of items; before a follow-up workbook was made, any."""
         return self.home.key(self.place) or b"none yet"
 
     @property

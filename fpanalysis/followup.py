@@ -42,7 +42,13 @@ SHORT = 8
 
 
 def differences(
-    persons: pd.DataFrame, roll: pd.DataFrame, payments: pd.DataFrame, *, months: pd.PeriodIndex, period: str, key: bytes
+    persons: pd.DataFrame,
+    roll: pd.DataFrame,
+    payments: pd.DataFrame,
+    *,
+    months: pd.PeriodIndex,
+    period: str,
+    key: bytes,
 ) -> pd.DataFrame:
     """Return the items of one period: item, programme, place, village, person (short), roll_row, payment_row, class,
     period, entitled, paid, difference (fen).
@@ -70,7 +76,8 @@ def differences(
         "paid": mine["paid"],
         "difference": mine["entitled"] - mine["paid"],
     }
-    return pd.DataFrame(found).sort_values(["class", "programme", "place", "village", "item"], ignore_index=True)
+    made = pd.DataFrame(found).astype(dict.fromkeys(["item", "village", "person"], "str"))
+    return made.sort_values(["class", "programme", "place", "village", "item"], ignore_index=True)
 
 
 def looked_at(returned: pd.DataFrame, period: str) -> list[str]:
@@ -108,8 +115,8 @@ def ageing(
     """Return `followup/<status>[/<age band>]` (items) and `followup_amount/...` (yuan; count in fen) for the county.
 
     `found`: items with their history (`carried`) of the periods `looked`; `returned`: tidy frame of the workbooks that
-    came back. The money of an item is its difference, whatever its sign. `followup` counts all items; of each status the
-    bands that have any follow.
+    came back. The money of an item is its difference, whatever its sign. `followup` counts all items; each status is
+    followed by the bands that have any.
     """
     gone = _latest(returned)
     gone = gone[~gone["item"].isin(found["item"])]
@@ -130,7 +137,10 @@ def _counted(items: pd.DataFrame, still: int) -> Iterator[dict[str, Any]]:
     parts: list[tuple[str, pd.DataFrame]] = [("", items)]
     for status in STATUSES:
         mine = items[items["status"] == status]
-        parts += [(f"/{status}", mine), *((f"/{status}/{b}", mine[mine["band"] == b]) for b in BANDS if b in set(mine["band"]))]
+        parts += [
+            (f"/{status}", mine),
+            *((f"/{status}/{b}", mine[mine["band"] == b]) for b in BANDS if b in set(mine["band"])),
+        ]
     for part, mine in parts:
         fen = int(mine["fen"].sum())
         remark = note("note.followup.still_there", n=still) if part == "/open" and still else ""
@@ -164,7 +174,7 @@ def _stood(frame: pd.DataFrame, mine: pd.DataFrame) -> pd.Series:
         return pd.Series(dtype=object)
     asked = pd.MultiIndex.from_frame(mine[KEY].astype(object))
     rows_ = frame[pd.MultiIndex.from_frame(frame[KEY].astype(object)).isin(asked)]
-    file = rows_["file"].str.partition("[")[0]
+    file = rows_["file"].str.replace(r"\[.*", "", regex=True)
     sheet = rows_["sheet"] if "sheet" in rows_ else pd.Series("", rows_.index)
     places = pd.Series(list(zip(file, sheet, rows_["row"].astype(int), strict=True)), rows_.index, dtype=object)
     return places.groupby([rows_[c] for c in KEY]).agg(lambda held: tuple(sorted(set(held))))

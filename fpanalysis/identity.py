@@ -139,8 +139,8 @@ def match(failing: pd.DataFrame, known: pd.DataFrame, *, within: Sequence[str] =
     columns = [*within, "person", "person_near", *(["person_name"] if "person_name" in failing else [])]
     claims = failing[columns].explode("person_near").dropna(subset="person_near").drop_duplicates()
     claims = claims.astype({"person_near": "str"})
-    theirs = known.rename(columns={"person": "person_near", "person_name": "name_known"})
-    theirs = theirs[[*within, "person_near", *(["name_known"] if "name_known" in theirs else [])]]
+    theirs = known[[*within, "person", *(["person_name"] if "person_name" in known else [])]]
+    theirs = theirs.rename(columns={"person": "person_near", "person_name": "name_known"})
     claims = claims.merge(theirs.drop_duplicates(), on=[*within, "person_near"])
     if "person_name" in claims and "name_known" in claims:
         claims = claims[~_contradict(claims["person_name"], claims["name_known"])]

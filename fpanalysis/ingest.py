@@ -215,9 +215,7 @@ def read_files(
     """
     base = Context(places, programmes, calendar, key or secrets.token_bytes(32), {})
     known = {**OURS, **files}
-    faults = [_missing_kind(kind) for kind in files if not any(d.kind == kind for d in deliveries)]
-    faults += [_unmapped(d) for d in deliveries if d.kind not in known]
-    faults += [_without_key(d) for d in deliveries if d.used and d.kind in OURS and key is None]
+    faults = _not_readable(deliveries, files, key)
     frames: dict[str, list[pd.DataFrame]] = {kind: [] for kind in CONTRACTS}
     prose: dict[tuple[str, str, str], str] = {}
     repairs: list[Repair] = []
@@ -235,16 +233,26 @@ def read_files(
             faults += error.faults
     tidy = {kind: _together(kind, parts) for kind, parts in frames.items()}
     if not faults:
-        for kind in (kind for kind in files if kind in CONTRACTS and CONTRACTS[kind].adds_up):
-            tidy[kind], found, differing = _levels(kind, tidy[kind], files[kind], county)
-            repairs += found
-            faults += differing
+        found, faults = _county_rows(tidy, files, county)
+        repairs += found
     faults += [fault for kind, frame in tidy.items() for fault in _twice(kind, frame)]
     if faults:
         raise DataError(faults)
     repairs += _set_right(tidy)
     listed = pd.DataFrame(repairs, columns=["file", "kind", "repair", "cells", "first_row"])
     return Data(tidy, prose, listed, tuple(deliveries))
+
+
+def _county_rows(
+    tidy: dict[str, pd.DataFrame], files: Mapping[str, FileMap], county: str
+) -> tuple[list[Repair], list[Fault]]:
+    """Leave out, in the frames, the county's own rows among its townships; return the repairs that took, the faults."""
+    repairs, faults = [], []
+    for kind in (kind for kind in files if kind in CONTRACTS and CONTRACTS[kind].adds_up):
+        tidy[kind], found, differing = _levels(kind, tidy[kind], files[kind], county)
+        repairs += found
+        faults += differing
+    return repairs, faults
 
 
 def _set_right(tidy: dict[str, pd.DataFrame]) -> list[Repair]:
@@ -255,6 +263,13 @@ def _set_right(tidy: dict[str, pd.DataFrame]) -> list[Repair]:
     tidy["roll"] = roll = set_right(roll, payments, within=["programme"])
     mended = roll[roll["corrected"]]
     return [(str(file), "roll", "number_set_right", len(g), int(g["row"].min())) for file, g in mended.groupby("file")]
+
+
+def _not_readable(deliveries: Sequence[Delivery], files: Mapping[str, FileMap], key: bytes | None) -> list[Fault]:
+    """Return a fault for each kind that did not come, and each file that lacks an entry in params or the key."""
+    faults = [_missing_kind(kind) for kind in files if not any(d.kind == kind for d in deliveries)]
+    faults += [_unmapped(d) for d in deliveries if d.kind not in {**OURS, **files}]
+    return faults + [_without_key(d) for d in deliveries if d.used and d.kind in OURS and key is None]
 
 
 def _missing_kind(kind: str) -> Fault:
@@ -345,7 +360,9 @@ def _half_answered(frame: pd.DataFrame, received: dt.date, titles: Mapping[str, 
             faults.append(Fault(row.file, row.row, titles[name], "", expected, "fill it in, or set the status to open"))
     for row in frame[pd.to_datetime(frame["date"]) > pd.Timestamp(received)].itertuples():
         expected = f"a day up to {received}, when the file was received"
-        faults.append(Fault(row.file, row.row, titles["date"], f"{row.date:%Y-%m-%d}", expected, "correct the year or the day"))
+        faults.append(
+            Fault(row.file, row.row, titles["date"], f"{row.date:%Y-%m-%d}", expected, "correct the year or the day")
+        )
     return faults
 
 

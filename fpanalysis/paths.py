@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .errors import ParamsError
 
-__all__ = ["Home", "find_home"]
+__all__ = ["Home", "find_home", "write_private"]
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,7 @@ class Home:
         """
         file = self.raw / place / ".key"
         if make and not file.exists():
-            with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as made:
-                made.write(secrets.token_hex(32) + "\n")
+            write_private(file, f"{secrets.token_hex(32)}\n".encode())
         if not file.exists():
             return None
         try:
@@ -62,7 +61,9 @@ class Home:
         except ValueError:
             found = b""
         if len(found) != 32:
-            raise ParamsError(f"data/raw/{place}/.key holds no key of 64 hexadecimal digits: put back the file as it was")
+            raise ParamsError(
+                f"data/raw/{place}/.key holds no key of 64 hexadecimal digits: put back the file as it was"
+            )
         return found
 
     def releases(self, place: str, period: str) -> Path:
@@ -73,6 +74,13 @@ class Home:
         """Return the folder for kept results: the run's own (FPANALYSIS_WORK), else a hidden one in outputs."""
         staged = os.environ.get("FPANALYSIS_WORK")
         return Path(staged) if staged else self.outputs / ".work" / place / period
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a new file that its owner alone may read. Raises FileExistsError when there is one."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as made:
+        made.write(content)
 
 
 def find_home(start: Path | None = None) -> Home:

@@ -167,7 +167,7 @@ def _person(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
     if kind == "text":
         ending = f"CASE WHEN SUBSTR({cell}, 18, 1) IN ('X', 'x') THEN -TRY_CAST(SUBSTR({cell}, 1, 17) AS BIGINT) END"
         number = f"CASE WHEN LENGTH({cell}) = 18 THEN COALESCE(TRY_CAST({cell} AS BIGINT), {ending}) END"
-    return dialect.mask.format(number, column.salt)
+    return f"CASE WHEN {number} IS NOT NULL THEN {dialect.mask.format(number, column.salt)} END"
 
 
 def _word(cell: str, kind: str, dialect: Dialect, column: Column) -> str:

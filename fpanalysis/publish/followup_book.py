@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+from unicodedata import east_asian_width
 
 import pandas as pd
 from xlsxwriter import Workbook
@@ -21,11 +23,13 @@ from ..wording import catalogue, text
 __all__ = ["followup_book"]
 
 WIDTHS = {
-    "item": 16, "class": 14, "programme": 22, "place": 12, "village": 13, "person": 11, "roll_row": 24,
-    "payment_row": 26, "period": 11, "entitled": 11, "paid": 11, "difference": 11, "todo": 34, "ask": 20, "status": 10,
-    "explanation": 30, "date": 12, "by": 10, "first_seen": 10, "last_seen": 10, "times_seen": 9,
+    "item": 17, "class": 14, "programme": 22, "place": 13, "village": 13, "person": 11, "roll_row": 28,
+    "payment_row": 34, "period": 12, "entitled": 13, "paid": 13, "difference": 13, "todo": 30, "ask": 20, "status": 11,
+    "explanation": 32, "date": 13, "by": 11, "first_seen": 12, "last_seen": 12, "times_seen": 11,
 }  # fmt: skip
 """Columns in their order, and how wide they are."""
+COVER = (30, 14, 14, 22, 18, 20)
+"""Widths of the columns of the cover."""
 HIDDEN = ("class", "last_seen")
 """Columns that only the next period needs."""
 FILLED_IN = ("status", "explanation", "date", "by")
@@ -34,6 +38,8 @@ WRAPPED = ("programme", "roll_row", "payment_row", "todo", "ask", "explanation")
 HEAD = 3
 """Row of the heading, counted from 0."""
 STEPS = 6
+LINE = 16
+"""Height of a line in points."""
 FIRST_DAY = dt.date(2000, 1, 1)
 EPOCH = dt.datetime(2000, 1, 1)
 
@@ -69,7 +75,9 @@ def followup_book(
 
 def _classes() -> list[str]:
     """Return the classes in the order of their rules."""
-    rules = [(int(entry["order"]), key.removeprefix("class.")) for key, entry in catalogue().items() if entry.get("order")]
+    rules = [
+        (int(entry["order"]), key.removeprefix("class.")) for key, entry in catalogue().items() if entry.get("order")
+    ]
     return [name for _, name in sorted(rules)]
 
 
@@ -84,20 +92,22 @@ def _steps(lang: str, place: str, file: str) -> list[str]:
 def _styles(book: Workbook) -> dict[str, Any]:
     cell = {"valign": "top", "border": 1, "border_color": "#D9D9D9"}
     filled = {**cell, "bg_color": "#FFF7D6", "locked": False}
+    internal = {"bold": True, "font_color": "#FFFFFF", "bg_color": "#B00020"}
+    head = {"bold": True, "text_wrap": True, "valign": "vcenter", "bg_color": "#E7ECF2", "border": 1}
     wanted = {
-        "title": {"bold": True, "font_size": 16}, "internal": {"bold": True, "font_color": "#FFFFFF", "bg_color": "#B00020"},
-        "words": {"text_wrap": True, "valign": "top"}, "label": {"bold": True, "valign": "top"},
-        "head": {"bold": True, "text_wrap": True, "valign": "vcenter", "bg_color": "#E7ECF2", "border": 1, "border_color": "#BFBFBF"},
-        "cell": cell, "wrapped": {**cell, "text_wrap": True}, "money": {**cell, "num_format": text("followup.pattern.yuan", "en")},
-        "filled": filled, "filled_wrapped": {**filled, "text_wrap": True}, "filled_date": {**filled, "num_format": "yyyy-mm-dd"},
-        "link": {**cell, "font_color": "#0B5394", "underline": 1}, "count": {**cell, "num_format": "0"},
+        "title": {"bold": True, "font_size": 16}, "internal": internal, "label": {"bold": True, "valign": "top"},
+        "words": {"text_wrap": True, "valign": "top"}, "head": {**head, "border_color": "#BFBFBF"}, "cell": cell,
+        "wrapped": {**cell, "text_wrap": True}, "money": {**cell, "num_format": text("followup.pattern.yuan", "en")},
+        "filled": filled, "filled_wrapped": {**filled, "text_wrap": True},
+        "filled_date": {**filled, "num_format": "yyyy-mm-dd"}, "count": {**cell, "num_format": "0"},
+        "link": {**cell, "font_color": "#0B5394", "underline": 1},
     }  # fmt: skip
     return {name: book.add_format(style) for name, style in wanted.items()}
 
 
 def _page(sheet: Any, lang: str) -> None:
     sheet.set_landscape()
-    sheet.set_paper(9)
+    sheet.set_paper(8)  # A3: a row has many columns
     sheet.fit_to_pages(1, 0)
     sheet.hide_gridlines(2)
     sheet.set_header(f"&C{text('followup.internal', lang)}")
@@ -110,7 +120,7 @@ def _cover(
 ) -> None:  # fmt: skip
     sheet = book.add_worksheet(text("followup.cover", lang))
     _page(sheet, lang)
-    for column, width in enumerate((30, 14, 14, 22, 18, 20)):
+    for column, width in enumerate(COVER):
         sheet.set_column(column, column, width)
     sheet.write_string(0, 0, top[0], styles["title"])
     for column in range(6):
@@ -120,8 +130,8 @@ def _cover(
     sheet.write_string(5, 0, text("followup.how", lang), styles["label"])
     for number, step in enumerate(steps, start=1):
         sheet.merge_range(5 + number, 0, 5 + number, 5, f"{number}. {step}", styles["words"])
-        sheet.set_row(5 + number, 33)
-    sheet.set_row(2, 33)
+        sheet.set_row(5 + number, LINE * _lines(step, sum(COVER)))
+    sheet.set_row(2, LINE * _lines(text("followup.internal.why", lang), sum(COVER)))
     _contents(sheet, styles, items, sheets, 7 + len(steps), lang)
 
 
@@ -157,7 +167,9 @@ def _class(
     sheet.write_string(1, 2, text(f"meaning.{name}", lang))
     ordered = items.assign(settled=items["status"] != "open").sort_values("settled", kind="stable")
     for number, row in enumerate(ordered.to_dict("records"), start=HEAD + 1):
-        for column, (key, value) in enumerate(_cells(row, name, lang, names).items()):
+        cells = _cells(row, name, lang, names)
+        sheet.set_row(number, LINE * max(_lines(cells[key], WIDTHS[key]) for key in WRAPPED))
+        for column, (key, value) in enumerate(cells.items()):
             _write(sheet, number, column, key, value, styles)
     last = HEAD + len(items)
     heads = [{"header": text(f"followup.head.{key}", lang), "header_format": styles["head"]} for key in WIDTHS]
@@ -197,6 +209,12 @@ def _stood(places: Sequence[tuple[str, str, int]], lang: str) -> str:
     lines = [text("followup.row.sheet" if sheet else "followup.row", lang, file=file, sheet=sheet, rows=rows)
              for (file, sheet), rows in sorted(held.items())]  # fmt: skip
     return "\n".join(lines)
+
+
+def _lines(words: str, width: float) -> int:
+    """Return how many lines words take in a column; characters of Chinese are two digits wide."""
+    spans = [sum(2.1 if east_asian_width(c) in "WF" else 1.1 for c in line) for line in words.split("\n")]
+    return sum(max(1, math.ceil(span / (width - 1))) for span in spans)
 
 
 def _write(sheet: Any, row: int, column: int, key: str, value: Any, styles: Mapping[str, Any]) -> None:
