@@ -323,16 +323,21 @@ def plot_bridge(results: pd.DataFrame, *, place: str, lang: str, programme: str 
     if math.isnan(due) or items.empty:
         return _no_data(ax, lang, text("figure.bridge.due", lang, due=due) if items.empty and due == paid else "")
     ends, heights = np.cumsum(items.to_numpy()), -np.arange(len(items), dtype=float)
-    ax.barh(heights, items, left=ends - items, height=0.62, color=[BLUE if n > 0 else ORANGE for n in items], linewidth=0)
+    ax.barh(
+        heights, items, left=ends - items, height=0.62, color=[BLUE if n > 0 else ORANGE for n in items], linewidth=0
+    )
     ax.vlines(ends[:-1], heights[:-1] - 0.31, heights[1:] + 0.31, color=GREY, linewidth=0.8)
     for height, start, step in zip(heights, ends - items, items, strict=True):
         words = ("+" if step > 0 else "−") + format_value(abs(step), "n2", lang)
-        ax.annotate(words, (max(start, start + step), height), (4, 0), textcoords="offset points", va="center", color=INK)
+        ax.annotate(
+            words, (max(start, start + step), height), (4, 0), textcoords="offset points", va="center", color=INK
+        )
     ax.axvline(0, color=INK, linewidth=1)
     ax.set_yticks(heights, [_class_name(name, lang) for name in items.index])
     low, high = min(0.0, ends.min(), (ends - items).min()), max(0.0, ends.max(), (ends - items).max())
     ax.set_xlim(low - (high - low) * 0.04, high + (high - low) * 0.22)
     ax.locator_params(axis="x", nbins=5)
+    ax.xaxis.set_major_formatter(lambda yuan, _: format_value(yuan, "count", lang))
     ax.set_xlabel(text("figure.bridge.unit", lang))
     ends_said = [text("figure.bridge.due", lang, due=due), text("figure.bridge.paid", lang, paid=paid)]
     _y_title(ax, text("list.comma", lang).join(ends_said))
