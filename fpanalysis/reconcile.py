@@ -66,8 +66,9 @@ def classify(
     period; payments count by their due month. `rates`: a row a programme and effective date with programme, effective,
     amount (fen), unit (month, year, once), pays (calendar months in which a payment is due, each for the months since
     the one before; empty: every month, a yearly rate in December), grace_days, and perhaps eligible (an expression of
-    `eligibility`) and excludes (programmes). A yearly rate is shared evenly among the months of `pays`; a rate paid once is due in the month of
-    `start`. In the frame are all who were on the roll in the period, were due something or had a payment row.
+    `eligibility`) and excludes (programmes). A yearly rate is shared evenly among the months of `pays`; a rate paid
+    once is due in the month of `start`. In the frame are all who were on the roll in the period, were due something or
+    had a payment row.
     `engine`, `limits`: of `engines.run`. Raises FpError for a programme without a rate.
     """
     _check_programmes([roll, payments], rates)
