@@ -14,7 +14,8 @@ needs no closer look: on a sound roll nine in ten. `odd` are the rest; their row
 their order of all alike, and the first that fits is the class. Rows without a person are each a case of their own.
 
 The idea of one key, counts and sums by source and one ordered list of rules is that of record reconciliation in
-accounting. A sum of tokens 1, 16, 256, ... tells that each stands once when the number of rows is that of the tokens.
+accounting. A sum of tokens 1, 16, 256, ... tells that each stands once when the number of rows is that of the
+tokens; of a rate paid once, the tokens of the payment and of the month in which the person joined cancel out.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "payments": ("programme", "person", "place", "due", "amount", "paid", "returned", "corrected"),
     "near": ("programme", "person", "due", "near"),
     "terms": ("programme", "opens", "closes", "tokens", "dues", "whole"),
-    "calendar": ("programme", "due", "closes", "deadline", "waiting", "token", "whole"),
+    "calendar": ("programme", "due", "closes", "deadline", "waiting", "token", "amiss", "whole"),
     "parts": ("programme", "due", "opens", "day", "ymd", "once", "amount"),
     "tariff": ("programme", "due", "amount"),
     "excludes": ("programme", "other"),
@@ -46,9 +47,10 @@ TABLES: Mapping[str, tuple[str, ...]] = {
 
 `near`: pseudonyms that a failing number of a payment may mean. `terms`: a row a programme, first and last day that
 counts, what a sound person's tokens add up to, how many payments are due, and of how much (fen). `calendar`: a row a
-programme and month of the period: last day, last day in time, whether that is still to come, token and amount of the
-full payment (0 where none is due). `parts`: the days that a payment stands for, each with its amount. `tariff`: every
-amount that a part ever had. `excludes`: programmes of which nobody may be on both rolls.
+programme and month of the period: last day, last day in time, whether that is still to come, token of the full payment
+and of one that is not as it should be, and the full amount (0 where none is due). `parts`: the days that a payment
+stands for, each with its amount. `tariff`: every amount that a part ever had. `excludes`: programmes of which nobody
+may be on both rolls.
 """
 
 SPELLS = """
@@ -75,18 +77,19 @@ spells AS (
 STEPS = """
 WITH known AS (SELECT * FROM roll WHERE person IS NOT NULL),
 made AS (
-  SELECT p.*, c.deadline, c.token, c.whole
+  SELECT p.*, c.deadline, c.token, c.amiss, c.whole
   FROM payments p JOIN calendar c ON p.programme = c.programme AND p.due = c.due WHERE p.person IS NOT NULL),
 tally AS (
   SELECT programme, person, MAX(place) AS place, CAST(SUM(token) AS BIGINT) AS tokens, COUNT(*) AS found
   FROM (
     SELECT r.programme, r.person, r.place,
-      CASE WHEN r.since <= t.opens AND r.until > t.closes AND r.corrected = 0 AND {sound} THEN 1 ELSE 0 END AS token
+      CASE {entering}WHEN r.since <= t.opens AND r.until > t.closes AND r.corrected = 0 AND {sound} THEN 1
+           ELSE 0 END AS token
     FROM known r JOIN terms t ON r.programme = t.programme
     UNION ALL
     SELECT m.programme, m.person, -1,
       CASE WHEN m.returned = 0 AND m.corrected = 0 AND m.paid <= m.deadline AND m.amount = m.whole
-           THEN m.token ELSE 0 END
+           THEN m.token ELSE m.amiss END
     FROM made m) rows_of_all
   GROUP BY programme, person),
 barred AS ({barred}),
@@ -246,6 +249,7 @@ def query(
     closes: int,
     eligible: Mapping[int, str],
     days: Mapping[int, Sequence[int]],
+    entering: Mapping[int, Sequence[tuple[int, int, int]]],
     excluding: bool,
 ) -> str:
     """Return the text that gives programme, person, place, on_roll, entitled, carried, paid, in_time, payments,
@@ -253,8 +257,9 @@ def query(
 
     `rules`: the condition of each class in their order; the class comes back as its number, from 1 (0: none fitted).
     `opens`, `closes`: first and last day of the period. `eligible`: by programme a condition (`eligibility.sql`) with
-    the places {since}, {birth}, {sex}, {ymd}. `days`: by programme the days that count, as 20180630. `excluding`:
-    whether any programme excludes another.
+    the places {since}, {birth}, {sex}, {ymd}. `days`: by programme the days that count, as 20180630. `entering`: by
+    programme that pays once, first and last day of each month and its token. `excluding`: whether any programme
+    excludes another.
     """
     cases = " ".join(f"WHEN {condition} THEN {n}" for n, condition in enumerate(rules.values(), start=1))
     spells = _filled(SPELLS, roll="on_roll")
@@ -271,6 +276,7 @@ def query(
         closes=closes,
         open=OPEN,
         sound=_by_programme(sound, "r"),
+        entering="".join(_entering(n, months, _by_programme(sound, "r")) for n, months in entering.items()),
         eligible=_by_programme(looked, "s"),
         sound_only=NOT_BARRED if excluding else "",
     )
@@ -280,6 +286,13 @@ def spells_query() -> str:
     """Return the text that gives times on the roll without overlap: programme, person, place, since, until, reason."""
     steps = _filled(SPELLS, roll="roll").strip()
     return f"WITH {steps} SELECT programme, person, place, since, until, reason FROM spells"
+
+
+def _entering(programme: int, months: Sequence[tuple[int, int, int]], sound: str) -> str:
+    """Return the token of who joins the roll of a rate paid once: that of the month's payment, below zero."""
+    tokens = " ".join(f"WHEN r.since BETWEEN {opens} AND {closes} THEN -{token}" for opens, closes, token in months)
+    fits = f"r.until >= r.since AND r.corrected = 0 AND {sound}"
+    return f"WHEN r.programme = {programme} THEN CASE WHEN {fits} THEN CASE {tokens} ELSE 1 END ELSE 1 END "
 
 
 def _by_programme(conditions: Mapping[int, str], table: str) -> str:

@@ -85,10 +85,15 @@ def classify(
 def formulated(rates: pd.DataFrame, months: pd.PeriodIndex, as_of: dt.date) -> tuple[str, dict[str, pd.DataFrame]]:
     """Return the SQL text of a period, and the small tables that it reads beside roll, payments and near."""
     small = tables(rates, months, as_of)
-    yearly = small["parts"][small["parts"]["once"] == 0]
-    days = {n: sorted(set(yearly.loc[yearly["programme"] == n, "ymd"])) for n in range(rates["programme"].nunique())}
+    parts = small["parts"]
+    days = {n: sorted(set(parts.loc[parts["programme"] == n, "ymd"])) for n in range(rates["programme"].nunique())}
+    joined = parts[parts["once"] == 1].merge(small["calendar"], on=["programme", "due"])
+    entering = {int(n): list(zip(mine["opens"], mine["day"], mine["token"], strict=True))
+                for n, mine in joined.groupby("programme")}  # fmt: skip
     span = {"opens": day_number(months[0].start_time), "closes": day_number(_last_day(months[-1]))}
-    return query(CLASSES, **span, eligible=eligible(rates), days=days, excluding=len(small["excludes"]) > 0), small
+    return query(
+        CLASSES, **span, eligible=eligible(rates), days=days, entering=entering, excluding=len(small["excludes"]) > 0
+    ), small
 
 
 def at_scale(

@@ -18,7 +18,9 @@ from .errors import FpError, did_you_mean
 __all__ = ["day_number", "eligible", "month_number", "rate_on", "tables"]
 
 BITS = 4
-"""Tokens are 1, 16, 256, ...: fourteen of them, the roll's and twelve months', fit into 64 bits."""
+"""Tokens are 1, 16, 256, ...: thirteen of them, the roll's and twelve months', fit into 64 bits."""
+IMPOSSIBLE = -7
+"""What no tokens add up to."""
 
 
 def tables(rates: pd.DataFrame, months: pd.PeriodIndex, as_of: dt.date) -> dict[str, pd.DataFrame]:
@@ -31,25 +33,34 @@ def tables(rates: pd.DataFrame, months: pd.PeriodIndex, as_of: dt.date) -> dict[
     for number, (_, terms) in enumerate(rates.groupby("programme")):
         mine = [row for due in months for row in _parts(terms, due)]
         dues = [_due(terms, due, as_of) for due in months]
-        paying = sorted({row[0] for row in mine})
-        once = terms["unit"].iloc[-1] == "once"
-        tokens = {due: 1 << BITS * (n + 1) for n, due in enumerate(paying)} if not once else {}
+        tokens = {due: 1 << BITS * (n + 1) for n, due in enumerate(sorted({row[0] for row in mine}))}
         whole = {due: sum(row[5] for row in mine if row[0] == due) for due in tokens}
         found["parts"] += [(number, *row) for row in mine]
-        found["calendar"] += [(number, *row, tokens.get(row[0], 0), whole.get(row[0], 0)) for row in dues]
+        once = int(terms["unit"].iloc[-1] == "once")
+        found["calendar"] += [(number, *row, tokens.get(row[0], once), once, whole.get(row[0], 0)) for row in dues]
         found["tariff"] += sorted({(number, *row) for due in months for row in _tariff(terms, due)})
-        days = [row[2] for row in mine] if not once else []
-        first, last = (min(days), max(days)) if days else (day_number(months[0].start_time), _last(months[-1]))
-        never = -1 if once else 1 + sum(tokens.values())
-        found["terms"].append((number, first, last, never, len(tokens), sum(whole.values())))
+        days = [row[2] for row in mine] or [day_number(months[0].start_time), _last(months[-1])]
+        sound = _once(whole) if once else _through(tokens, whole)
+        found["terms"].append((number, min(days), max(days), *sound))
     heads = {
         "terms": ["programme", "opens", "closes", "tokens", "dues", "whole"],
-        "calendar": ["programme", "due", "closes", "deadline", "waiting", "token", "whole"],
+        "calendar": ["programme", "due", "closes", "deadline", "waiting", "token", "amiss", "whole"],
         "parts": ["programme", "due", "opens", "day", "ymd", "once", "amount"],
         "tariff": ["programme", "due", "amount"],
     }
     made = {name: pd.DataFrame(rows, columns=heads[name], dtype="int64") for name, rows in found.items()}
     return made | {"excludes": _excludes(rates)}
+
+
+def _through(tokens: Mapping[int, int], whole: Mapping[int, int]) -> tuple[int, int, int]:
+    """Return what the tokens of a sound person add up to, on the roll all through: tokens, payments, fen."""
+    return 1 + sum(tokens.values()), len(tokens), sum(whole.values())
+
+
+def _once(whole: Mapping[int, int]) -> tuple[int, int, int]:
+    """Return the same of a rate paid once, where roll and payment cancel out; nobody is sound while it changes."""
+    amounts = set(whole.values())
+    return (0, 1, amounts.pop()) if len(amounts) == 1 else (IMPOSSIBLE, 1, 0)
 
 
 def eligible(rates: pd.DataFrame) -> dict[int, str]:

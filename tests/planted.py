@@ -84,16 +84,16 @@ def mix(seed: int, most: int = 6) -> tuple[pd.DataFrame, pd.DataFrame, dict[str,
                 kept[i] += number
     random_.shuffle(roll)
     random_.shuffle(payments)
-    return _roll(roll), _payments(payments), truth
+    return as_roll(roll), as_payments(payments), truth
 
 
-def _roll(rows) -> pd.DataFrame:
+def as_roll(rows) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["person", "programme", "place", "start", "exit", "reason", "birth"])
     frame = frame.astype(dict.fromkeys(["person", "programme", "place", "reason"], "str"))
     return frame.assign(**{name: pd.to_datetime(frame[name]) for name in ("start", "exit", "birth")})
 
 
-def _payments(rows) -> pd.DataFrame:
+def as_payments(rows) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["person", "programme", "place", "due", "amount", "paid", "status"])
     text = dict.fromkeys(["programme", "place", "status"], "str")
     return frame.astype(text).assign(

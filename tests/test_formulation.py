@@ -1,7 +1,8 @@
 """Planted mixes come back class by class with nothing left over, whatever the order, also without the short way."""
 
+import pandas as pd
 import pytest
-from planted import AS_OF, CASES, MONEY, MONTHS, by_class, mix, rates
+from planted import AS_OF, CASES, MONEY, MONTHS, as_payments, as_roll, by_class, mix, pay_row, rates, roll_row
 
 from fpanalysis import formulation, reconcile
 from fpanalysis.reconcile import CLASSES, classify
@@ -48,6 +49,28 @@ def test_the_short_way_of_sound_rows_changes_nothing(monkeypatch):
     monkeypatch.setattr(formulation, "STEPS", long)
 
     assert quick.equals(classify(roll, payments, **TERMS))
+
+
+ONCE = {"programme": "retirement_award", "effective": pd.Timestamp("2001-01-01"), "amount": 300000, "unit": "once", "pays": (),
+        "grace_days": 60, "eligible": "", "excludes": ()}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("expected", "amounts", "start"),
+    [
+        ({"matched": [1, 300000, 300000]}, [300000], "2018-06-02"),
+        ({"not_on_roll": [1, 0, 2]}, [1, 1], None),  # two wrong payments are not a sound one
+        ({"wrong_amount": [1, 300000, 2]}, [2], "2018-06-02"),
+        ({"before_start": [1, 0, 300000]}, [300000], "2018-07-02"),
+        ({"paid_twice": [1, 300000, 600000]}, [300000, 300000], "2018-06-02"),
+    ],
+)
+def test_a_rate_paid_once_has_a_short_way_of_its_own(expected, amounts, start):
+    terms = TERMS | {"rates": pd.concat([rates(), pd.DataFrame([ONCE])], ignore_index=True)}
+    on_roll = [roll_row("p", "retirement_award", start)] if start else []
+    paid = [pay_row("p", fen=fen, programme="retirement_award") for fen in amounts]
+
+    assert expected == by_class(classify(as_roll(on_roll), as_payments(paid), **terms))
 
 
 def test_the_text_knows_whole_numbers_only():
