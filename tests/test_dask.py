@@ -15,15 +15,6 @@ from fpanalysis.reconcile import at_scale, classify
 TERMS = {"months": MONTHS, "rates": rates(), "as_of": AS_OF}
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    """Two workers in this process: quick to start; workers of their own are tried in the slow tests."""
-    from distributed import LocalCluster
-
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as started:
-        yield started
-
-
 def address(started) -> str:
     return "dask://" + started.scheduler_address.partition("://")[2]
 
@@ -32,7 +23,7 @@ def address(started) -> str:
 def processes():
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as started:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as started:
         yield started
 
 
@@ -55,11 +46,12 @@ def test_files_give_the_same_totals_and_rows(processes, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # the cluster's own, about a lost worker
 def test_a_killed_worker_changes_nothing(tmp_path):
     from distributed import LocalCluster
 
     given = files(tmp_path, 300_000)
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as started:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as started:
         victim = next(iter(started.workers.values())).pid
         killed = threading.Timer(1.0, os.kill, (victim, signal.SIGKILL))
         killed.start()

@@ -79,7 +79,7 @@ def _client(address: str) -> Iterator[Any]:
     except ImportError:
         raise FpError("the engine dask is not installed: pip install 'fpanalysis[cluster]'") from None
     if not address:
-        with LocalCluster(threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+        with LocalCluster(threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
             yield client
         return
     try:
