@@ -9,9 +9,15 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import FpError, ParamsError, StorageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .desk import Desk
+    from .params import Params
 
 __all__ = ["main"]
 
@@ -22,6 +28,8 @@ EXAMPLES = """examples:
   fpanalysis run --all --due                 every report that is due, of every place (for a scheduler)
   fpanalysis status                          what is done, due, late or failed, why, and since when
   fpanalysis check renqiu 2018H1             look at the raw files, change nothing
+  fpanalysis reconcile renqiu 2018H1 --roll roll.parquet --payments p1.parquet p2.parquet --out DIR   at any size
+  fpanalysis followup renqiu 2018H1 --out FILE.xlsx      differences to follow up (internal)
   fpanalysis sample DIR                      write the synthetic sample county into DIR
   fpanalysis dictionary zh                   what each raw file must hold
   fpanalysis compare-word report.zh.docx     what was changed by hand since it was published
@@ -103,6 +111,12 @@ def _status_options(command: argparse.ArgumentParser) -> None:
     _state_options(command)
 
 
+def _followup_options(command: argparse.ArgumentParser) -> None:
+    _report_options(command)
+    command.add_argument("--out", type=Path, metavar="FILE", help="file to write (default: followup.PERIOD.xlsx here)")
+    command.add_argument("--lang", default="zh", help="zh (default) or en")
+
+
 def _sample_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("folder", type=Path, metavar="DIR", help="folder to write params/ and data/raw/ into")
     command.add_argument("--place", default="renqiu", help="which sample place: renqiu (default) or demo")
@@ -114,6 +128,30 @@ def _dictionary_options(command: argparse.ArgumentParser) -> None:
 
 def _compare_word_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", type=Path, metavar="FILE", help="a Word file that fpanalysis published")
+
+
+def _reconcile_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("place", help="name of a file in params/, without .yaml: programmes, rates, places")
+    command.add_argument("period", help="2018, 2018H1, 2018Q3 or 2018-06; S2018H1 means the statistical year")
+    command.add_argument(
+        "--roll", type=Path, nargs="+", required=True, metavar="FILE", help="Parquet, CSV or office files"
+    )
+    command.add_argument("--payments", type=Path, nargs="+", required=True, metavar="FILE")
+    command.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder to make: statement.csv, and classes/"
+    )
+    command.add_argument("--as-of", default="", metavar="DATE", help="day up to which payments are known (today)")
+    command.add_argument("--engine", default="duckdb", help="duckdb (default), dask, dask://host:port, spark")
+    command.add_argument(
+        "--memory-limit", default="", metavar="SIZE", help="2GB; what does not fit is written to --temp"
+    )
+    command.add_argument("--temp", type=Path, metavar="DIR", help="folder to spill into")
+    command.add_argument(
+        "--buckets", type=int, default=0, help="look at the persons in so many parts, one after another"
+    )
+    command.add_argument(
+        "--own-places", action="store_true", help="places as they stand in the files, not those of params"
+    )
 
 
 def run(words: argparse.Namespace) -> int:
@@ -266,6 +304,63 @@ def check(words: argparse.Namespace) -> int:
     return 0
 
 
+def followup(words: argparse.Namespace) -> int:
+    """Write the internal follow-up workbook of a period: differences, to be filled in and handed back."""
+    from .desk import open_desk
+    from .paths import find_home, write_private
+    from .publish.followup_book import followup_book
+    from .wording import period_label
+
+    home = find_home()
+    target = _internal(words.out or Path(f"followup.{words.period}.xlsx"), home.outputs, home.raw)
+    desk = open_desk(words.place, words.period, words.lang, words.as_of)
+    if desk.home.key(desk.place) is None:
+        desk.home.key(desk.place, make=True)
+        desk = open_desk(words.place, words.period, words.lang, words.as_of)
+    items = _items(desk)
+    about = {"office": desk.office, "place": desk.place, "period": period_label(desk.period, desk.lang)}
+    made = followup_book(items, lang=desk.lang, names=desk.names, as_of=desk.as_of,
+                         file=f"followup.{desk.period.key}.xlsx", **about)  # fmt: skip
+    write_private(target, made)
+    print(f"{len(items)} differences to follow up: {_short(target)} (internal, not for publication)")
+    return 0
+
+
+def _items(desk: Desk) -> pd.DataFrame:
+    """Return the differences of the period, and of the periods of what came back, with their history."""
+    import pandas as pd
+
+    from .followup import carried, differences, looked_at
+    from .periods import parse_period
+    from .reconcile import classify
+
+    roll, payments, returned = (desk.data[kind] for kind in ("roll", "payments", "followup"))
+    found = []
+    for key in looked_at(returned, desk.period.key):
+        months = desk.paid_months(parse_period(key))
+        if len(months):
+            persons = classify(roll, payments, months=months, rates=desk.params.rates(), as_of=desk.as_of)
+            found.append(differences(persons, roll, payments, months=months, period=key, key=desk.key))
+    if not found:
+        raise FpError(f"{desk.title()}: there are no payments to follow up")
+    return carried(pd.concat(found, ignore_index=True), returned, period=desk.period.key)
+
+
+def _internal(target: Path, outputs: Path, raw: Path) -> Path:
+    """Return the file if it may be written there. Raises FpError where reports or raw files lie, or it exists."""
+    where = target.resolve()
+    for folder, holds in ((outputs, "reports for publication"), (raw, "files as they were received")):
+        if where.is_relative_to(folder.resolve()):
+            raise FpError(
+                f"{target}: {folder.name}/ holds {holds}; the follow-up workbook is internal: name another folder"
+            )
+    if where.suffix.lower() != ".xlsx" or not where.parent.is_dir():
+        raise FpError(f"{target}: expected a file ending in .xlsx, in a folder that exists")
+    if where.exists():
+        raise FpError(f"{target} exists, and may have been filled in: name another file, or delete it")
+    return target
+
+
 def sample(words: argparse.Namespace) -> int:
     """Write the synthetic sample county: params, raw files, and the list of faults planted in them."""
     from .errors import ParamsError, did_you_mean
@@ -299,6 +394,71 @@ def compare_word(words: argparse.Namespace) -> int:
     return 1 if found.changes else 0
 
 
+def reconcile(words: argparse.Namespace) -> int:
+    """Hold a roll against payments of any size: a statement by programme, place and class; every case (internal)."""
+    from .params import load_params
+    from .paths import find_home
+    from .reconcile import at_scale
+
+    params = load_params(words.place, find_home().params)
+    if words.out.exists():
+        raise FpError(f"{words.out} exists: name a folder that does not")
+    limits = {"memory_limit": words.memory_limit, "temp": words.temp, "buckets": words.buckets}
+    found = at_scale(
+        **_rows(params, {"roll": words.roll, "payments": words.payments}),
+        months=params.period(words.period).months, rates=params.rates(), as_of=_day(words.as_of), engine=words.engine,
+        programmes=params.programme_spellings, places=None if words.own_places else params.spellings,
+        out=words.out / "classes", **{name: limit for name, limit in limits.items() if limit},
+    )  # fmt: skip
+    found.to_csv(words.out / "statement.csv", index=False, encoding="utf-8-sig", lineterminator="\n")
+    short = found.groupby(["programme", "class"])[["people", "payments", "entitled", "carried", "paid"]].sum()
+    print(
+        short.assign(**{fen: short[fen] / 100 for fen in ("entitled", "carried", "paid")}).to_string(
+            float_format="%.2f"
+        )
+    )
+    print(f"{_short(words.out)}: statement.csv; classes/ is internal (persons under a hash), not to be published")
+    return 0
+
+
+def _rows(params: Params, files: Mapping[str, Sequence[Path]]) -> dict[str, Any]:
+    """Return tidy files as they are, for the engine to read; if any is an office's own, all read into frames."""
+    import datetime as dt
+    import hashlib
+
+    from .desk import read_data
+    from .ingest import Delivery
+
+    missing = next((path for paths in files.values() for path in paths if not path.is_file()), None)
+    if missing:
+        raise FpError(f"{missing}: there is no such file")
+    if all(_is_tidy(path) for paths in files.values() for path in paths):
+        return dict(files)
+    day = dt.date.today()
+    deliveries = [Delivery(kind, str(n), day, path, hashlib.sha256(path.read_bytes()).hexdigest())
+                  for kind, paths in files.items() for n, path in enumerate(paths)]  # fmt: skip
+    data = read_data(params, deliveries, set(params.files) - set(files))
+    return {kind: data[kind] for kind in files}
+
+
+def _is_tidy(path: Path) -> bool:
+    """Return whether a file has the columns of the data dictionary: Parquet, or CSV in UTF-8 with them as headings."""
+    if path.suffix.lower() != ".csv":
+        return path.suffix.lower() == ".parquet"
+    with path.open("rb") as file:
+        heading = file.readline()
+    return {b"person", b"programme"} <= {cell.strip(b'" \r\n\xef\xbb\xbf') for cell in heading.split(b",")}
+
+
+def _day(text: str) -> dt.date:
+    import datetime as dt
+
+    try:
+        return dt.date.fromisoformat(text) if text else dt.date.today()
+    except ValueError:
+        raise FpError(f"--as-of is {text!r}, expected a date such as 2018-07-20") from None
+
+
 def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
@@ -307,13 +467,16 @@ ACTS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": run,
     "status": status,
     "check": check,
+    "followup": followup,
+    "reconcile": reconcile,
     "sample": sample,
     "dictionary": dictionary,
     "compare-word": compare_word,
 }
 OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "run": _run_options, "status": _status_options, "check": _report_options, "sample": _sample_options,
-    "dictionary": _dictionary_options, "compare-word": _compare_word_options,
+    "dictionary": _dictionary_options, "compare-word": _compare_word_options, "followup": _followup_options,
+    "reconcile": _reconcile_options,
 }  # fmt: skip
 
 

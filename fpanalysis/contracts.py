@@ -3,7 +3,9 @@
 A raw file is `data/raw/<place>/<received-date>/<kind>[.<part>].csv|xlsx` (prose: `.md`). Re-delivering the
 same kind and part later replaces the earlier one; different parts (months, townships) are put together.
 Headings are the office's own: `params/<place>.yaml` maps them to the names here. `ingest` returns a tidy frame
-with exactly these columns, plus `file` and `row` (as Excel shows it) so that any figure can be traced.
+with exactly these columns, plus `file` and `row` (as Excel shows it) so that any figure can be traced. Of a person
+are kept `person` (pseudonym), `person_valid`, `person_near`, `birth`, `sex` (`identity.Person`), of a
+name `person_name` (its keyed hash); and `sheet`, so that the office can find the row and nobody else can.
 The words of the dictionary are in the catalogue: `kind.<kind>`, `column.<kind>.<name>`.
 """
 
@@ -13,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .wording import LANGS, catalogue
+
 __all__ = ["ACTIVITIES", "CONTRACTS", "ORDERS", "Column", "Contract"]
 
 
@@ -21,7 +25,7 @@ class Column:
     """One column of a raw file.
 
     `kind` is one of ingest's PARSERS: text, place, month, date, period, int, count, number, yuan, choice, person,
-    programme, measure. A column that is not `required` may be missing or empty and then holds `default`.
+    name, item, programme, measure. A column that is not `required` may be missing or empty and then holds `default`.
     `choices` maps the value in the tidy frame to the spellings accepted in files.
     """
 
@@ -37,13 +41,21 @@ class Contract:
 
     `adds_up`: rows of townships add up to the county's, so that a row of the county among them is their total.
     `of_a_period`: the tidy frame has a column `file_period`, the key of the period that the file's name names or "",
-    because what the file says beyond that period's end belongs to it.
+    because what the file says beyond that period's end belongs to it. `headings`: of a file that is made here, filled in
+    elsewhere and handed back, each in both languages; it needs no entry in params.
     """
 
     columns: Mapping[str, Column]
     unique: tuple[str, ...] = ()
     adds_up: bool = False
     of_a_period: bool = False
+    headings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def _in_both(beginning: str, of: str = "") -> dict[str, tuple[str, ...]]:
+    """Return the wordings of all keys of the catalogue (or of one of its files) with this beginning, by what follows it."""
+    held = {key: e for key, e in catalogue().items() if key.startswith(beginning) and of in ("", e["file"])}
+    return {key.removeprefix(beginning): tuple(entry[lang] for lang in LANGS) for key, entry in held.items()}
 
 
 ORDERS = {
@@ -73,6 +85,22 @@ ACTIVITIES = {
     "staff_meeting": ("全员大会", "all-staff meeting"),
 }
 """What the office does besides births and subsidies; one key a kind of activity."""
+
+FOLLOWUP = {
+    "item": Column("item"),
+    "class": Column("choice", choices=_in_both("class.", of="rules.csv")),
+    "period": Column("period"),
+    "entitled": Column("yuan"),
+    "paid": Column("yuan"),
+    "status": Column("choice", choices=_in_both("followup.status.")),
+    "explanation": Column("text", required=False, default=""),
+    "date": Column("date", required=False),
+    "by": Column("text", required=False, default=""),
+    "first_seen": Column("period"),
+    "last_seen": Column("period"),
+    "times_seen": Column("count"),
+}
+"""What is read back of a follow-up workbook; what it tells about a person besides is not."""
 
 CONTRACTS = {
     "births": Contract(
@@ -108,6 +136,7 @@ CONTRACTS = {
     "roll": Contract(
         {
             "person": Column("person"),
+            "name": Column("name", required=False, default=""),
             "programme": Column("programme"),
             "place": Column("place", required=False),
             "village": Column("text", required=False, default=""),
@@ -130,6 +159,7 @@ CONTRACTS = {
     "payments": Contract(
         {
             "person": Column("person"),
+            "name": Column("name", required=False, default=""),
             "programme": Column("programme"),
             "place": Column("place", required=False),
             "due": Column("month"),
@@ -228,6 +258,12 @@ CONTRACTS = {
             "total": Column("count", required=False),
         },
         unique=("county", "period", "measure"),
+    ),
+    "followup": Contract(
+        FOLLOWUP,
+        unique=("item", "file_period"),
+        of_a_period=True,
+        headings={name: said for name, said in _in_both("followup.head.").items() if name in FOLLOWUP},
     ),
 }
 """Every kind of raw table. The analyst's own prose (`prose.<period>.<lang>.md`) is text by section: `ingest.SECTIONS`."""

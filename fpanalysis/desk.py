@@ -81,6 +81,11 @@ class Desk:
         return [*self.data.deliveries, Delivery("params", "", self.as_of, path, releases.file_hash(path))]
 
     @property
+    def key(self) -> bytes:
+        """Return the key of pseudonyms and numbers of items; before a follow-up workbook was made, any."""
+        return self.home.key(self.place) or b"none yet"
+
+    @property
     def office(self) -> str:
         """Return the name of the office that issues the report."""
         return self.params.office.zh if self.lang == "zh" else self.params.office.en
@@ -240,13 +245,15 @@ class Desk:
         folder = self.home.work(self.place, self.period.key)
         return results.combine([results.read(folder / f"{name}.csv") for name in wanted])
 
-    def published(self, measure: str) -> pd.DataFrame:
-        """Return a measure's rows (`srb_look/*`) from the newest releases of this year's periods up to this one.
+    def published(self, measure: str, of: Period | None = None) -> pd.DataFrame:
+        """Return a measure's rows (`srb_look/*`) from the newest releases of this year's periods up to this one, or of
+        the period `of`.
 
         They are what was known when they were published, and stay so when files are corrected later.
         """
-        own = releases.newest(self.home.releases(self.place, self.period.key))
-        found = [*releases.read_before(self.home, self.place, self.period), *([own] if own else [])]
+        own = releases.newest(self.home.releases(self.place, (of or self.period).key))
+        before = [] if of else releases.read_before(self.home, self.place, self.period)
+        found = [*before, *([own] if own else [])]
         files = [release / "results.csv" for release in found if (release / "results.csv").is_file()]
         return results.combine([results.pick(results.read(file), measure=measure) for file in files])
 
@@ -282,7 +289,8 @@ def open_desk(place: str, period: str, lang: str = "zh", as_of: str = "", home: 
             f"nothing was received by {as_of} in data/raw/{place}/" if as_of else f"data/raw/{place}/ is empty"
         )
     awaited = {d.kind for d in everything} - {d.kind for d in received}
-    data = _shared(_mark(found, place, received)) or read_data(params, received, awaited)
+    key = found.key(place)
+    data = _shared(_mark(found, place, received)) or read_data(params, received, awaited, key)
     day = _day(as_of) or max((d.received for d in received), default=when.end)
     _check_period(when, data, place, pd.Period(day, "M"))
     desk = Desk(params, when, wording.checked_lang(lang), day, data, found)
@@ -304,8 +312,10 @@ def _choose_fonts(desk: Desk) -> None:
         raise ParamsError(f"params/{desk.place}.yaml: fonts: {error}") from None
 
 
-def read_data(params: Params, deliveries: list[Delivery], awaited: Collection[str] = ()) -> Data:
-    """Return the deliveries of a place read by its params; kinds that are `awaited` may be missing."""
+def read_data(
+    params: Params, deliveries: list[Delivery], awaited: Collection[str] = (), key: bytes | None = None
+) -> Data:
+    """Return the deliveries of a place read by its params; kinds that are `awaited` may be missing. `key`: see Home."""
     return read_files(
         deliveries,
         files={kind: names for kind, names in params.files.items() if kind not in awaited},
@@ -313,6 +323,7 @@ def read_data(params: Params, deliveries: list[Delivery], awaited: Collection[st
         programmes=params.programme_spellings,
         county=params.place,
         calendar=params.calendar,
+        key=key,
     )
 
 

@@ -27,8 +27,9 @@ import pandas as pd
 from .contracts import CONTRACTS, Column, Contract
 from .errors import DataError, Fault, ParamsError, did_you_mean
 from .grids import GRIDS, UNCOMPUTED, Grid, decode, is_html, read_grids
+from .identity import Person, narrowed, read, set_right
 from .levels import Disagreement, without_county_rows
-from .parsers import PARSERS, Context, Parsed, Person, Refusal, clean
+from .parsers import PARSERS, WELL_FORMED, Context, Parsed, Refusal, clean, identity_text
 from .paths import is_hidden
 from .periods import named_period
 
@@ -209,34 +210,62 @@ def read_files(
     Raises DataError with all faults of all files in one go, also for a kind in `files` of which nothing came.
     """
     base = Context(places, programmes, calendar, key or secrets.token_bytes(32), {})
-    faults = [_missing_kind(kind) for kind in files if not any(d.kind == kind for d in deliveries)]
-    faults += [_unmapped(d) for d in deliveries if d.kind not in files]
+    known = {**OURS, **files}
+    faults = _not_readable(deliveries, files, key)
     frames: dict[str, list[pd.DataFrame]] = {kind: [] for kind in CONTRACTS}
     prose: dict[tuple[str, str, str], str] = {}
     repairs: list[Repair] = []
-    for delivery in (d for d in deliveries if d.used and d.kind in files):
+    for delivery in (d for d in deliveries if d.used and d.kind in known and (d.kind not in OURS or key)):
         try:
             if delivery.kind == "prose":
                 said = _read_prose(delivery)
                 faults += [_said_twice(delivery, key) for key in said if key in prose]
                 prose |= said
             else:
-                frame, found = _read_tables(delivery, CONTRACTS[delivery.kind], files[delivery.kind], base, county)
+                frame, found = _read_tables(delivery, CONTRACTS[delivery.kind], known[delivery.kind], base, county)
                 frames[delivery.kind].append(frame)
                 repairs += found
         except DataError as error:
             faults += error.faults
     tidy = {kind: _together(kind, parts) for kind, parts in frames.items()}
     if not faults:
-        for kind in (kind for kind in files if kind in CONTRACTS and CONTRACTS[kind].adds_up):
-            tidy[kind], found, differing = _levels(kind, tidy[kind], files[kind], county)
-            repairs += found
-            faults += differing
+        found, faults = _county_rows(tidy, files, county)
+        repairs += found
     faults += [fault for kind, frame in tidy.items() for fault in _twice(kind, frame)]
     if faults:
         raise DataError(faults)
+    repairs += _set_right(tidy)
     listed = pd.DataFrame(repairs, columns=["file", "kind", "repair", "cells", "first_row"])
     return Data(tidy, prose, listed, tuple(deliveries))
+
+
+def _county_rows(
+    tidy: dict[str, pd.DataFrame], files: Mapping[str, FileMap], county: str
+) -> tuple[list[Repair], list[Fault]]:
+    """Leave out, in the frames, the county's own rows among its townships; return the repairs that took, the faults."""
+    repairs, faults = [], []
+    for kind in (kind for kind in files if kind in CONTRACTS and CONTRACTS[kind].adds_up):
+        tidy[kind], found, differing = _levels(kind, tidy[kind], files[kind], county)
+        repairs += found
+        faults += differing
+    return repairs, faults
+
+
+def _set_right(tidy: dict[str, pd.DataFrame]) -> list[Repair]:
+    """Set right, in the frames, the mistyped numbers of the roll that mean one payee; strike out of those of payments
+    whom a name speaks against (which of the others is meant is seen when what is due is known). Return the repairs."""
+    roll, payments = tidy["roll"], tidy["payments"]
+    tidy["payments"] = narrowed(payments, roll)
+    tidy["roll"] = roll = set_right(roll, payments, within=["programme"])
+    mended = roll[roll["corrected"]]
+    return [(str(file), "roll", "number_set_right", len(g), int(g["row"].min())) for file, g in mended.groupby("file")]
+
+
+def _not_readable(deliveries: Sequence[Delivery], files: Mapping[str, FileMap], key: bytes | None) -> list[Fault]:
+    """Return a fault for each kind that did not come, and each file that lacks an entry in params or the key."""
+    faults = [_missing_kind(kind) for kind in files if not any(d.kind == kind for d in deliveries)]
+    faults += [_unmapped(d) for d in deliveries if d.kind not in {**OURS, **files}]
+    return faults + [_without_key(d) for d in deliveries if d.used and d.kind in OURS and key is None]
 
 
 def _missing_kind(kind: str) -> Fault:
@@ -248,6 +277,11 @@ def _unmapped(delivery: Delivery) -> Fault:
     return Fault(
         delivery.name, 0, "", delivery.kind, f"an entry {delivery.kind}: under files: in params", "add its column names"
     )
+
+
+def _without_key(delivery: Delivery) -> Fault:
+    fix = "put back the file .key that lay beside the raw files of the place when the workbook was made"
+    return Fault(delivery.name, 0, "", "", "the key that the items of this workbook were numbered with", fix)
 
 
 def _said_twice(delivery: Delivery, key: tuple[str, str, str]) -> Fault:
@@ -299,6 +333,7 @@ def _read_tables(
         reader = _Reader(name, contract, names, base, county)
         try:
             frames.append(reader.frame(grid))
+            faults += ANSWERS.get(delivery.kind, _no_faults)(frames[-1], delivery.received, reader.titles)
             repairs += [(name, delivery.kind, *repair) for repair in reader.listed_repairs()]
         except DataError as error:
             faults += error.faults
@@ -306,6 +341,43 @@ def _read_tables(
         raise DataError(faults)
     named = {"file_period": delivery.period} if contract.of_a_period else {}
     return pd.concat(frames, ignore_index=True).assign(**named), repairs
+
+
+def _no_faults(frame: pd.DataFrame, received: dt.date, titles: Mapping[str, str]) -> list[Fault]:
+    return []
+
+
+def _half_answered(frame: pd.DataFrame, received: dt.date, titles: Mapping[str, str]) -> list[Fault]:
+    """Return a fault for each answer of a follow-up workbook that lacks something, or is dated later than received."""
+    faults, settled = [], frame[frame["status"] != "open"]
+    for name in ("explanation", "date", "by"):
+        for row in settled[settled[name].isna() | (settled[name] == "")].itertuples():
+            expected = "a value, because the status is not open, but the cell is empty"
+            faults.append(Fault(row.file, row.row, titles[name], "", expected, "fill it in, or set the status to open"))
+    for row in frame[pd.to_datetime(frame["date"]) > pd.Timestamp(received)].itertuples():
+        expected = f"a day up to {received}, when the file was received"
+        faults.append(
+            Fault(row.file, row.row, titles["date"], f"{row.date:%Y-%m-%d}", expected, "correct the year or the day")
+        )
+    return faults
+
+
+ANSWERS = {"followup": _half_answered}
+"""Checks across the columns of a row, by kind of file."""
+
+
+@dataclass(frozen=True)
+class _OurNames:
+    """The headings of a file that is made here, as far as messages name them."""
+
+    columns: Mapping[str, str]
+    values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+
+
+OURS: Mapping[str, FileMap] = {kind: _OurNames({name: said[0] for name, said in contract.headings.items()})
+                               for kind, contract in CONTRACTS.items() if contract.headings}  # fmt: skip
+"""Kinds that need no entry in params: they come back from the office as they were made here."""
 
 
 def _same_rows(name: str, tables: Sequence[Grid]) -> list[Fault]:
@@ -359,6 +431,8 @@ def _cleaned(rows: Iterable[tuple[int, Sequence[Any]]]) -> list[tuple[int, list[
 
 def _wanted(contract: Contract, names: FileMap) -> dict[str, str]:
     """Return the contract column of each heading."""
+    if contract.headings:
+        return {clean(h).replace(" ", ""): c for c, said in contract.headings.items() for h in said}
     return {clean(names.columns.get(c, c)).replace(" ", ""): c for c in contract.columns}
 
 
@@ -403,6 +477,7 @@ class _Reader:
         self.titles = {c: names.columns.get(c, c) for c in contract.columns}
         self.contexts = {c: self._context(c, column) for c, column in contract.columns.items()}
         self.persons = any(column.kind == "person" for column in contract.columns.values())
+        self.hides = self.persons or bool(contract.headings)
         self.refused: set[str] = set()
         self.faults: list[Fault] = []
         self.repairs: Counter[tuple[str, str]] = Counter()
@@ -426,7 +501,8 @@ class _Reader:
         self._check_totals(columns, totals, {n: i for n, i in heading.items() if n not in self.refused})
         if self.faults:
             raise DataError(self.faults)
-        return _assemble(columns, pd.DataFrame({"file": self.name, "row": raw["#"].to_numpy(dtype="int64")}))
+        traced = pd.DataFrame({"file": self.name, "row": raw["#"].to_numpy(dtype="int64")})
+        return _assemble(columns, self.contract.columns, traced.assign(sheet=grid.sheet) if self.persons else traced)
 
     def listed_repairs(self) -> list[tuple[str, int, int]]:
         """Return (repair, cells, first row) for each kind of repair."""
@@ -583,7 +659,7 @@ class _Reader:
         if name not in raw:
             return pd.Series([self._default(name, column)] * len(raw), dtype=object)
         codes, uniques = pd.factorize(raw[name])
-        parsed = [self._cell(cell, name, column) for cell in uniques]
+        parsed = self._parsed(uniques, name, column)
         for code, (cell, found) in enumerate(zip(uniques, parsed, strict=True)):
             if isinstance(found, Refusal):
                 self.refused.add(name)
@@ -595,6 +671,16 @@ class _Reader:
                 self._repaired(name, found.repair, int(where.iloc[0]), len(where))
         values = pd.Series([None if isinstance(f, Refusal) else f.value for f in parsed], dtype=object)
         return values.take(codes).reset_index(drop=True)
+
+    def _parsed(self, cells: Sequence[str], name: str, column: Column) -> list[Parsed | Refusal]:
+        """Return each cell read; right identity numbers, which most are, all at once."""
+        if column.kind != "person":
+            return [self._cell(cell, name, column) for cell in cells]
+        texts = [identity_text(cell) for cell in cells]
+        formed = [at for at, text in enumerate(texts) if WELL_FORMED.fullmatch(text) and not text.endswith("000")]
+        persons = dict(zip(formed, read([texts[at] for at in formed], self.base.key), strict=True))
+        return [Parsed(persons[at], "" if persons[at].valid else "check_character") if at in persons
+                else self._cell(cell, name, column) for at, cell in enumerate(cells)]  # fmt: skip
 
     def _default(self, name: str, column: Column) -> Any:
         return self.county if column.kind == "place" else column.default
@@ -634,8 +720,9 @@ class _Reader:
         In a file about persons columns may have slipped: there only what looks like a date, a small number or a
         misspelt known word is shown.
         """
-        slipped = not (re.fullmatch(r"[-\d./:,年月日元万% ]{1,10}|=.|#.*", cell) or "did you mean" in refusal.fix)
-        if column.kind == "person" or re.search(r"\d{9}", cell) or (self.persons and slipped):
+        plain = r"[-\d./:,年月日元万% ]{1,10}|=.|#.*|[0-9A-Z]{4}(-[0-9A-Z]{4}){2}"
+        slipped = not (re.fullmatch(plain, cell) or "did you mean" in refusal.fix)
+        if column.kind == "person" or re.search(r"\d{9}", cell) or (self.hides and slipped):
             return f"({len(cell)} characters, not shown)" if cell else ""
         return "" if cell == UNCOMPUTED else cell
 
@@ -690,6 +777,9 @@ def _at(row: Sequence[str], index: int) -> str:
     return row[index] if index < len(row) else ""
 
 
+PERSON = ("person", "person_valid", "person_near", "birth", "sex")
+"""What a column of identity numbers becomes: the parts of `identity.Person`."""
+
 DTYPES = {
     "month": "period[M]",
     "date": "datetime64[ns]",
@@ -700,16 +790,19 @@ DTYPES = {
 }
 
 
-def _assemble(columns: Mapping[str, pd.Series], traced: pd.DataFrame) -> pd.DataFrame:
-    """Return a tidy frame: a person column becomes person, person_valid, person_near; months fill from `occurred`."""
+def _tidy_name(name: str, column: Column) -> str:
+    return "person_name" if column.kind == "name" else name
+
+
+def _assemble(columns: Mapping[str, pd.Series], contract: Mapping[str, Column], traced: pd.DataFrame) -> pd.DataFrame:
+    """Return a tidy frame: a person column becomes PERSON, a name person_name; months fill from `occurred`."""
     tidy: dict[str, Any] = {}
     for name, values in columns.items():
         if len(values) and isinstance(values.iloc[0], Person):
-            tidy["person"] = values.map(lambda p: p.pseudonym)
-            tidy["person_valid"] = values.map(lambda p: p.valid).astype(bool)
-            tidy["person_near"] = values.map(lambda p: p.near)
+            for at, part in enumerate(PERSON):
+                tidy[part] = pd.Series([person[at] for person in values], dtype=object)
         else:
-            tidy[name] = values
+            tidy[_tidy_name(name, contract[name])] = values
     if "registered" in tidy:
         tidy["registered"] = tidy["registered"].where(tidy["registered"].notna(), tidy["occurred"])
     return pd.DataFrame({**tidy, **traced})
@@ -718,11 +811,9 @@ def _assemble(columns: Mapping[str, pd.Series], traced: pd.DataFrame) -> pd.Data
 def _together(kind: str, parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Return the parts of a kind as one frame with the dtypes of its contract, also when there are none."""
     contract = CONTRACTS[kind].columns
-    names = [
-        x
-        for c, col in contract.items()
-        for x in (("person", "person_valid", "person_near") if col.kind == "person" else (c,))
-    ]
+    persons = any(column.kind == "person" for column in contract.values())
+    names = [x for c, col in contract.items() for x in (PERSON if col.kind == "person" else (_tidy_name(c, col),))]
+    names += ["sheet"] if persons else []
     found = [p for p in parts if len(p)]
     frame = (
         pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=[*names, "file", "row"], dtype=object)
@@ -735,8 +826,11 @@ def _together(kind: str, parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
         elif name == "order":
             frame[name] = frame[name].astype("int64")
         elif column.kind != "person":
-            frame[name] = frame[name].astype("str")
-    others = {"row": "int64", "file": "str", "file_period": "str", "person": "str", "person_valid": bool}
+            frame[_tidy_name(name, column)] = frame[_tidy_name(name, column)].astype("str")
+    others = {"row": "int64", "file": "str", "file_period": "str", "sheet": "str", "person": "str",
+              "person_valid": bool, "sex": "str"}  # fmt: skip
+    if persons:
+        frame["birth"] = pd.to_datetime(frame["birth"].astype("str"), format="%Y%m%d", errors="coerce")
     return frame.astype({name: dtype for name, dtype in others.items() if name in frame})
 
 

@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .contracts import CONTRACTS
+from .eligibility import sql
 from .errors import ParamsError, did_you_mean
 from .ingest import KINDS
 from .periods import Period, parse_period
@@ -59,8 +60,18 @@ class Rate(_Frozen):
     source: str
 
 
+class Condition(_Frozen):
+    """Who may be on a programme's roll (an expression of `eligibility`), and where that is laid down."""
+
+    rule: str
+    source: str
+
+
 class Programme(_Frozen):
-    """A subsidy programme: spellings in files, unit of its rate, calendar months it is due in, days of grace."""
+    """A subsidy programme: spellings in files, unit of its rate, calendar months it is due in, days of grace.
+
+    `eligible`: the condition on whoever is on its roll; `excludes`: programmes that nobody on this roll may be in.
+    """
 
     zh: str
     en: str
@@ -69,6 +80,8 @@ class Programme(_Frozen):
     pays: tuple[Annotated[int, Field(ge=1, le=12)], ...] = ()
     grace_days: int = Field(default=0, ge=0)
     rates: tuple[Rate, ...] = Field(min_length=1)
+    eligible: Condition | None = None
+    excludes: tuple[str, ...] = ()
 
 
 class Span(_Frozen):
@@ -165,6 +178,10 @@ class Params(_Frozen):
         for township in self.townships:
             for other in township.neighbours:
                 _known(f"townships: {township.name}: neighbours: {other}", other, towns)
+        for name, programme in self.programmes.items():
+            _understood(f"programmes: {name}: eligible: rule", programme.eligible)
+            for other in programme.excludes:
+                _known(f"programmes: {name}: excludes: {other}", other, self.programmes)
         for kind in self.deadlines:
             _known(f"deadlines: {kind}", kind, KINDS)
         if self.reports.since:
@@ -199,13 +216,15 @@ class Params(_Frozen):
         return names | {self.place: self.name.zh if lang == "zh" else self.name.en}
 
     def rates(self) -> pd.DataFrame:
-        """Return the programmes as rows: programme, effective, amount (fen), unit, pays (months), grace_days."""
+        """Return the programmes as rows: programme, effective, amount (fen), unit, pays (months), grace_days, eligible
+        (expression, "" for none), excludes (programmes)."""
         records = [
             {"programme": key, "effective": pd.Timestamp(rate.effective), "amount": round(rate.amount * 100),
-             "unit": programme.unit, "pays": programme.pays, "grace_days": programme.grace_days}
+             "unit": programme.unit, "pays": programme.pays, "grace_days": programme.grace_days,
+             "eligible": programme.eligible.rule if programme.eligible else "", "excludes": programme.excludes}
             for key, programme in self.programmes.items() for rate in programme.rates
         ]  # fmt: skip
-        columns = ["programme", "effective", "amount", "unit", "pays", "grace_days"]
+        columns = ["programme", "effective", "amount", "unit", "pays", "grace_days", "eligible", "excludes"]
         return pd.DataFrame(records, columns=columns).astype({"effective": "datetime64[ns]", "amount": "int64"})
 
     def event_spans(self) -> pd.DataFrame:
@@ -243,6 +262,13 @@ def load_params(place: str, folder: Path) -> Params:
 def _known(where: str, name: str, known: Any) -> None:
     if name not in known:
         raise ValueError(f"{where} does not exist{did_you_mean(name, known)}")
+
+
+def _understood(where: str, condition: Condition | None) -> None:
+    try:
+        sql(condition.rule if condition else "age >= 0", where=where)
+    except ParamsError as error:
+        raise ValueError(str(error)) from None
 
 
 def _listing(file: str, error: ValidationError) -> str:

@@ -3,30 +3,29 @@
 Office files write one value in many ways (full-width digits, thousand separators, 万元 beside 元, six date forms
 and Excel serials, identity numbers that Excel has cut). A parser accepts what has exactly one meaning, names
 each repair it made, and refuses what has lost information. Identity numbers become keyed pseudonyms here, where
-the raw number is seen, and nowhere later. Sources: GB 11643-1999 (18-digit number and its check character);
-Excel's 1900 date system.
+the raw number is seen, and nowhere later (`identity`). Source: Excel's 1900 date system.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import hmac
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 
+from . import identity
 from .contracts import ACTIVITIES
 from .errors import ParamsError, did_you_mean
+from .identity import Person
 from .periods import parse_period
 from .wording import catalogue
 
-__all__ = ["PARSERS", "Context", "Parsed", "Person", "Refusal", "check_character", "clean", "one_slip_neighbours"]
+__all__ = ["PARSERS", "WELL_FORMED", "Context", "Parsed", "Refusal", "clean", "identity_text"]
 
 
 class Refusal(ValueError):
@@ -43,16 +42,6 @@ class Parsed:
 
     value: Any
     repair: str = ""
-
-
-@dataclass(frozen=True)
-class Person:
-    """A pseudonym: keyed hash of an identity number, whether its check character is right, and if it is not,
-    the pseudonyms of the valid numbers one slip away."""
-
-    pseudonym: str
-    valid: bool
-    near: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -261,63 +250,56 @@ def _choice(cell: str, context: Context) -> Parsed:
     return _named(context.choices, "one of the known values")(cell)
 
 
-_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-
-
-def check_character(first17: str) -> str:
-    """Return the check character of an 18-digit identity number (GB 11643-1999, ISO 7064 MOD 11-2).
-
-    >>> check_character("11010519491231002")
-    'X'
-    """
-    return "10X98765432"[sum(int(d) * w for d, w in zip(first17, _WEIGHTS, strict=True)) % 11]
-
-
-def _is_valid(number: str) -> bool:
-    try:
-        dt.date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
-    except ValueError:
-        return False
-    return check_character(number[:17]) == number[17]
-
-
-def one_slip_neighbours(number: str) -> list[str]:
-    """Return the valid numbers one substituted character or one swap of neighbours away, sorted.
-
-    The check character catches every such slip (METHODS: 32,600 substitutions, 6,160 transpositions), so a failing
-    number has its true one in this list when it has one slip.
-    """
-    slips = {number[:i] + d + number[i + 1 :] for i in range(17) for d in "0123456789"}
-    slips |= {number[:17] + c for c in "0123456789X"}
-    slips |= {number[:i] + number[i + 1] + number[i] + number[i + 2 :] for i in range(17)}
-    return sorted(s for s in slips - {number} if s[:17].isdigit() and _is_valid(s))
-
-
 def _person(cell: str, context: Context) -> Parsed:
-    number = cell.replace(" ", "").replace("-", "").lstrip("'").upper()
-    if re.fullmatch(r"\d(\.\d+)?E\+?\d+|\d+\.0*", number) or _is_cut(number):
-        raise Refusal(
-            "an 18-character identity number", "Excel has cut its last digits: export again with the column as text"
-        )
-    if not re.fullmatch(r"\d{17}[\dX]|\d{15}", number):
+    number = identity_text(cell)
+    if re.fullmatch(r"\d(\.\d+)?E\+?\d+|\d+\.0*", number):
+        raise Refusal("an 18-character identity number", CUT)
+    if len(number) == 18 and WELL_FORMED.fullmatch(number):
+        person = identity.read([number], context.key)[0]
+        if number.endswith("000") and not person.valid:  # zeros in the place of what Excel has cut
+            raise Refusal("an 18-character identity number", CUT)
+        return Parsed(person, "" if person.valid else "check_character")
+    if re.fullmatch(r"\d{15}", number):
+        return _lifted(number, context.key)
+    near = identity.one_slip([number])[0] if _SLIPPED.fullmatch(number) else []
+    if not near:
         raise Refusal("an identity number of 18 (or old 15) characters", "compare with the paper form")
-    lifted = len(number) == 15
-    if lifted:
-        body = number[:6] + "19" + number[6:]
-        number = body + check_character(body)
-    valid = _is_valid(number)
-    near = () if valid else tuple(_pseudonym(n, context.key) for n in one_slip_neighbours(number))
-    repair = "lifted_15" if lifted else "" if valid else "check_character"
-    return Parsed(Person(_pseudonym(number, context.key), valid, near), repair)
+    return Parsed(_mistyped(number, near, context.key), "odd_number")
 
 
-def _is_cut(number: str) -> bool:
-    """Return whether a number looks like one that Excel kept 15 digits of: zeros at the end, and the check fails."""
-    return bool(re.fullmatch(r"\d{15}000", number)) and not _is_valid(number)
+CUT = "Excel has cut its last digits: export again with the column as text"
+WELL_FORMED = re.compile(r"[0-9]{17}[0-9X]")
+_SLIPPED = re.compile(r"\d{16}[\dX]|\d{18}[\dX]|(?=.{18}$)[\dX]*[A-Z]?[\dX]*", re.ASCII)
+"""One character too few, one too many, or one that no number has."""
 
 
-def _pseudonym(number: str, key: bytes) -> str:
-    return hmac.new(key, number.encode(), hashlib.sha256).hexdigest()[:24]
+def identity_text(cell: str) -> str:
+    """Return a cell as an identity number is written: without spaces and hyphens, upper case."""
+    return cell.replace(" ", "").replace("-", "").lstrip("'").upper()
+
+
+def _lifted(number: str, key: bytes) -> Parsed:
+    """Return what a number of 15 digits is since 1999: with the century, and a check character."""
+    body = number[:6] + "19" + number[6:]
+    person = identity.read([body + identity.check_character(body)], key)[0]
+    if person.valid:
+        return Parsed(person, "lifted_15")
+    return Parsed(_mistyped(number, identity.one_slip([number])[0], key), "check_character")
+
+
+def _mistyped(number: str, near: Sequence[str], key: bytes) -> Person:
+    return Person(identity.pseudonym(number, key), False, tuple(identity.pseudonym(n, key) for n in near))
+
+
+def _item(cell: str, context: Context) -> Parsed:
+    """Return the number of an item of a follow-up workbook that was made with the key of this place."""
+    if found := identity.known_item(cell, context.key):
+        return Parsed(found)
+    raise Refusal("an item of a follow-up workbook made here", "copy the number from the workbook, all 12 characters")
+
+
+def _name(cell: str, context: Context) -> Parsed:
+    return Parsed(identity.name_key(cell, context.key))
 
 
 PARSERS: Mapping[str, Callable[[str, Context], Parsed]] = {
@@ -334,5 +316,7 @@ PARSERS: Mapping[str, Callable[[str, Context], Parsed]] = {
     "choice": _choice,
     "measure": _measure,
     "person": _person,
+    "name": _name,
+    "item": _item,
 }
 """How each kind of column is read; a new kind is one function and its entry here."""

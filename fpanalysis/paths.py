@@ -8,12 +8,13 @@ So a notebook needs no relative path, wherever it was started.
 from __future__ import annotations
 
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import ParamsError
 
-__all__ = ["Home", "find_home", "is_hidden"]
+__all__ = ["Home", "find_home", "is_hidden", "write_private"]
 
 SYSTEM_FILES = ("thumbs.db", "desktop.ini")
 
@@ -66,6 +67,27 @@ class Home:
         """Return the hidden folder in which a release is made."""
         return self.outputs / ".stage" / place / period
 
+    def key(self, place: str, *, make: bool = False) -> bytes | None:
+        """Return the key that hashes identity numbers of a place, the same in every run; None when there is none yet.
+
+        It lies in `data/raw/<place>/.key`, beside the files that hold the numbers themselves, and is worth what they
+        are worth; with `make` it is made. Raises ParamsError when the file holds no key.
+        """
+        file = self.raw / place / ".key"
+        if make and not file.exists():
+            write_private(file, f"{secrets.token_hex(32)}\n".encode())
+        if not file.exists():
+            return None
+        try:
+            found = bytes.fromhex(file.read_text("ascii").strip())
+        except ValueError:
+            found = b""
+        if len(found) != 32:
+            raise ParamsError(
+                f"data/raw/{place}/.key holds no key of 64 hexadecimal digits: put back the file as it was"
+            )
+        return found
+
     def releases(self, place: str, period: str) -> Path:
         """Return the folder with the releases of one period of one place."""
         return self.outputs / place / period
@@ -83,6 +105,13 @@ class Home:
 def is_hidden(path: Path) -> bool:
     """Return whether a file or folder is the system's or an open program's, not the office's."""
     return path.name.startswith((".", "~$")) or path.name.lower() in SYSTEM_FILES
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a new file that its owner alone may read. Raises FileExistsError when there is one."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as made:
+        made.write(content)
 
 
 def find_home(start: Path | None = None) -> Home:

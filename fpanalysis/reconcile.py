@@ -1,37 +1,40 @@
 """Roll, payments and reported totals held against each other: every person and every fen in exactly one class.
 
 Roll rows and payment rows of a person and programme are brought together on the pseudonym; what was due is worked
-out from the roll and the effective-dated rate; an ordered list of rules (`CLASSES`) then gives each person-programme
-the first class that fits. So people and money add up by construction: on the roll + paid without being on it = sum
-of the classes, and entitled - paid = sum of the differences of the classes, with nothing left over, in fen.
+out from the roll and the effective-dated rate; an ordered list of rules (`catalogue/rules.csv`) then gives each
+person-programme the first class that fits. So people and money add up by construction: on the roll + paid without
+being on it = sum of the classes, and entitled - paid = sum of the differences of the classes, with nothing left over,
+in fen. The work is one SQL text (`formulation`) that any engine runs (`engines`); here is what goes in and comes out.
 
 Definitions, the same everywhere. On the roll on a day: `start <= day < exit`. A month counts when the person is on the
-roll on its last day, at the rate in force on that day. A payment is in time up to the last day of its due month plus
-`grace_days`. Payments that the bank returned are not paid. What is not yet overdue at `as_of` and has no payment row is
+roll, and meets the programme's condition, on its last day, at the rate in force on that day; a condition that cannot be
+judged (no date of birth) counts as met. A payment is in time up to the last day of its due month plus `grace_days`.
+Payments that the bank returned are not paid. What is not yet overdue at `as_of` and has no payment row is carried over,
 not due. Overlapping roll rows of a person in a programme are one spell, at the place of the earliest row.
-
-The idea of one key, counts and sums by source and one ordered list of rules is that of record reconciliation in
-accounting; one-slip neighbours of an identity number that fails its check digit follow GB 11643-1999.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from . import engines, sources
 from .errors import FpError, did_you_mean
+from .formulation import OPEN, query, spells_query
 from .results import note, pick, rows
+from .schedule import day_number, eligible, rate_on, tables
+from .suspects import suspects
+from .wording import catalogue
 
-__all__ = ["CLASSES", "classify", "levels", "statement", "stock_flow"]
+__all__ = ["CLASSES", "at_scale", "carried_forward", "classify", "formulated", "levels", "statement", "stock_flow"]
 
 KEY = ["programme", "person"]
-DUE = [*KEY, "due"]
-OPEN = pd.Timestamp("2262-01-01")
-"""Stands for "no exit yet"; later than any date in a file."""
 
 ITEMS = {
     "opening": "roll_opening",
@@ -44,30 +47,156 @@ ITEMS = {
 
 
 def classify(
-    roll: pd.DataFrame, payments: pd.DataFrame, *, months: pd.PeriodIndex, rates: pd.DataFrame, as_of: dt.date
+    roll: pd.DataFrame,
+    payments: pd.DataFrame,
+    *,
+    months: pd.PeriodIndex,
+    rates: pd.DataFrame,
+    as_of: dt.date,
+    engine: str = "duckdb",
+    **limits: Any,
 ) -> pd.DataFrame:
-    """Return one row a person-programme: programme, person, place, on_roll, entitled and paid (fen), in_time, class.
+    """Return one row a person-programme: programme, person, place, class, on_roll, in_time, corrected, payments
+    (rows), and in fen entitled, carried, paid.
 
     INTERNAL: rows about persons, pseudonymous; they stay in the analysis and are never kept, shown or published.
 
-    `roll`, `payments`: tidy frames. `months`: of the period; payments count by their due month. `rates`: a row a
-    programme and effective date with programme, effective, amount (fen), unit (month, year, once), pays (calendar
-    months in which a payment is due, each for the months since the one before; empty: every month, a yearly rate in
-    December), grace_days. A yearly rate is shared evenly among the months of `pays`; a rate paid once is due in the
-    month of `start`. In the frame are all who were on the roll in the period, were due something or had a payment row.
-    Raises FpError for a programme without a rate.
+    `roll`, `payments`: tidy frames; a roll without `birth` and `sex` has no condition judged; `corrected` are rows
+    whose mistyped number was set right while read. A row without a person is a case of its own. `months`: of the
+    period; payments count by their due month. `rates`: a row a programme and effective date with programme, effective,
+    amount (fen), unit (month, year, once), pays (calendar months in which a payment is due, each for the months since
+    the one before; empty: every month, a yearly rate in December), grace_days, and perhaps eligible (an expression of
+    `eligibility`) and excludes (programmes). A yearly rate is shared evenly among the months of `pays`; a rate paid
+    once is due in the month of `start`. In the frame are all who were on the roll in the period, were due something or
+    had a payment row.
+    `engine`, `limits`: of `engines.run`. Raises FpError for a programme without a rate.
     """
     _check_programmes([roll, payments], rates)
-    spells = _spells(roll)
-    dues = _entitlements(spells, months, rates)
-    paid = _payments(payments, dues, _people(roll), months)
-    compared = _compare(dues, paid, rates, as_of, _bounds(roll))
-    persons = _persons(compared, spells, roll, months)
-    persons["place"] = _places(spells, roll, paid).reindex(pd.MultiIndex.from_frame(persons[KEY])).to_numpy()
-    masks = [rule(persons).to_numpy(dtype=bool) for rule in CLASSES.values()]
-    persons["class"] = np.select(masks, list(CLASSES), default="")
-    columns = [*KEY, "place", "on_roll", "entitled", "paid", "in_time", "class"]
-    return persons[columns].sort_values(KEY, ignore_index=True)
+    codes = _Codes(roll, payments, rates)
+    given = {"roll": codes.roll(roll), "payments": codes.payments(payments), "near": codes.near(payments)}
+    text, small = formulated(rates, months, as_of)
+    question = {"rows": "SELECT * FROM found"}
+    found = engines.run(text, given | small, question, engine=engine, **limits)["rows"]
+    mine = payments[payments["due"].isin(months)]
+    _check_control(found, len(mine), int(mine.loc[mine["status"] == "paid", "amount"].sum()))
+    return codes.words(found).sort_values([*KEY, "place", "class", "paid"], ignore_index=True)
+
+
+def formulated(rates: pd.DataFrame, months: pd.PeriodIndex, as_of: dt.date) -> tuple[str, dict[str, pd.DataFrame]]:
+    """Return the SQL text of a period, and the small tables that it reads beside roll, payments and near."""
+    small = tables(rates, months, as_of)
+    parts = small["parts"]
+    days = {n: sorted(set(parts.loc[parts["programme"] == n, "ymd"])) for n in range(rates["programme"].nunique())}
+    joined = parts[parts["once"] == 1].merge(small["calendar"], on=["programme", "due"])
+    entering = {int(n): list(zip(mine["opens"], mine["day"], mine["token"], strict=True))
+                for n, mine in joined.groupby("programme")}  # fmt: skip
+    span = {"opens": day_number(months[0].start_time), "closes": day_number(_last_day(months[-1]))}
+    return query(
+        CLASSES, **span, eligible=eligible(rates), days=days, entering=entering, excluding=len(small["excludes"]) > 0
+    ), small
+
+
+def at_scale(
+    *,
+    roll: Sequence[str | Path] | pd.DataFrame,
+    payments: Sequence[str | Path] | pd.DataFrame,
+    months: pd.PeriodIndex,
+    rates: pd.DataFrame,
+    as_of: dt.date,
+    programmes: Mapping[str, str] | None = None,
+    places: Mapping[str, str] | None = None,
+    engine: str = "duckdb",
+    out: Path | None = None,
+    key: bytes | None = None,
+    **limits: Any,
+) -> pd.DataFrame:
+    """Return one row a programme, place and class: people, on_roll, due_people, in_time, payments, and in fen entitled,
+    carried, paid.
+
+    `roll`, `payments`: Parquet or CSV files with the columns of `sources`, or both tidy frames. `programmes`, `places`:
+    every accepted spelling and its key (without: the words as they stand). `out`: folder for the class of each
+    person-programme as Parquet: INTERNAL, rows about persons under a hash made with `key` (None: a random one). The
+    rest as for `classify`.
+    Raises FpError when money or rows of the payments are not all in the classes.
+    """
+    if isinstance(roll, pd.DataFrame) or isinstance(payments, pd.DataFrame):
+        return _of_frames(roll, payments, out=out, months=months, rates=rates, as_of=as_of, engine=engine, **limits)
+    secret = key or secrets.token_bytes(32)
+    numbers = {name: n for n, name in enumerate(sorted(set(rates["programme"])))}
+    spelled = {word: numbers[name] for word, name in (programmes or {n: n for n in numbers}).items() if name in numbers}
+    limits |= {"engine": engine}
+    keys = places if places is not None else _words([roll, payments], limits)
+    spots = {name: n for n, name in enumerate(sorted(set(keys.values())))}
+    at = {word: spots[name] for word, name in keys.items()}
+    given = sources.roll_and_payments(roll, payments, programmes=spelled, places=at, key=secret)
+    text, small = formulated(rates, months, as_of)
+    named = sources.names(list(numbers), list(spots), list(CLASSES))
+    limits_of_out = {"out": out, "written": sources.written(secret)} if out else {}
+    reads = given | small | (named if out else {})
+    found = engines.run(text, reads, {"totals": TOTALS}, **limits_of_out, **limits)["totals"]
+    _check_control(found, *_control(given["payments"], small["calendar"], limits))
+    return _summed(found, [list(numbers), list(spots), list(CLASSES)])
+
+
+def _of_frames(roll: Any, payments: Any, *, out: Path | None, **terms: Any) -> pd.DataFrame:
+    """Return the totals of `at_scale` from tidy frames, whose persons are pseudonyms already."""
+    persons = classify(roll, payments, **terms)
+    due = persons["entitled"] > 0
+    counted = persons.assign(people=1, due_people=due, in_time=persons["in_time"] & due)
+    if out:
+        engines.run("SELECT * FROM given", {"given": persons}, {"rows": "SELECT COUNT(*) FROM found"}, out=out)
+    columns = ["people", "on_roll", "due_people", "in_time", "payments", "entitled", "carried", "paid"]
+    return counted.groupby(["programme", "place", "class"], as_index=False)[columns].sum().astype(
+        dict.fromkeys(columns, "int64"))  # fmt: skip
+
+
+def _summed(found: pd.DataFrame, words: Sequence[Sequence[str]]) -> pd.DataFrame:
+    """Return the totals of all buckets added up, with words for programme, place and class."""
+    keys = ["programme", "place", "class"]
+    summed = found.fillna({"place": -1}).groupby(keys, as_index=False).sum().astype("int64")
+    said = {key: summed[key].map(dict(enumerate(known, start=key == "class"))).fillna("")
+            for key, known in zip(keys, words, strict=True)}  # fmt: skip
+    if (summed["class"] == 0).any():
+        raise FpError("catalogue/rules.csv: there are cases that fit no rule; the last rule must fit all")
+    return summed.assign(**said).astype(dict.fromkeys(keys, "str")).sort_values(keys, ignore_index=True)
+
+
+TOTALS = """
+SELECT programme, place, class, CAST(COUNT(*) AS BIGINT) AS people, CAST(SUM(on_roll) AS BIGINT) AS on_roll,
+  CAST(SUM(CASE WHEN entitled > 0 THEN 1 ELSE 0 END) AS BIGINT) AS due_people,
+  CAST(SUM(CASE WHEN entitled > 0 THEN in_time ELSE 0 END) AS BIGINT) AS in_time,
+  CAST(SUM(payments) AS BIGINT) AS payments, CAST(SUM(entitled) AS BIGINT) AS entitled,
+  CAST(SUM(carried) AS BIGINT) AS carried, CAST(SUM(paid) AS BIGINT) AS paid
+FROM found GROUP BY programme, place, class"""
+
+CONTROL = """
+SELECT CAST(COUNT(*) AS BIGINT) AS payments, CAST(COALESCE(SUM(amount * (1 - returned)), 0) AS BIGINT) AS paid
+FROM payments WHERE due BETWEEN {first} AND {last}"""
+
+
+def _control(payments: engines.Table, calendar: pd.DataFrame, limits: Mapping[str, Any]) -> tuple[int, int]:
+    """Return rows and money (fen) of the payments of the period as they stand in the files, whatever they name."""
+    text = CONTROL.format(first=calendar["due"].min(), last=calendar["due"].max())
+    raw = engines.run(text, {"payments": payments}, {"rows": "SELECT * FROM found"}, **{**limits, "buckets": 1})["rows"]
+    return int(raw["payments"].iloc[0]), int(raw["paid"].iloc[0])
+
+
+def _check_control(found: pd.DataFrame, number: int, fen: int) -> None:
+    """Hold rows and money of the classes against those of the sources before anything was left out."""
+    missing, money = number - int(found["payments"].sum()), fen - int(found["paid"].sum())
+    if missing or money:
+        raise FpError(f"{missing} payment rows with {money / 100:.2f} yuan are in no class: "
+                      "their programme is not one of params, or is missing")  # fmt: skip
+
+
+def _words(files: Iterable[Sequence[str | Path]], limits: Mapping[str, Any]) -> dict[str, str]:
+    """Return the places that stand in files, each under its own name."""
+    text = "SELECT DISTINCT place FROM given WHERE place IS NOT NULL"
+    one = {**limits, "buckets": 1}
+    found = [engines.run(text, {"given": sources.words(paths, "place")}, {"rows": "SELECT * FROM found"}, **one)["rows"]
+             for paths in files]  # fmt: skip
+    words = sorted({str(word) for frame in found for word in frame["place"]})
+    return {word: word for word in words}
 
 
 def statement(
@@ -85,13 +214,15 @@ def statement(
     For each programme: `rate`; `entitled_amount`, `pay_amount` (yuan; count in fen); `pay_on_time` = people to whom
     everything due in the period was paid in full by the end of its due month + grace_days / people to whom anything was
     due (county also over all programmes); `pay_class/<programme>` (all people) and below it each class (people);
-    `pay_class_amount` likewise (entitled minus paid, yuan; count in fen). Arguments as for `classify`;
-    no months give no rows.
+    `pay_class_amount` likewise (entitled minus paid, yuan; count in fen), the items that lead from due to paid. For the
+    county also `carried_amount`, due in the period and to be paid in the next, and `arrears_amount`, paid in the period
+    for months before it. Arguments as for `classify`; no months give no rows.
     """
     if not len(months):
         return rows([])
     persons = classify(roll, payments, months=months, rates=rates, as_of=as_of)
     records = [*_rates(rates, months, county), _in_time(persons, "", county)]
+    records += _across(persons, payments, months, county)
     for programme, mine in persons.groupby("programme"):
         for place, group in _areas(mine, county):
             records += [*_money(group, programme, place), _in_time(group, f"/{programme}", place)]
@@ -106,16 +237,33 @@ def stock_flow(roll: pd.DataFrame, *, start: dt.date, end: dt.date, period: str,
     Someone on the roll twice at a time counts once; someone who moves to another township leaves and is new.
     A row that ends before it begins was never on the roll. `roll_balance` = opening + new - exits - closing, always 0.
     """
-    spells = _spells(roll)
-    first, last = pd.Timestamp(start), pd.Timestamp(end)
+    spells, first, last = _spells(roll), day_number(start), day_number(end)
     marked = spells.assign(
-        opening=_on_roll(spells, first - pd.Timedelta(days=1)),
-        new=spells["start"].between(first, last),
-        exits=spells["exit"].between(first, last),
-        closing=_on_roll(spells, last),
+        opening=(spells["since"] < first) & (spells["until"] >= first),
+        new=spells["since"].between(first, last),
+        exits=spells["until"].between(first, last),
+        closing=(spells["since"] <= last) & (spells["until"] > last),
     )
     by_area = [(p, place, group) for p, mine in marked.groupby("programme") for place, group in _areas(mine, county)]
     return rows([{**r, "period": period} for p, place, group in by_area for r in _flow(group, p, place)])
+
+
+def carried_forward(flow: pd.DataFrame, before: pd.DataFrame, *, period: str, county: str) -> pd.DataFrame:
+    """Return `roll_opening_gap/<programme>`: the county's opening minus the closing before, as it was told then.
+
+    `flow`: results of `stock_flow`; `before`: rows `roll_closing/...` of the period before, as they were kept or
+    published then. A difference has a note with both. Programmes that either side lacks have no row.
+    """
+    now = pick(flow, place=county, measure="roll_opening/*").set_index("measure")["count"]
+    then = pick(before, place=county, measure="roll_closing/*").drop_duplicates("measure", keep="last")
+    found = []
+    for measure, closing in zip(then["measure"], then["count"], strict=True):
+        programme = measure.partition("/")[2]
+        opening = now.get(f"roll_opening/{programme}", np.nan)
+        remark = note("note.roll.opening_gap", opening=opening, closing=closing) if opening != closing else ""
+        found.append({"place": county, "period": period, "measure": f"roll_opening_gap/{programme}",
+                      "count": opening - closing, "method": "levels", "note": remark})  # fmt: skip
+    return rows([row for row in found if not np.isnan(row["count"])])
 
 
 def levels(reported: pd.DataFrame, computed: pd.DataFrame, *, period: str, county: str) -> pd.DataFrame:
@@ -123,9 +271,10 @@ def levels(reported: pd.DataFrame, computed: pd.DataFrame, *, period: str, count
 
     `computed`: results of `stock_flow` and `statement`. `reported_difference/<programme>/<item>` has value = reported
     minus computed and a note with both; a county row stands also when only the townships' sum differs from it.
-    A township whose own opening + new - exits is not its closing is named on its closing. `reported_compared` counts
-    the totals held against rows, its note how many differ, how many are missing, and how many have no rows at all to
-    be held against (a programme without a roll, or without payments) and so are not compared.
+    A township whose own opening + new - exits is not its closing is named on its closing. `reported_suspect` names
+    the figure of a programme that alone, if changed, would mend all broken sums (count: how many figures could be it).
+    `reported_compared` counts the totals held against rows, its note how many differ, how many are missing, and how
+    many have no rows at all to be held against (a programme without a roll, or without payments).
     """
     told = _reported_cells(reported[reported["period"] == period], county)
     known = pick(computed, period=period).drop_duplicates(["place", "measure"])
@@ -140,7 +289,7 @@ def levels(reported: pd.DataFrame, computed: pd.DataFrame, *, period: str, count
     counted = {"different": len(differing), "missing": missing, "alone": len(told) - len(cells)}
     remark = note("note.reported.compared", **counted)
     summary = {"place": county, "measure": "reported_compared", "count": len(cells), "method": "levels", "note": remark}
-    return rows([{**r, "period": period} for r in [*differing, summary]])
+    return rows([{**r, "period": period} for r in [*differing, summary, *_suspected(told, county)]])
 
 
 def _areas(frame: pd.DataFrame, county: str) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -153,7 +302,7 @@ def _areas(frame: pd.DataFrame, county: str) -> Iterator[tuple[str, pd.DataFrame
 def _rates(rates: pd.DataFrame, months: pd.PeriodIndex, county: str) -> Iterator[dict[str, Any]]:
     """Yield the rate of each programme at the end of the period, with a note when it changed within it."""
     for programme, terms in rates.groupby("programme"):
-        at_start, at_end = _rate(terms, _last_day(months[0])), _rate(terms, _last_day(months[-1]))
+        at_start, at_end = rate_on(terms, _last_day(months[0])), rate_on(terms, _last_day(months[-1]))
         since = terms.loc[terms["effective"] <= _last_day(months[-1]), "effective"].max()
         changed = note("note.rate.changed", before=at_start / 100, since=since.date()) if at_start != at_end else ""
         yield {
@@ -170,6 +319,21 @@ def _money(group: pd.DataFrame, programme: str, place: str) -> list[dict[str, An
     amounts = {"entitled_amount": int(group["entitled"].sum()), "pay_amount": int(group["paid"].sum())}
     return [{"place": place, "measure": f"{name}/{programme}", "count": fen, "value": fen / 100, "method": "reconciled"}
             for name, fen in amounts.items()]  # fmt: skip
+
+
+def _across(
+    persons: pd.DataFrame, payments: pd.DataFrame, months: pd.PeriodIndex, county: str
+) -> Iterator[dict[str, Any]]:
+    """Yield what crosses the period's ends: money carried into the next, and money paid now for months before."""
+    paid_now = payments["paid"].between(months[0].start_time, months[-1].end_time) & (payments["status"] == "paid")
+    arrears = payments[paid_now & (payments["due"] < months[0])].groupby("programme")["amount"].sum()
+    for name, by_programme in (
+        ("carried_amount", persons.groupby("programme")["carried"].sum()),
+        ("arrears_amount", arrears),
+    ):
+        for programme, fen in by_programme[by_programme != 0].items():
+            yield {"place": county, "measure": f"{name}/{programme}", "count": int(fen), "value": fen / 100,
+                   "method": "reconciled"}  # fmt: skip
 
 
 def _in_time(group: pd.DataFrame, part: str, place: str) -> dict[str, Any]:
@@ -221,6 +385,16 @@ def _reported_cells(reported: pd.DataFrame, county: str) -> pd.DataFrame:
     return mine.drop_duplicates(["level", "place", "measure"]).sort_values(["measure", "place"], ignore_index=True)
 
 
+def _suspected(told: pd.DataFrame, county: str) -> Iterator[dict[str, Any]]:
+    """Yield the figures of each programme of which one alone can be wrong."""
+    parent = pd.Series("", told.index).mask(told["place"] != county, county)
+    for programme, cells in told.assign(parent=parent).groupby("programme"):
+        found = suspects(cells.reset_index(drop=True))
+        for cell in found.itertuples():
+            yield {"place": cell.place, "measure": f"reported_suspect/{programme}/{cell.item}", "count": len(found),
+                   "method": "levels"}  # fmt: skip
+
+
 def _differences(of_item: pd.DataFrame, cells: pd.DataFrame, county: str) -> Iterator[dict[str, Any]]:
     """Yield the rows of one item of one programme in which reported and computed, or county and sum, differ."""
     below = of_item[of_item["level"] == "township"]
@@ -258,226 +432,110 @@ def _check_programmes(frames: Iterable[pd.DataFrame], rates: pd.DataFrame) -> No
 
 
 def _spells(roll: pd.DataFrame) -> pd.DataFrame:
-    """Return times on the roll without overlap: programme, person, place, start, exit (OPEN: none), reason, listed.
-
-    `listed` is the number of roll rows that a spell is made of; the reason is that of the last exit.
-    """
-    rows_ = roll[[*KEY, "place", "start", "exit", "reason"]].assign(exit=roll["exit"].fillna(OPEN))
-    rows_ = rows_[rows_["exit"] >= rows_["start"]].sort_values([*KEY, "start", "exit", "place", "reason"])
-    latest = rows_.groupby(KEY)["exit"].cummax()
-    before = latest.groupby([rows_["programme"], rows_["person"]]).shift()
-    same_start = rows_["start"] == rows_.groupby(KEY)["start"].shift()
-    spell = (before.isna() | ((rows_["start"] >= before) & ~same_start)).cumsum().rename("spell")
-    ends = rows_.assign(spell=spell).sort_values(["spell", "exit", "reason"]).groupby("spell")["reason"].last()
-    found = rows_.groupby(spell).agg(
-        programme=("programme", "first"), person=("person", "first"), place=("place", "first"),
-        start=("start", "first"), exit=("exit", "max"), listed=("place", "size"),
-    )  # fmt: skip
-    return found.assign(reason=ends).reset_index(drop=True)
-
-
-def _on_roll(spells: pd.DataFrame, day: pd.Timestamp) -> pd.Series:
-    return (spells["start"] <= day) & (spells["exit"] > day)
-
-
-def _people(roll: pd.DataFrame) -> pd.MultiIndex:
-    return pd.MultiIndex.from_frame(roll[KEY]).unique()
-
-
-def _bounds(roll: pd.DataFrame) -> pd.DataFrame:
-    """Return first start and last exit of each person-programme on the roll at any time."""
-    ends = roll.assign(exit=roll["exit"].fillna(OPEN))
-    return ends.groupby(KEY, as_index=False).agg(first_start=("start", "min"), last_exit=("exit", "max"))
+    """Return times on the roll without overlap: programme, person, place, since, until (days), last reason."""
+    codes = _Codes(roll, roll)
+    coded = codes.roll(roll)
+    own = pd.Series(-1 - np.arange(len(coded)), coded.index)  # each row without a person is one of its own
+    keyed = coded.assign(person=coded["person"].fillna(own).astype("int64"))
+    found = engines.run(spells_query(), {"roll": keyed}, {"rows": "SELECT * FROM found"})["rows"]
+    return found.assign(
+        programme=codes.programmes.take(found["programme"]).astype("str"),
+        place=codes.places.take(found["place"].astype("int64")).astype("str"),
+        reason=codes.reasons.take(found["reason"].astype("int64")).astype("str"),
+    ).sort_values(["programme", "person", "since"], ignore_index=True)
 
 
 def _last_day(month: pd.Period) -> pd.Timestamp:
     return month.end_time.normalize()
 
 
-def _pay_months(terms: pd.DataFrame) -> tuple[int, ...]:
-    """Return the calendar months in which a programme pays."""
-    given = tuple(sorted(terms["pays"].iloc[-1]))
-    return given or ((12,) if terms["unit"].iloc[-1] == "year" else tuple(range(1, 13)))
+SEXES = {"male": 1, "female": 2}
 
 
-def _rate(terms: pd.DataFrame, day: pd.Timestamp) -> int:
-    """Return the rate (fen) in force on a day. Raises FpError when none was."""
-    in_force = terms[terms["effective"] <= day]
-    if in_force.empty:
-        name, first = terms["programme"].iloc[0], terms["effective"].min()
-        raise FpError(f"programme {name!r} has no rate in force on {day:%Y-%m-%d}; its first is from {first:%Y-%m-%d}")
-    return int(in_force.sort_values("effective")["amount"].iloc[-1])
+class _Codes:
+    """Persons, programmes, places and reasons as whole numbers, in the order of their names, and back again."""
+
+    def __init__(self, roll: pd.DataFrame, payments: pd.DataFrame, rates: pd.DataFrame | None = None) -> None:
+        known = roll if rates is None else rates
+        self.programmes = pd.Index(sorted(set(known["programme"])))
+        self.places = pd.Index(sorted({*roll["place"].dropna(), *payments["place"].dropna()}))
+        self.reasons = pd.Index(sorted({"", *roll["reason"].dropna()}))
+        near = payments["person_near"].explode() if "person_near" in payments else pd.Series(dtype=object)
+        together = pd.concat([f.astype(object) for f in (roll["person"], payments["person"], near)])
+        self.persons = pd.Index(together[together.notna() & (together != "")].unique())
+
+    def roll(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the table `roll` of the text (`formulation.TABLES`)."""
+        nothing = pd.Series(pd.NaT, frame.index)
+        return self._both(frame).assign(
+            since=_days(frame["start"], OPEN),
+            until=_days(frame["exit"], OPEN),
+            reason=self.reasons.get_indexer(frame["reason"].fillna("")),
+            birth=_ymd(frame.get("birth", nothing)),
+            sex=(frame["sex"].map(SEXES) if "sex" in frame else nothing.dt.year).astype("Int64"),
+        )
+
+    def payments(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the table `payments` of the text."""
+        return self._both(frame).assign(
+            due=frame["due"].dt.year.astype("int64") * 12 + frame["due"].dt.month.astype("int64") - 1,
+            amount=frame["amount"].astype("int64"),
+            paid=_days(frame["paid"], OPEN),
+            returned=(frame["status"] != "paid").astype("int64"),
+        )
+
+    def near(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the table `near`: whom the failing numbers of payments may mean."""
+        failing = (
+            frame[~frame["person_valid"].astype(bool)] if "person_near" in frame else frame[:0].assign(person_near="")
+        )
+        claims = failing.explode("person_near").dropna(subset="person_near")
+        made = self.payments(claims)[["programme", "person", "due"]]
+        return made.assign(near=self.persons.get_indexer(claims["person_near"])).drop_duplicates().astype("int64")
+
+    def words(self, found: pd.DataFrame) -> pd.DataFrame:
+        """Return the answer of the text with its numbers as words. Raises FpError when a case fits no rule."""
+        if (found["class"] == 0).any():
+            raise FpError(
+                f"catalogue/rules.csv: {(found['class'] == 0).sum()} cases fit no rule; the last must fit all"
+            )
+        persons = found["person"].fillna(-1).astype("int64")
+        return pd.DataFrame({
+            "programme": self.programmes.take(found["programme"]).astype("str"),
+            "person": self.persons.take(persons, allow_fill=True, fill_value=None) if len(self.persons) else None,
+            "place": self.places.take(found["place"].astype("int64")).astype("str"),
+            **{name: found[name].to_numpy(dtype=bool) for name in ("on_roll", "in_time", "corrected")},
+            **{name: found[name].to_numpy(dtype="int64") for name in ("payments", "entitled", "carried", "paid")},
+            "class": pd.Index(list(CLASSES)).take(found["class"] - 1).astype("str"),
+        }).astype({"person": "str"})  # fmt: skip
+
+    def _both(self, frame: pd.DataFrame) -> pd.DataFrame:
+        person = pd.Series(self.persons.get_indexer(frame["person"].astype(object)), frame.index)
+        return pd.DataFrame({
+            "programme": self.programmes.get_indexer(frame["programme"]),
+            "person": person.astype("Int64").mask(person < 0),
+            "place": self.places.get_indexer(frame["place"]),
+            "corrected": frame["corrected"].astype("int64") if "corrected" in frame else 0,
+        }, index=frame.index)  # fmt: skip
 
 
-def _parts(terms: pd.DataFrame, due: pd.Period) -> list[tuple[pd.Timestamp, int]]:
-    """Return what a payment due in a month is made of: (day on which the person must be on the roll, fen)."""
-    pays = _pay_months(terms)
-    if terms["unit"].iloc[-1] == "year":
-        rate, place = _rate(terms, _last_day(due)), pays.index(due.month)
-        return [(_last_day(due), rate * (place + 1) // len(pays) - rate * place // len(pays))]
-    length = next(n for n in range(1, 13) if (due - n).month in pays)
-    return [(_last_day(due - i), _rate(terms, _last_day(due - i))) for i in range(length)]
+def _days(dates: pd.Series, missing: int) -> pd.Series:
+    return ((dates - pd.Timestamp(0)).dt.days).fillna(missing).astype("int64")
 
 
-def _entitlements(spells: pd.DataFrame, months: pd.PeriodIndex, rates: pd.DataFrame) -> pd.DataFrame:
-    """Return what is due: programme, person, due, and in fen `entitled`, `without_exit`, `without_start`.
-
-    `without_exit` is what would be due had the person not left, `without_start` had they been on the roll before.
-    """
-    found = [
-        _one_due(spells[spells["programme"] == programme], due, terms)
-        for programme, terms in rates.groupby("programme") for due in months
-        if terms["unit"].iloc[-1] == "once" or due.month in _pay_months(terms)
-    ]  # fmt: skip
-    together = (
-        pd.concat(found)
-        if found
-        else spells[KEY].iloc[:0].assign(due=months[:0], entitled=0, without_exit=0, without_start=0)
-    )
-    summed = {"entitled": "sum", "without_exit": "max", "without_start": "max"}
-    return together[together["without_exit"] + together["without_start"] > 0].groupby(DUE, as_index=False).agg(summed)
+def _ymd(dates: pd.Series) -> pd.Series:
+    """Return dates as whole numbers such as 19580630, missing ones as NA."""
+    when = pd.to_datetime(dates).dt
+    return (when.year * 10_000 + when.month * 100 + when.day).astype("Int64")
 
 
-def _one_due(spells: pd.DataFrame, due: pd.Period, terms: pd.DataFrame) -> pd.DataFrame:
-    frame = spells[KEY].assign(due=due, entitled=0, without_exit=0, without_start=0)
-    if terms["unit"].iloc[-1] == "once":
-        amount = _rate(terms, _last_day(due)) * (spells["start"].dt.to_period("M") == due)
-        return frame.assign(entitled=amount, without_exit=amount, without_start=amount)
-    for day, amount in _parts(terms, due):
-        frame["entitled"] += amount * _on_roll(spells, day)
-        frame["without_exit"] += amount * (spells["start"] <= day)
-        frame["without_start"] += amount * (spells["exit"] > day)
-    return frame
-
-
-def _payments(
-    payments: pd.DataFrame, dues: pd.DataFrame, people: pd.MultiIndex, months: pd.PeriodIndex
-) -> pd.DataFrame:
-    """Return the payment rows of the period, mistyped identities set right: programme, person, due, ..., corrected."""
-    mine = payments.loc[
-        payments["due"].isin(months), [*DUE, "person_valid", "person_near", "place", "amount", "paid", "status"]
-    ]
-    mine = mine.reset_index(drop=True)
-    meant = _meant(mine[~mine["person_valid"] & ~pd.MultiIndex.from_frame(mine[KEY]).isin(people)], mine, dues)
-    return mine.assign(
-        person=meant.reindex(mine.index).fillna(mine["person"]), corrected=mine.index.isin(meant.index)
-    ).drop(columns=["person_valid", "person_near"])  # fmt: skip
-
-
-def _meant(failing: pd.DataFrame, payments: pd.DataFrame, dues: pd.DataFrame) -> pd.Series:
-    """Return, by payment row, the one person whom a failing identity can mean.
-
-    That is a valid one-slip neighbour to whom this programme owes something for the same month and has paid nothing,
-    when there is exactly one, and no other failing identity claims the same person and month.
-    """
-    claims = failing.explode("person_near").dropna(subset="person_near").astype({"person_near": "str"}).reset_index()
-    owed = dues.loc[dues["entitled"] > 0, DUE]
-    paid = pd.MultiIndex.from_frame(payments.loc[payments["status"] == "paid", DUE])
-    owed = owed[~pd.MultiIndex.from_frame(owed).isin(paid)].rename(columns={"person": "person_near"})
-    claims = claims.merge(owed, on=["programme", "person_near", "due"])
-    near = claims.groupby(["programme", "person", "due"])["person_near"].transform("nunique")
-    rivals = claims.groupby(["programme", "person_near", "due"])["person"].transform("nunique")
-    return claims[(near == 1) & (rivals == 1)].set_index("index")["person_near"]
-
-
-def _compare(
-    dues: pd.DataFrame, paid: pd.DataFrame, rates: pd.DataFrame, as_of: dt.date, bounds: pd.DataFrame
-) -> pd.DataFrame:
-    """Return a row a person, programme and due month: what was due, what was paid, and what is wrong with it."""
-    found = _paid_by_due(paid, rates)
-    both = dues.merge(found, on=DUE, how="outer", indicator="source").merge(bounds, on=KEY, how="left")
-    amounts = both.columns.difference([*DUE, "source", "first_start", "last_exit"])
-    both[amounts] = both[amounts].fillna(0).astype("int64")
-    waiting = _deadline(both, rates) >= pd.Timestamp(as_of)
-    both.loc[waiting & (both["source"] == "left_only"), "entitled"] = 0
-    return _faults(both.assign(end=_end(both["due"])))
-
-
-def _paid_by_due(paid: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
-    """Return money paid (in all, and in time) and rows paid, late, returned and corrected, by person and due month."""
-    good = paid["status"] == "paid"
-    in_time = paid["paid"] <= _deadline(paid, rates)
-    found = paid[DUE].assign(
-        paid=paid["amount"].where(good, 0),
-        in_time=paid["amount"].where(good & in_time, 0),
-        paid_rows=good.astype("int64"),
-        late_rows=(good & ~in_time).astype("int64"),
-        returned_rows=(~good).astype("int64"),
-        corrected=paid["corrected"].astype("int64"),
-    )
-    return found.groupby(DUE, as_index=False).sum()
-
-
-def _end(due: pd.Series) -> pd.Series:
-    """Return the last day of each month."""
-    return due.dt.to_timestamp(how="end").dt.normalize()
-
-
-def _deadline(frame: pd.DataFrame, rates: pd.DataFrame) -> pd.Series:
-    """Return the last day on which a payment of each row is in time."""
-    grace = rates.groupby("programme")["grace_days"].last()
-    return _end(frame["due"]) + pd.to_timedelta(frame["programme"].map(grace), unit="D")
-
-
-def _faults(both: pd.DataFrame) -> pd.DataFrame:
-    """Return the comparison with a mark for each thing that can be wrong with one due month."""
-    due, over = both["entitled"] > 0, both["paid"] > both["entitled"]
-    twice = over & due & (both["paid_rows"] > 1)
-    gone = (both["last_exit"] <= both["end"]) & (~due | (both["paid"] == both["without_exit"]))
-    early = np.where(due, both["paid"] == both["without_start"], both["first_start"] > both["end"])
-    none = due & (both["paid"] == 0)
-    return both.assign(
-        twice=twice, gone=over & ~twice & gone, early=over & ~twice & early,
-        returned=none & (both["returned_rows"] > 0), unpaid=none & (both["returned_rows"] == 0),
-        wrong=both["paid"] != both["entitled"], late=due & (both["late_rows"] > 0),
-        short=due & (both["in_time"] < both["entitled"]), touched=due | (both["paid"] != 0),
-    )  # fmt: skip
-
-
-SUMS = ["entitled", "paid", "corrected"]
-MARKS = ["twice", "gone", "early", "returned", "unpaid", "wrong", "late", "short", "touched"]
-
-
-def _persons(compared: pd.DataFrame, spells: pd.DataFrame, roll: pd.DataFrame, months: pd.PeriodIndex) -> pd.DataFrame:
-    """Return the comparison by person-programme, with those on the roll in the period to whom nothing was due."""
-    first, last = months[0].start_time, _last_day(months[-1])
-    inside = spells[(spells["start"] <= last) & ((spells["exit"] > first) | (spells["start"] >= first))]
-    listed = inside.groupby(KEY)["listed"].max()
-    kept = compared[(compared["entitled"] > 0) | (compared["source"] != "left_only")]
-    found = kept.astype(dict.fromkeys(MARKS, "int64")).groupby(KEY)[[*SUMS, *MARKS]].sum()
-    found = found.reindex(found.index.union(listed.index).set_names(KEY), fill_value=0)
-    found["listed"] = listed.reindex(found.index, fill_value=0)
-    found["known"] = found.index.isin(_people(roll))
-    found["on_roll"] = found.index.isin(listed.index) | (found["entitled"] > 0)
-    found["in_time"] = found["short"] == 0
-    return found.reset_index()
-
-
-def _places(spells: pd.DataFrame, roll: pd.DataFrame, paid: pd.DataFrame) -> pd.Series:
-    """Return the township of each person-programme: of the latest spell, else of the roll, else of the payment."""
-    sources = [
-        f.sort_values([when, "place"]).groupby(KEY)["place"].last()
-        for f, when in ((spells, "start"), (roll, "start"), (paid, "paid"))
-    ]
-    found = pd.concat(sources)
-    return found[~found.index.duplicated()]
-
-
-CLASSES: Mapping[str, Callable[[pd.DataFrame], pd.Series]] = {
-    "not_on_roll": lambda p: ~p["known"],
-    "paid_after_exit": lambda p: p["gone"] > 0,
-    "before_start": lambda p: p["early"] > 0,
-    "paid_twice": lambda p: p["twice"] > 0,
-    "on_roll_twice": lambda p: p["listed"] > 1,
-    "returned": lambda p: p["returned"] > 0,
-    "unpaid": lambda p: p["unpaid"] > 0,
-    "wrong_amount": lambda p: p["wrong"] > 0,
-    "late": lambda p: p["late"] > 0,
-    "matched_after_correction": lambda p: p["corrected"] > 0,
-    "nothing_due": lambda p: p["touched"] == 0,
-    "matched": lambda p: p["entitled"] == p["paid"],
+CLASSES: Mapping[str, str] = {
+    key.removeprefix("class."): entry["condition"]
+    for key, entry in sorted(catalogue().items(), key=lambda item: int(item[1].get("order") or 0))
+    if entry.get("condition")
 }
 """Every class and its rule, in the order in which they are asked; the first that fits is the class.
 
-A new class is one entry here and its words in the catalogue (`class.<class>`, `meaning.<class>`).
+A new class is one row of `catalogue/rules.csv`: a condition in SQL over the columns that `formulation` marks
+(`persons`), its words, what to do and whom to ask; and `meaning.<class>` in the catalogue.
 """

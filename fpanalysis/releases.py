@@ -115,16 +115,17 @@ def newest(folder: Path) -> Path | None:
 
 
 def read_before(home: Home, place: str, period: Period) -> list[Path]:
-    """Return the newest releases with results of the periods of the same year that a report of `period` looks back on.
+    """Return the newest releases with results of the periods that a report of `period` looks back on.
 
-    Those that end before it ends, and its own parts that end with it: never one that looks back on this.
+    Of the same year those that end before it ends, and its own parts that end with it; and the period before it (its
+    closing is this one's opening): never one that looks back on this.
     """
     folder, year = home.outputs / place, period.whole_year()
     found = {_named(p.name): newest(p) for p in sorted(folder.iterdir())} if folder.is_dir() else {}
     return [
         release
         for other, release in sorted(found.items(), key=lambda item: str(item[0]))
-        if other and release and other != period and other.whole_year() == year
+        if other and release and other != period and (other.whole_year() == year or other == period.previous())
         and (other.end, -other.start.toordinal()) < (period.end, -period.start.toordinal())
         and (release / "results.csv").is_file()
     ]  # fmt: skip

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .parsers import check_character
+from .identity import check_character
 
 __all__ = ["PUBLISHED", "SAMPLES", "write_sample"]
 
@@ -266,6 +266,9 @@ BIRTH_YEARS = {
     "special_support": (1945, 1968),
 }
 
+AGES = {"rural_award": 60, "special_support": 49}
+"""Years that whoever joins a roll has completed."""
+
 
 def _roll(book: _Book) -> list[_Person]:
     people = [
@@ -276,6 +279,7 @@ def _roll(book: _Book) -> list[_Person]:
         paid = start + dt.timedelta(days=int(book.rng.integers(10, 25)))
         people.append(_new_person(book, "retirement_award", start, paid, "一次性发放完毕"))
     heading = ["序号", "姓名", "身份证号", "项目", "乡镇", "村代码", "起始日期", "退出日期", "退出原因"]
+    _plant_people(book, people)
     twice = next(p for p in people if p.programme == "rural_award" and p.exit is None and p.start.year < 2016)
     listed = [*people, twice]
     rows = [[i, f"样本{i:04d}", p.number, NAMES[p.programme], p.place, f"{i % 30:03d}", p.start.isoformat(),
@@ -283,6 +287,26 @@ def _roll(book: _Book) -> list[_Person]:
     book.add(RECEIVED, "roll.csv", heading, rows)
     _plant_class(book, "on the roll twice", twice, "on_roll_twice", f"roll.csv row {len(rows) + 1}")
     return people
+
+
+def _plant_people(book: _Book, people: Sequence[_Person]) -> None:
+    """Plant one person who is too young for the roll, and one who is on two rolls that exclude each other."""
+    rural = [p for p in people if p.programme == "rural_award" and p.exit is None]
+    young = next(p for p in reversed(rural) if p.start.year == 2013)
+    young.number = _own_number(book, "19620314001")
+    _plant_class(book, "too young for the roll", young, "ineligible", "roll.csv")
+    special = next(p for p in people if p.programme == "special_support" and p.exit is None and p.start.year == 2017)
+    other = next(p for p in rural if p.start.year == 2014)
+    other.number = special.number = _own_number(book, "19500506002")
+    for person in (other, special):
+        _plant_class(book, "on two rolls that exclude each other", person, "two_rolls", "roll.csv")
+
+
+def _own_number(book: _Book, digits: str) -> str:
+    """Return the identity number with these digits of birth and order; no random number is drawn for it."""
+    number = f"{REGION}{digits}{check_character(REGION + digits)}"
+    book.numbers.add(number)
+    return number
 
 
 def _stock(book: _Book, programme: str, opening: int, new: int, exits: int) -> Iterable[_Person]:
@@ -304,6 +328,8 @@ def _new_person(
 ) -> _Person:
     low, high = BIRTH_YEARS[programme]
     born = _day(book.rng, dt.date(low, 1, 1), dt.date(high, 12, 31))
+    youngest = start.year - AGES.get(programme, 0) - 1
+    born = born.replace(year=min(born.year, youngest), day=min(born.day, 28))
     weights = np.array(list(WEIGHTS.values()))
     place = str(book.rng.choice(list(WEIGHTS), p=weights / weights.sum()))
     return _Person(book.person(born), programme, place, start, leaving, reason)
@@ -387,7 +413,7 @@ def _plant_payments(book: _Book, rows: list[_Payment]) -> list[_Payment]:
         _plant_class(book, "paid twice", row.person, "paid_twice", where)
     for row in (next(special[june]) for _ in range(2)):
         row.yuan = 3 * 340
-        _plant_class(book, "wrong amount (old rate)", row.person, "wrong_amount", where)
+        _plant_class(book, "wrong rate (the old one)", row.person, "wrong_rate", where)
     for row in (next(special[march]) for _ in range(2)):
         row.paid = dt.date(2018, 5, 20)
         _plant_class(book, "late", row.person, "late", where)

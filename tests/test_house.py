@@ -13,7 +13,25 @@ from fpanalysis import wording
 
 PACKAGE = Path(__file__).resolve().parent.parent / "fpanalysis"
 FLOORS = {
-    "ground": ["errors", "paths", "locks", "periods", "results", "wording", "stats", "gp", "typeface", "history"],
+    "ground": [
+        "errors",
+        "paths",
+        "locks",
+        "periods",
+        "results",
+        "wording",
+        "stats",
+        "gp",
+        "typeface",
+        "history",
+        "identity",
+        "eligibility",
+        "engines",
+        "engines.dask",
+        "engines.duckdb",
+        "engines.spark",
+        "engines.staging",
+    ],
     "entry": ["contracts", "parsers", "grids", "levels", "ingest", "params", "checks", "dictionary"],
     "analysis": [
         "nowcast",
@@ -28,7 +46,12 @@ FLOORS = {
         "birth_order",
         "missing_girls",
         "consistency",
+        "schedule",
+        "formulation",
+        "sources",
+        "suspects",
         "reconcile",
+        "followup",
         "indicators",
         "benchmark",
         "rollup",
@@ -42,6 +65,7 @@ FLOORS = {
         "publish.edition",
         "publish.exporter",
         "publish.facts",
+        "publish.followup_book",
         "publish.html",
         "publish.languages",
         "publish.marks",
@@ -76,7 +100,7 @@ MAY_USE = {
     "show": {"ground", "show"},
     "publish": {"ground", "show", "publish"},
     "run": {"ground", "entry", "publish", "run"},
-    "door": {"ground", "entry", "show", "publish", "run", "door"},
+    "door": {"ground", "entry", "analysis", "show", "publish", "run", "door"},
 }
 FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}
 MODULES = sorted(FLOOR_OF)

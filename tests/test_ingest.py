@@ -237,12 +237,80 @@ def test_a_wrong_check_character_is_marked_with_its_neighbours_not_refused(read)
     assert data.repairs["repair"].tolist() == ["check_character"]
 
 
+NAMED_ROLL = FileNames(columns={"person": "身份证号", "name": "姓名", "programme": "项目", "start": "起始日期"})
+PAID = FileNames(
+    columns={
+        "person": "身份证号",
+        "name": "姓名",
+        "programme": "项目",
+        "due": "年月",
+        "amount": "金额",
+        "paid": "发放日期",
+    }
+)
+PAID_FILE = "姓名,身份证号,项目,年月,金额,发放日期\n{},{},特扶,2018-06,960,2018-06-20\n"
+
+
+def test_a_name_is_kept_as_a_hash_and_speaks_against_another_person(read):
+    rolls = "姓名,身份证号,项目,起始日期\n张建國,139999196509120001,特扶,2016-01-01\n"
+    kinds = {"roll": NAMED_ROLL, "payments": PAID}
+    same, other = (
+        read(
+            {"2018-07-06/roll.csv": rolls, "2018-07-06/payments.csv": PAID_FILE.format(name, "139999196509120010")},
+            files=kinds,
+        )
+        for name in ("张 建国", "王芳")
+    )
+    person = same["roll"]["person"].iloc[0]
+
+    assert same["roll"]["person_name"].iloc[0] == same["payments"]["person_name"].iloc[0]
+    assert "张" not in same["roll"].to_csv()
+    assert person in same["payments"]["person_near"].iloc[0]
+    assert other["roll"]["person"].iloc[0] == person
+    assert person not in other["payments"]["person_near"].iloc[0]
+
+
+def test_a_mistyped_number_of_the_roll_is_set_right_by_the_payee_it_means_and_listed(read):
+    rolls = "姓名,身份证号,项目,起始日期\n张,139999196509120010,特扶,2016-01-01\n"
+    paid = PAID_FILE.format("张", "139999196509120001")
+    data = read(
+        {"2018-07-06/roll.csv": rolls, "2018-07-06/payments.csv": paid}, files={"roll": NAMED_ROLL, "payments": PAID}
+    )
+
+    assert data["roll"]["person"].tolist() == data["payments"]["person"].tolist()
+    assert data["roll"]["corrected"].tolist() == [True]
+    assert "number_set_right" in data.repairs["repair"].tolist()
+
+
+def test_birth_and_sex_come_with_a_right_number(read):
+    frame = read({"2018-07-06/roll.csv": ROLL_FILE.format("139999196509120010")}, files={"roll": ROLL})["roll"]
+
+    assert frame["birth"].tolist() == [pd.Timestamp("1965-09-12"), pd.NaT]
+    assert frame["sex"].tolist() == ["female", ""]
+
+
+@pytest.mark.parametrize("number", ["13999919650912001", "1399991965091200001", "13999919650912000O"])
+def test_a_number_of_another_length_is_marked_when_a_right_one_is_one_slip_away(read, number):
+    data = read({"2018-07-06/roll.csv": ROLL_FILE.format(number)}, files={"roll": ROLL})
+
+    assert data["roll"]["person_valid"].tolist() == [True, False]
+    assert data["roll"]["person"].iloc[0] in data["roll"]["person_near"].iloc[1]
+    assert data.repairs["repair"].tolist() == ["odd_number"]
+
+
+def test_a_row_about_a_person_can_be_found_again_by_file_sheet_and_row(read):
+    rows = [["身份证号", "项目", "起始日期"], ["139999196509120001", "特扶", "2016-01-01"]]
+    frame = read({"2018-07-06/roll.xlsx": workbook(("名册", rows))}, files={"roll": ROLL})["roll"]
+
+    assert frame[["file", "sheet", "row"]].values.tolist() == [["2018-07-06/roll.xlsx", "名册", 2]]
+
+
 def test_no_error_shows_an_identity_number(read):
     with pytest.raises(DataError) as error:
-        read({"2018-07-06/roll.csv": ROLL_FILE.format("13999919650912000")}, files={"roll": ROLL})
+        read({"2018-07-06/roll.csv": ROLL_FILE.format("1399991965091200")}, files={"roll": ROLL})
 
     assert "139999" not in str(error.value)
-    assert "(17 characters, not shown)" in str(error.value)
+    assert "(16 characters, not shown)" in str(error.value)
 
 
 @pytest.mark.parametrize("part", ["zh", "2018H1", "2018H1.fr"])

@@ -2,10 +2,11 @@ import datetime as dt
 
 import pandas as pd
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from fpanalysis.parsers import PARSERS, Context, Refusal, check_character, clean, one_slip_neighbours
+from fpanalysis.identity import check_character
+from fpanalysis.parsers import PARSERS, Context, Refusal, clean
 
 CONTEXT = Context({"鄚州镇": "鄚州镇"}, {"特扶": "special_support"}, "calendar", b"key", {"男": "male"})
 NUMBERS = st.builds(
@@ -150,27 +151,6 @@ def test_a_misspelt_place_offers_the_nearest():
         read("place", "鄚洲镇")
 
     assert "鄚州镇" in refusal.value.fix
-
-
-def test_check_character_of_the_standards_example():
-    """GB 11643-1999, annex: 11010519491231002X."""
-    assert check_character("11010519491231002") == "X"
-
-
-@given(NUMBERS, st.integers(0, 16), st.integers(1, 9))
-def test_every_substitution_fails_and_its_neighbours_hold_the_true_number(number, at, shift):
-    wrong = number[:at] + str((int(number[at]) + shift) % 10) + number[at + 1 :]
-    assume(not wrong.endswith("000"))  # refused: Excel cuts numbers so
-
-    assert not read("person", wrong).valid
-    assert number in one_slip_neighbours(wrong)
-
-
-@given(NUMBERS, st.integers(0, 16))
-def test_every_swap_fails_and_its_neighbours_hold_the_true_number(number, at):
-    wrong = number[:at] + number[at + 1] + number[at] + number[at + 2 :]
-    if wrong != number and wrong[:17].isdigit():
-        assert number in one_slip_neighbours(wrong)
 
 
 @given(NUMBERS)

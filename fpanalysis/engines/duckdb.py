@@ -1,0 +1,167 @@
+"""DuckDB in this process: the engine of every report, and of ten million rows on a laptop.
+
+What does not fit into `memory_limit` is written into a folder that goes away with the run; persons stand there under a
+number that was mixed with a random key as they were read. Threads may add up in any order; all sums are of whole
+numbers, so that the answer is the same to the last fen.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..errors import FpError
+from .staging import Dialect, Files, Table, expression, kind_of_type
+
+__all__ = ["connected", "define", "one_sentence", "run"]
+
+DIALECT = Dialect(
+    days="CAST({} - DATE '1970-01-01' AS INTEGER)",
+    error="error('{}')",
+    quote='"',
+    mask="NULLIF(hash(xor({}, {})), hash(CAST(NULL AS BIGINT)))",
+)
+
+
+def run(
+    text: str,
+    tables: Mapping[str, Table],
+    questions: Mapping[str, str],
+    *,
+    address: str = "",
+    out: Path | None = None,
+    memory_limit: str = "",
+    threads: int = 0,
+    temp: Path | None = None,
+    disk_limit: str = "",
+    buckets: int = 1,
+    written: str = "SELECT * FROM found",
+) -> dict[str, pd.DataFrame]:
+    """Return the answer to each question; see `engines.run`. `written`: what of `found` goes into `out`."""
+    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in questions}
+    with whole(out) as folder:
+        for bucket in range(buckets):
+            with connected(memory_limit=memory_limit, threads=threads, temp=temp, disk_limit=disk_limit) as connection:
+                file = folder / f"part{bucket:04d}.parquet" if folder else None
+                for name, answer in answers(
+                    connection, text, tables, questions, bucket, buckets, file, written
+                ).items():
+                    parts[name].append(answer)
+    return {name: pd.concat(found, ignore_index=True) if len(found) > 1 else found[0] for name, found in parts.items()}
+
+
+def answers(
+    connection: Any,
+    text: str,
+    tables: Mapping[str, Table],
+    questions: Mapping[str, str],
+    bucket: int,
+    buckets: int,
+    file: Path | None,
+    written: str,
+) -> dict[str, pd.DataFrame]:
+    """Return the answers for one bucket of the persons, its rows written into a file when one is named."""
+    for name, table in tables.items():
+        define(connection, name, table, bucket, buckets)
+    one_question = len(questions) == 1 and not file
+    connection.execute(f"CREATE {'VIEW' if one_question else 'TABLE'} found AS {text}")
+    if file:
+        connection.execute(f"COPY ({written}) TO '{_quoted(file)}' (FORMAT parquet, COMPRESSION zstd)")
+    return {name: connection.execute(question).fetchdf() for name, question in questions.items()}
+
+
+def define(connection: Any, name: str, table: Table, bucket: int = 0, buckets: int = 1) -> None:
+    """Make a table readable under its name, of persons only those of a bucket (rows without: the first)."""
+    if not isinstance(table, Files):
+        connection.register(f"{name}_frame", table)
+        source = f"SELECT * FROM {name}_frame"
+    else:
+        listed = ", ".join(f"'{_quoted(path)}'" for path in table.paths)
+        reader = f"read_parquet([{listed}], union_by_name = true)" if table.form == "parquet" else (
+            f"read_csv([{listed}], header = true, all_varchar = true, union_by_name = true, strict_mode = true)"
+        )  # fmt: skip
+        types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()}
+        made = [
+            f"{expression(c, types, dialect=DIALECT, where=table.paths[0].name)} AS {n}"
+            for n, c in table.columns.items()
+        ]
+        source = f"SELECT {', '.join(made)} FROM {reader} f"
+        for column, words in table.joined.items():
+            heading = table.columns[column].source
+            if kind_of_type(types.get(heading, "INTEGER")) == "text":
+                connection.register(f"{name}_{heading}_codes", words)
+                source += (
+                    f' LEFT JOIN {name}_{heading}_codes AS {heading}_codes ON f."{heading}" = {heading}_codes.word'
+                )
+    columns = table.columns if isinstance(table, Files) else table.columns.tolist()
+    if buckets > 1 and "person" in columns:
+        mine = f"COALESCE(hash(person) % {buckets}, 0) = {bucket}"
+        source = f"SELECT * FROM ({source}) s WHERE {mine}"
+    connection.execute(f"CREATE VIEW {name} AS {source}")
+
+
+@contextmanager
+def connected(
+    *, memory_limit: str = "", threads: int = 0, temp: Path | None = None, disk_limit: str = ""
+) -> Iterator[Any]:
+    """Yield a connection with its limits and a spill folder that goes away; errors come out as one FpError sentence."""
+    import duckdb
+
+    folder = Path(tempfile.mkdtemp(prefix="fpanalysis-", dir=temp))
+    wanted = {"temp_directory": str(folder), "preserve_insertion_order": False}
+    wanted |= {"memory_limit": memory_limit} if memory_limit else {}
+    wanted |= {"threads": threads} if threads else {}
+    wanted |= {"max_temp_directory_size": disk_limit} if disk_limit else {}
+    try:
+        connection = duckdb.connect(config=wanted)
+        try:
+            yield connection
+        finally:
+            connection.close()
+    except duckdb.Error as error:
+        raise FpError(one_sentence(error, memory_limit)) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def one_sentence(error: Exception, memory_limit: str = "") -> str:
+    """Return what a reader can do about an error of DuckDB."""
+    first = " ".join(str(error).split())
+    if "disk" in first.lower() or "max_temp_directory_size" in first or "No space left" in first:
+        return "there is too little room on disk for what does not fit into memory: free some, or name --temp"
+    if "memory" in first.lower():
+        limit = f" of {memory_limit}" if memory_limit else ""
+        return f"the memory limit{limit} is too small for these rows: raise --memory-limit, or split with --buckets 8"
+    if "Conversion Error" in first or "Could not convert" in first:
+        return f"a cell cannot be read: {first.partition('LINE')[0].removeprefix('Conversion Error: ').strip()}"
+    return f"the files cannot be read: {first.partition('LINE')[0].strip()}"
+
+
+@contextmanager
+def whole(out: Path | None) -> Iterator[Path | None]:
+    """Yield a folder that becomes `out` when all went well, and goes away when not; None for no `out`."""
+    if out is None:
+        yield None
+        return
+    if out.exists():
+        raise FpError(f"{out.name}/ exists: name a folder that does not")
+    new = not out.parent.exists()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        yield made
+        made.replace(out)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        if new and not out.exists():
+            out.parent.rmdir()
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,195 @@
+"""What an engine reads: frames, or Parquet and CSV files with their columns turned into whole numbers while read.
+
+A file's columns are described by what they mean (`Column.kind`); how that is said in SQL depends on the type that the
+column has in the file and is written down once, for both dialects, in `EXPRESSIONS`. Identity numbers become whole
+numbers or hashes here and are nowhere written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import pandas as pd
+
+from ..errors import FpError, did_you_mean
+
+__all__ = ["Column", "Dialect", "Files", "Table", "expression", "kind_of_type"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a text's table: the column of the file that it is made from, and what that means.
+
+    `kind`: a key of EXPRESSIONS. `instead`: what is taken when the file has no such column; then `default` (SQL), then
+    it is an error. `missing`: SQL for an empty cell ("" leaves it empty). `codes`: the number of each word; one that
+    has none is empty, or with `strict` an error. `salt`: what persons are mixed with.
+    """
+
+    source: str
+    kind: str
+    default: str = ""
+    missing: str = ""
+    codes: Mapping[str, int] = field(default_factory=dict)
+    strict: bool = False
+    salt: int = 0
+    instead: Column | None = None
+
+
+@dataclass(frozen=True)
+class Files:
+    """Rows in files of one form, `parquet` or `csv` (UTF-8, one heading row): the columns that the text reads."""
+
+    paths: tuple[Path, ...]
+    columns: Mapping[str, Column]
+
+    @property
+    def joined(self) -> dict[str, pd.DataFrame]:
+        """Return the words of columns that have many, as a table each, by column: word, code."""
+        return {
+            name: pd.DataFrame(list(column.codes.items()), columns=["word", "code"])
+            for name, column in self.columns.items() if len(column.codes) > FEW
+        }  # fmt: skip
+
+    @property
+    def form(self) -> str:
+        """Return `parquet` or `csv`. Raises FpError for files of other or several forms."""
+        forms = sorted({path.suffix.lower().lstrip(".") for path in self.paths})
+        if forms not in (["parquet"], ["csv"]):
+            raise FpError(
+                f"{self.paths[0].name}: found {', '.join(forms)!r}, expected .parquet or .csv files, of one form"
+            )
+        return forms[0]
+
+
+FEW = 12
+"""Up to so many words are told apart in the text itself; more are looked up in a table."""
+
+Table: TypeAlias = pd.DataFrame | Files
+
+
+def kind_of_type(name: str) -> str:
+    """Return `text`, `date`, `time`, `whole` or `number` for the name of a SQL type."""
+    word = name.upper().split("(")[0].strip()
+    if word in ("VARCHAR", "STRING", "TEXT", "CHAR"):
+        return "text"
+    if word.startswith("TIMESTAMP"):
+        return "time"
+    if word == "DATE":
+        return "date"
+    return "whole" if "INT" in word or word in ("LONG", "SHORT", "BYTE") else "number"
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What the engines say in different words: days since 1970 of a date, an error, the quotes of a name, and a whole
+    number mixed with a key (one to one, so that no two persons become one)."""
+
+    days: str
+    error: str
+    quote: str
+    mask: str
+
+
+def expression(column: Column, types: Mapping[str, str], *, dialect: Dialect, where: str) -> str:
+    """Return the SQL that makes a column; `types`: SQL types of the file's columns.
+
+    Raises FpError, naming the file (`where`), for a column that is needed and missing.
+    """
+    if column.source not in types:
+        if column.instead:
+            return expression(column.instead, types, dialect=dialect, where=where)
+        if not column.default:
+            raise FpError(f"{where}: column {column.source!r} is missing{did_you_mean(column.source, types)}")
+        return column.default
+    cell = f"f.{dialect.quote}{column.source}{dialect.quote}"
+    found = EXPRESSIONS[column.kind](cell, kind_of_type(types[column.source]), dialect, column)
+    return f"COALESCE({found}, {column.missing})" if column.missing else found
+
+
+def _day(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
+    if kind == "whole":
+        return cell
+    written = f"NULLIF({cell}, '')" if kind == "text" else cell
+    return dialect.days.format(cell if kind == "date" else f"CAST({written} AS DATE)")
+
+
+def _month(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
+    if kind == "whole":  # 201806
+        return f"CAST(({cell} - {cell} % 100) / 100 * 12 + {cell} % 100 - 1 AS INTEGER)"
+    if kind == "text":  # 2018-06, 2018-06-30
+        return f"CAST(SUBSTR({cell}, 1, 4) AS INTEGER) * 12 + CAST(SUBSTR({cell}, 6, 2) AS INTEGER) - 1"
+    return f"CAST(YEAR({cell}) * 12 + MONTH({cell}) - 1 AS INTEGER)"
+
+
+def _birth(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
+    if kind == "whole":
+        return cell
+    if kind == "text":
+        return f"CAST(REPLACE({cell}, '-', '') AS INTEGER)"
+    return f"CAST(YEAR({cell}) * 10000 + MONTH({cell}) * 100 + DAY({cell}) AS INTEGER)"
+
+
+def _birth_in_number(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
+    return f"TRY_CAST(SUBSTR({cell}, 7, 8) AS INTEGER)" if kind == "text" else "CAST(NULL AS INTEGER)"
+
+
+def _sex_in_number(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
+    """Return the sex in an identity number: its 17th digit is odd for men (1) and even for women (2)."""
+    return f"2 - TRY_CAST(SUBSTR({cell}, 17, 1) AS INTEGER) % 2" if kind == "text" else "CAST(NULL AS INTEGER)"
+
+
+def _yuan(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
+    return (
+        f"CAST({cell} AS BIGINT) * 100" if kind == "whole" else f"CAST(CAST({cell} AS DECIMAL(18, 2)) * 100 AS BIGINT)"
+    )
+
+
+def _fen(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
+    return f"CAST({cell} AS BIGINT)"
+
+
+def _code(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
+    if kind == "whole":
+        return cell
+    if len(column.codes) > FEW:
+        return f"{column.source}_codes.code"
+    escaped = [(word.replace("'", "''"), number) for word, number in column.codes.items()]
+    cases = " ".join(f"WHEN '{word}' THEN {number}" for word, number in escaped)
+    expected = f"column {column.source}: expected {', '.join(word for word, _ in escaped)}"
+    return (
+        f"CASE {cell} {cases} ELSE {dialect.error.format(expected) if column.strict else 'NULL'} END" if cases else "0"
+    )
+
+
+def _person(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
+    """Return a whole number for an identity number or a pseudonym: one to one, then mixed with the key of the run.
+
+    An identity number of 18 digits is itself, one that ends in X its 17 digits below zero; anything else is no key.
+    """
+    number = f"CAST({cell} AS BIGINT)"
+    if kind == "text":
+        ending = f"CASE WHEN SUBSTR({cell}, 18, 1) IN ('X', 'x') THEN -TRY_CAST(SUBSTR({cell}, 1, 17) AS BIGINT) END"
+        number = f"CASE WHEN LENGTH({cell}) = 18 THEN COALESCE(TRY_CAST({cell} AS BIGINT), {ending}) END"
+    return f"CASE WHEN {number} IS NOT NULL THEN {dialect.mask.format(number, column.salt)} END"
+
+
+def _word(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
+    return cell
+
+
+EXPRESSIONS: Mapping[str, Callable[[str, str, Dialect, Column], str]] = {
+    "person": _person,
+    "code": _code,
+    "day": _day,
+    "month": _month,
+    "birth": _birth,
+    "birth_in_number": _birth_in_number,
+    "sex_in_number": _sex_in_number,
+    "yuan": _yuan,
+    "fen": _fen,
+    "word": _word,
+}
+"""How each kind of column is said in SQL; a new kind is one function and its entry here."""

@@ -1,0 +1,153 @@
+"""What a programme pays when: rates and their terms as the small tables that the reconciliation reads.
+
+A month counts when the person is on the roll on its last day, at the rate in force on that day. A monthly rate is paid
+in the months of `pays` for the months since the one before; a yearly one is shared evenly among them (in December
+when none are given); one paid once is due in the month in which the person joins the roll.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from .eligibility import sql
+from .errors import FpError, did_you_mean
+
+__all__ = ["day_number", "eligible", "month_number", "rate_on", "tables"]
+
+BITS = 4
+"""Tokens are 1, 16, 256, ...: thirteen of them, the roll's and twelve months', fit into 64 bits."""
+IMPOSSIBLE = -7
+"""What no tokens add up to."""
+
+
+def tables(rates: pd.DataFrame, months: pd.PeriodIndex, as_of: dt.date) -> dict[str, pd.DataFrame]:
+    """Return terms, calendar, parts, tariff and excludes (`formulation.TABLES`); programmes are numbered as sorted.
+
+    `rates`: a row a programme and effective date (`reconcile.classify`). Raises FpError for a programme without a rate
+    on a day that counts, or one that excludes a programme that does not exist.
+    """
+    found: dict[str, list[tuple[int, ...]]] = {"terms": [], "calendar": [], "parts": [], "tariff": []}
+    for number, (_, terms) in enumerate(rates.groupby("programme")):
+        mine = [row for due in months for row in _parts(terms, due)]
+        dues = [_due(terms, due, as_of) for due in months]
+        tokens = {due: 1 << BITS * (n + 1) for n, due in enumerate(sorted({row[0] for row in mine}))}
+        whole = {due: sum(row[5] for row in mine if row[0] == due) for due in tokens}
+        found["parts"] += [(number, *row) for row in mine]
+        once = int(terms["unit"].iloc[-1] == "once")
+        found["calendar"] += [(number, *row, tokens.get(row[0], once), once, whole.get(row[0], 0)) for row in dues]
+        found["tariff"] += sorted({(number, *row) for due in months for row in _tariff(terms, due)})
+        days = [row[2] for row in mine] or [day_number(months[0].start_time), _last(months[-1])]
+        sound = _once(whole) if once else _through(tokens, whole)
+        found["terms"].append((number, min(days), max(days), *sound))
+    heads = {
+        "terms": ["programme", "opens", "closes", "tokens", "dues", "whole"],
+        "calendar": ["programme", "due", "closes", "deadline", "waiting", "token", "amiss", "whole"],
+        "parts": ["programme", "due", "opens", "day", "ymd", "once", "amount"],
+        "tariff": ["programme", "due", "amount"],
+    }
+    made = {name: pd.DataFrame(rows, columns=heads[name], dtype="int64") for name, rows in found.items()}
+    return made | {"excludes": _excludes(rates)}
+
+
+def _through(tokens: Mapping[int, int], whole: Mapping[int, int]) -> tuple[int, int, int]:
+    """Return what the tokens of a sound person add up to, on the roll all through: tokens, payments, fen."""
+    return 1 + sum(tokens.values()), len(tokens), sum(whole.values())
+
+
+def _once(whole: Mapping[int, int]) -> tuple[int, int, int]:
+    """Return the same of a rate paid once, where roll and payment cancel out; nobody is sound while it changes."""
+    amounts = set(whole.values())
+    return (0, 1, amounts.pop()) if len(amounts) == 1 else (IMPOSSIBLE, 1, 0)
+
+
+def eligible(rates: pd.DataFrame) -> dict[int, str]:
+    """Return the condition of each programme that has one, as SQL, by its number."""
+    if "eligible" not in rates:
+        return {}
+    rules = rates.groupby("programme")["eligible"].last()
+    return {n: sql(rule, where=f"programme {name!r}") for n, (name, rule) in enumerate(rules.items()) if rule}
+
+
+def rate_on(terms: pd.DataFrame, day: pd.Timestamp) -> int:
+    """Return the rate (fen) in force on a day. Raises FpError when none was."""
+    in_force = terms[terms["effective"] <= day]
+    if in_force.empty:
+        name, first = terms["programme"].iloc[0], terms["effective"].min()
+        raise FpError(f"programme {name!r} has no rate in force on {day:%Y-%m-%d}; its first is from {first:%Y-%m-%d}")
+    return int(in_force.sort_values("effective")["amount"].iloc[-1])
+
+
+def day_number(day: pd.Timestamp | dt.date) -> int:
+    """Return the days from 1970-01-01 to a day."""
+    return (pd.Timestamp(day) - pd.Timestamp(0)).days
+
+
+def month_number(month: pd.Period) -> int:
+    """Return year x 12 + month - 1."""
+    return month.year * 12 + month.month - 1
+
+
+def _last(month: pd.Period) -> int:
+    return day_number(month.end_time.normalize())
+
+
+def _pay_months(terms: pd.DataFrame) -> tuple[int, ...]:
+    """Return the calendar months in which a programme pays."""
+    given = tuple(sorted(terms["pays"].iloc[-1]))
+    return given or ((12,) if terms["unit"].iloc[-1] == "year" else tuple(range(1, 13)))
+
+
+def _due(terms: pd.DataFrame, due: pd.Period, as_of: dt.date) -> tuple[int, int, int, int]:
+    """Return a month as number, its last day, the last day in time for its payment, and whether that is to come."""
+    deadline = _last(due) + int(terms["grace_days"].iloc[-1])
+    return month_number(due), _last(due), deadline, int(deadline >= day_number(as_of))
+
+
+def _months_of(terms: pd.DataFrame, due: pd.Period) -> list[pd.Period]:
+    """Return the months on whose last days a payment due in a month depends; none when none is due."""
+    if terms["unit"].iloc[-1] == "once":
+        return [due]
+    pays = _pay_months(terms)
+    if due.month not in pays:
+        return []
+    length = next(n for n in range(1, 13) if (due - n).month in pays) if terms["unit"].iloc[-1] == "month" else 1
+    return [due - i for i in range(length)]
+
+
+def _parts(terms: pd.DataFrame, due: pd.Period) -> Iterator[tuple[int, ...]]:
+    """Yield due, first day of the month, the day that counts (as number and as 20180630), whether once, and fen."""
+    once = int(terms["unit"].iloc[-1] == "once")
+    for month in _months_of(terms, due):
+        day = month.end_time.normalize()
+        amount = _share(terms, due, rate_on(terms, day))
+        yield month_number(due), day_number(month.start_time), day_number(day), int(f"{day:%Y%m%d}"), once, amount
+
+
+def _tariff(terms: pd.DataFrame, due: pd.Period) -> Iterator[tuple[int, int]]:
+    """Yield each amount that one part of a payment was, is or will be."""
+    for amount in terms["amount"] if _months_of(terms, due) else ():
+        yield month_number(due), _share(terms, due, int(amount))
+
+
+def _share(terms: pd.DataFrame, due: pd.Period, rate: int) -> int:
+    """Return the rate itself, of a yearly one the share that falls on a month."""
+    if terms["unit"].iloc[-1] != "year":
+        return rate
+    pays = _pay_months(terms)
+    place = pays.index(due.month)
+    return rate * (place + 1) // len(pays) - rate * place // len(pays)
+
+
+def _excludes(rates: pd.DataFrame) -> pd.DataFrame:
+    """Return every two programmes that exclude each other, both ways, as numbers."""
+    numbers = {name: n for n, name in enumerate(sorted(set(rates["programme"])))}
+    named: Mapping[str, tuple[str, ...]] = rates.groupby("programme")["excludes"].last() if "excludes" in rates else {}
+    pairs = {(name, other) for name, others in named.items() for other in others}
+    for name, other in sorted(pairs):
+        if other not in numbers:
+            raise FpError(f"programme {name!r} excludes {other!r}, which does not exist{did_you_mean(other, numbers)}")
+    both = sorted({(numbers[a], numbers[b]) for a, b in pairs} | {(numbers[b], numbers[a]) for a, b in pairs})
+    return pd.DataFrame(both, columns=["programme", "other"], dtype="int64")
