@@ -345,7 +345,7 @@ def read(folder: Path, **limits: Any) -> pd.DataFrame | None:
 def ours(folder: Path, **limits: Any) -> pd.DataFrame:
     """Return the classes by the package's own text in DuckDB."""
     from fpanalysis import engines, reconcile, sources
-    from fpanalysis.engines.tables import Column, Files
+    from fpanalysis.engines.staging import Column, Files
 
     codes = {f"{n}": n for n in range(PLACES)}
     names = {name: n for n, name in enumerate(PROGRAMMES)}

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import FpError
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     import pandas as pd
 
     from .desk import Desk
+    from .params import Params
 
 __all__ = ["main"]
 
@@ -22,6 +25,7 @@ EXAMPLES = """examples:
   fpanalysis run renqiu S2018H1              the same half-year of the statistical year (October to March)
   fpanalysis run renqiu 2018H1 --as-of 2018-07-10    only from what had arrived by then
   fpanalysis check renqiu 2018H1             look at the raw files, change nothing
+  fpanalysis reconcile renqiu 2018H1 --roll roll.parquet --payments p1.parquet p2.parquet --out DIR   at any size
   fpanalysis followup renqiu 2018H1 --out FILE.xlsx      differences to follow up (internal)
   fpanalysis sample DIR                      write the synthetic sample county into DIR
   fpanalysis dictionary zh                   what each raw file must hold
@@ -96,6 +100,30 @@ def _dictionary_options(command: argparse.ArgumentParser) -> None:
 
 def _compare_word_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", type=Path, metavar="FILE", help="a Word file that fpanalysis published")
+
+
+def _reconcile_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("place", help="name of a file in params/, without .yaml: programmes, rates, places")
+    command.add_argument("period", help="2018, 2018H1, 2018Q3 or 2018-06; S2018H1 means the statistical year")
+    command.add_argument(
+        "--roll", type=Path, nargs="+", required=True, metavar="FILE", help="Parquet, CSV or office files"
+    )
+    command.add_argument("--payments", type=Path, nargs="+", required=True, metavar="FILE")
+    command.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder to make: statement.csv, and classes/"
+    )
+    command.add_argument("--as-of", default="", metavar="DATE", help="day up to which payments are known (today)")
+    command.add_argument("--engine", default="duckdb", help="duckdb (default), dask, dask://host:port, spark")
+    command.add_argument(
+        "--memory-limit", default="", metavar="SIZE", help="2GB; what does not fit is written to --temp"
+    )
+    command.add_argument("--temp", type=Path, metavar="DIR", help="folder to spill into")
+    command.add_argument(
+        "--buckets", type=int, default=0, help="look at the persons in so many parts, one after another"
+    )
+    command.add_argument(
+        "--own-places", action="store_true", help="places as they stand in the files, not those of params"
+    )
 
 
 def run(words: argparse.Namespace) -> int:
@@ -230,6 +258,71 @@ def compare_word(words: argparse.Namespace) -> int:
     return 1 if found.changes else 0
 
 
+def reconcile(words: argparse.Namespace) -> int:
+    """Hold a roll against payments of any size: a statement by programme, place and class; every case (internal)."""
+    from .params import load_params
+    from .paths import find_home
+    from .reconcile import at_scale
+
+    params = load_params(words.place, find_home().params)
+    if words.out.exists():
+        raise FpError(f"{words.out} exists: name a folder that does not")
+    limits = {"memory_limit": words.memory_limit, "temp": words.temp, "buckets": words.buckets}
+    found = at_scale(
+        **_rows(params, {"roll": words.roll, "payments": words.payments}),
+        months=params.period(words.period).months, rates=params.rates(), as_of=_day(words.as_of), engine=words.engine,
+        programmes=params.programme_spellings, places=None if words.own_places else params.spellings,
+        out=words.out / "classes", **{name: limit for name, limit in limits.items() if limit},
+    )  # fmt: skip
+    found.to_csv(words.out / "statement.csv", index=False, encoding="utf-8-sig", lineterminator="\n")
+    short = found.groupby(["programme", "class"])[["people", "payments", "entitled", "carried", "paid"]].sum()
+    print(
+        short.assign(**{fen: short[fen] / 100 for fen in ("entitled", "carried", "paid")}).to_string(
+            float_format="%.2f"
+        )
+    )
+    print(f"{_short(words.out)}: statement.csv; classes/ is internal (persons under a hash), not to be published")
+    return 0
+
+
+def _rows(params: Params, files: Mapping[str, Sequence[Path]]) -> dict[str, Any]:
+    """Return tidy files as they are, for the engine to read; if any is an office's own, all read into frames."""
+    import datetime as dt
+    import hashlib
+
+    from .desk import read_data
+    from .ingest import Delivery
+
+    missing = next((path for paths in files.values() for path in paths if not path.is_file()), None)
+    if missing:
+        raise FpError(f"{missing}: there is no such file")
+    if all(_is_tidy(path) for paths in files.values() for path in paths):
+        return dict(files)
+    day = dt.date.today()
+    deliveries = [Delivery(kind, str(n), day, path, hashlib.sha256(path.read_bytes()).hexdigest())
+                  for kind, paths in files.items() for n, path in enumerate(paths)]  # fmt: skip
+    data = read_data(params, deliveries, set(params.files) - set(files))
+    return {kind: data[kind] for kind in files}
+
+
+def _is_tidy(path: Path) -> bool:
+    """Return whether a file has the columns of the data dictionary: Parquet, or CSV in UTF-8 with them as headings."""
+    if path.suffix.lower() != ".csv":
+        return path.suffix.lower() == ".parquet"
+    with path.open("rb") as file:
+        heading = file.readline()
+    return {b"person", b"programme"} <= {cell.strip(b'" \r\n\xef\xbb\xbf') for cell in heading.split(b",")}
+
+
+def _day(text: str) -> dt.date:
+    import datetime as dt
+
+    try:
+        return dt.date.fromisoformat(text) if text else dt.date.today()
+    except ValueError:
+        raise FpError(f"--as-of is {text!r}, expected a date such as 2018-07-20") from None
+
+
 def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
@@ -238,6 +331,7 @@ ACTS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": run,
     "check": check,
     "followup": followup,
+    "reconcile": reconcile,
     "sample": sample,
     "dictionary": dictionary,
     "compare-word": compare_word,
@@ -245,6 +339,7 @@ ACTS: dict[str, Callable[[argparse.Namespace], int]] = {
 OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "run": _run_options, "check": _report_options, "sample": _sample_options, "dictionary": _dictionary_options,
     "compare-word": _compare_word_options, "followup": _followup_options,
+    "reconcile": _reconcile_options,
 }  # fmt: skip
 
 

@@ -226,14 +226,16 @@ class Desk:
         folder = self.home.work(self.place, self.period.key)
         return results.combine([results.read(folder / f"{name}.csv") for name in wanted])
 
-    def published(self, measure: str) -> pd.DataFrame:
-        """Return a measure's rows (`srb_look/*`) from the newest releases of this year's periods, oldest period first.
+    def published(self, measure: str, of: Period | None = None) -> pd.DataFrame:
+        """Return a measure's rows (`srb_look/*`) from the newest releases of this year's periods (or of one period),
+        oldest period first.
 
         They are what was known when they were published, and stay so when files are corrected later.
         """
         year = self.period.whole_year().key
         folder = self.home.outputs / self.place
-        keys = sorted(p.name for p in folder.iterdir() if p.name.startswith(year)) if folder.is_dir() else []
+        known = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+        keys = [key for key in known if (key == of.key if of else key.startswith(year))]
         last = [releases.newest(folder / key) for key in keys]
         files = [release / "results.csv" for release in last if release and (release / "results.csv").is_file()]
         return results.combine([results.pick(results.read(file), measure=measure) for file in files])

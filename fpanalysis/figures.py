@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "alt_births",
+    "alt_bridge",
     "alt_classes",
     "alt_completeness",
     "alt_funnel",
@@ -41,6 +42,7 @@ __all__ = [
     "alt_sex_ratio",
     "alt_small_multiples",
     "plot_births",
+    "plot_bridge",
     "plot_classes",
     "plot_completeness",
     "plot_funnel",
@@ -307,6 +309,52 @@ def alt_classes(
     items = [text("figure.alt.item", lang, name=_class_name(name, lang), n=n) for name, n in others.items()]
     return text("figure.alt.classes", lang, place=_name(place, names), matched=found.get("matched", 0.0),
                 all=found.sum(), list=_listed(items, lang))  # fmt: skip
+
+
+@_styled
+def plot_bridge(results: pd.DataFrame, *, place: str, lang: str, programme: str = "", ax: Axes | None = None) -> Axes:
+    """Return the way from what was due to what was paid: one step for each class that makes a difference.
+
+    Reads entitled_amount, pay_amount and pay_class_amount of one period; all programmes together unless one is named.
+    Drawn from the amount due, which is zero here, so that steps of some thousand of several million yuan are seen.
+    """
+    due, paid, items = _bridge(results, place, programme)
+    ax = _axes(ax, 1.25 + ROW * max(2, len(items)))
+    if math.isnan(due) or items.empty:
+        return _no_data(ax, lang, text("figure.bridge.due", lang, due=due) if items.empty and due == paid else "")
+    ends, heights = np.cumsum(items.to_numpy()), -np.arange(len(items), dtype=float)
+    ax.barh(
+        heights, items, left=ends - items, height=0.62, color=[BLUE if n > 0 else ORANGE for n in items], linewidth=0
+    )
+    ax.vlines(ends[:-1], heights[:-1] - 0.31, heights[1:] + 0.31, color=GREY, linewidth=0.8)
+    for height, start, step in zip(heights, ends - items, items, strict=True):
+        words = ("+" if step > 0 else "−") + format_value(abs(step), "n2", lang)
+        ax.annotate(
+            words, (max(start, start + step), height), (4, 0), textcoords="offset points", va="center", color=INK
+        )
+    ax.axvline(0, color=INK, linewidth=1)
+    ax.set_yticks(heights, [_class_name(name, lang) for name in items.index])
+    low, high = min(0.0, ends.min(), (ends - items).min()), max(0.0, ends.max(), (ends - items).max())
+    ax.set_xlim(low - (high - low) * 0.04, high + (high - low) * 0.22)
+    ax.locator_params(axis="x", nbins=5)
+    ax.xaxis.set_major_formatter(lambda yuan, _: format_value(yuan, "count", lang))
+    ax.set_xlabel(text("figure.bridge.unit", lang))
+    ends_said = [text("figure.bridge.due", lang, due=due), text("figure.bridge.paid", lang, paid=paid)]
+    _y_title(ax, text("list.comma", lang).join(ends_said))
+    return _finish(ax, lang, grid="x")
+
+
+def alt_bridge(
+    results: pd.DataFrame, *, place: str, lang: str, names: Mapping[str, str] | None = None, programme: str = ""
+) -> str:
+    """Return in words what `plot_bridge` shows: due, paid, and every step between."""
+    due, paid, items = _bridge(results, place, programme)
+    if math.isnan(due):
+        return text("figure.alt.none", lang, what=text("entitled_amount", lang))
+    if items.empty:
+        return text("figure.alt.bridge.none", lang, place=_name(place, names), due=due)
+    said = [text("figure.alt.bridge.item", lang, name=_class_name(name, lang), n=n) for name, n in items.items()]
+    return text("figure.alt.bridge", lang, place=_name(place, names), due=due, paid=paid, list=_listed(said, lang))
 
 
 @_styled
@@ -859,6 +907,17 @@ def _classes(results: pd.DataFrame, place: str, programme: str) -> pd.Series:
     rows = rows[rows["measure"].str.count("/") == 2].dropna(subset=["value"])  # pay_class/<programme> is the sum
     rows = rows[~rows["measure"].str.endswith("/nothing_due")]  # nobody to be paid
     return rows.groupby([m.rpartition("/")[2] for m in rows["measure"]], sort=False)["value"].sum()
+
+
+def _bridge(results: pd.DataFrame, place: str, programme: str) -> tuple[float, float, pd.Series]:
+    """Return yuan due and paid, and what each class that matters adds to what was due, in the order of the rules."""
+    ends = [pick(results, place=place, measure=f"{name}/{programme}" if programme else f"{name}/*")["value"]
+            for name in ("entitled_amount", "pay_amount")]  # fmt: skip
+    due, paid = (float(end.sum()) if len(end) else math.nan for end in ends)
+    below = pick(results, place=place, measure=f"pay_class_amount/{programme}/*" if programme else "pay_class_amount/*")
+    below = below[below["measure"].str.count("/") == 2]
+    steps = -below.groupby([m.rpartition("/")[2] for m in below["measure"]], sort=False)["value"].sum()
+    return due, paid, steps[steps != 0]
 
 
 def _class_name(name: str, lang: str) -> str:

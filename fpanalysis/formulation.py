@@ -1,4 +1,4 @@
-"""The reconciliation as one SQL text: every source becomes rows, one union, one group-by, ordered rules, one class each.
+"""The reconciliation as one SQL text: every source becomes rows, one union, one group-by, ordered rules, one class.
 
 The text is portable: DuckDB and Spark SQL run it letter by letter, and it may run on one hash bucket of the persons
 after another, because no step looks beyond one person. It knows whole numbers only: persons, programmes, places and
@@ -187,8 +187,8 @@ marked AS (
   SELECT programme, person, 0, 0, 0, 0, 0, 0, 0, listed, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0
   FROM spells WHERE since <= {closes} AND (until > {opens} OR since >= {opens})),
 spots AS (
-  SELECT programme, person, MAX(CASE WHEN rank = 3 THEN spot END) AS spell, MAX(CASE WHEN rank = 2 THEN spot END) AS roll,
-    MAX(CASE WHEN rank = 1 THEN spot END) AS payment
+  SELECT programme, person, MAX(CASE WHEN rank = 3 THEN spot END) AS spell,
+    MAX(CASE WHEN rank = 2 THEN spot END) AS roll, MAX(CASE WHEN rank = 1 THEN spot END) AS payment
   FROM (
     SELECT programme, person, 3 AS rank, (CAST(since AS BIGINT) + {before}) * {places} + place AS spot FROM spells
     UNION ALL SELECT programme, person, 2, spot FROM bounds
@@ -236,9 +236,7 @@ BARRED = """
   WHERE a.since < b.until AND b.since < a.until AND a.since < a.until AND b.since < b.until
     AND a.since <= {closes} AND b.since <= {closes} AND a.until > {opens} AND b.until > {opens}"""
 NOBODY = "SELECT programme, person FROM known WHERE 1 = 0"
-NOT_BARRED = (
-    "AND NOT EXISTS (SELECT 1 FROM barred x WHERE x.programme = y.programme AND x.person = y.person)"
-)
+NOT_BARRED = "AND NOT EXISTS (SELECT 1 FROM barred x WHERE x.programme = y.programme AND x.person = y.person)"
 
 
 def query(
@@ -250,8 +248,8 @@ def query(
     days: Mapping[int, Sequence[int]],
     excluding: bool,
 ) -> str:
-    """Return the text that gives programme, person, place, on_roll, entitled, carried, paid, in_time, payments, corrected,
-    class.
+    """Return the text that gives programme, person, place, on_roll, entitled, carried, paid, in_time, payments,
+    corrected, class.
 
     `rules`: the condition of each class in their order; the class comes back as its number, from 1 (0: none fitted).
     `opens`, `closes`: first and last day of the period. `eligible`: by programme a condition (`eligibility.sql`) with
@@ -261,18 +259,27 @@ def query(
     cases = " ".join(f"WHEN {condition} THEN {n}" for n, condition in enumerate(rules.values(), start=1))
     spells = _filled(SPELLS, roll="on_roll")
     barred = BARRED.format(opens=opens, closes=closes) if excluding else NOBODY
-    of_row, of_spell = (dict(since=f"{t}.since", birth=f"{t}.birth", sex=f"{t}.sex") for t in "rs")
-    sound = {n: " AND ".join(f"({rule.format(**of_row, ymd=day)})" for day in days[n] or ()) for n, rule in eligible.items()}
+    of_row, of_spell = ({name: f"{t}.{name}" for name in ("since", "birth", "sex")} for t in "rs")
+    sound = {n: " AND ".join(f"({rule.format(**of_row, ymd=day)})" for day in days[n]) for n, rule in eligible.items()}
     looked = {n: rule.format(**of_spell, ymd="p.ymd") for n, rule in eligible.items()}
     return _filled(
-        STEPS, spells=spells.strip(), barred=barred.strip(), cases=cases, opens=opens, closes=closes, open=OPEN,
-        sound=_by_programme(sound, "r"), eligible=_by_programme(looked, "s"), sound_only=NOT_BARRED if excluding else "",
-    )  # fmt: skip
+        STEPS,
+        spells=spells.strip(),
+        barred=barred.strip(),
+        cases=cases,
+        opens=opens,
+        closes=closes,
+        open=OPEN,
+        sound=_by_programme(sound, "r"),
+        eligible=_by_programme(looked, "s"),
+        sound_only=NOT_BARRED if excluding else "",
+    )
 
 
 def spells_query() -> str:
-    """Return the text that gives the times on the roll without overlap: programme, person, place, since, until, reason."""
-    return f"WITH {_filled(SPELLS, roll='roll').strip()} SELECT programme, person, place, since, until, reason FROM spells"
+    """Return the text that gives times on the roll without overlap: programme, person, place, since, until, reason."""
+    steps = _filled(SPELLS, roll="roll").strip()
+    return f"WITH {steps} SELECT programme, person, place, since, until, reason FROM spells"
 
 
 def _by_programme(conditions: Mapping[int, str], table: str) -> str:

@@ -34,7 +34,7 @@ __all__ = [
     "sentences",
 ]
 
-FINDINGS = ("check/", "activity_outside/", "registered_mix", "reported_difference/", "pay_class/")
+FINDINGS = ("check/", "activity_outside/", "registered_mix", "reported_difference/", "roll_opening_gap/", "pay_class/")
 """Measures whose rows are findings that the report must name, in the order they are told."""
 ABOUT = ("activity_outside", "reported_difference", "registered_mix", "peer")
 """Measures whose finding needs the name of the measure in front of the remark."""

@@ -70,7 +70,7 @@ class Condition(_Frozen):
 class Programme(_Frozen):
     """A subsidy programme: spellings in files, unit of its rate, calendar months it is due in, days of grace.
 
-    `eligible`: the condition on whoever is on its roll; `excludes`: programmes whose rolls nobody of this one may be on.
+    `eligible`: the condition on whoever is on its roll; `excludes`: programmes that nobody on this roll may be in.
     """
 
     zh: str

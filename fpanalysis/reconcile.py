@@ -4,7 +4,7 @@ Roll rows and payment rows of a person and programme are brought together on the
 out from the roll and the effective-dated rate; an ordered list of rules (`catalogue/rules.csv`) then gives each
 person-programme the first class that fits. So people and money add up by construction: on the roll + paid without
 being on it = sum of the classes, and entitled - paid = sum of the differences of the classes, with nothing left over,
-in fen. The work is one SQL text (`formulation`) that any engine runs (`engines`); here stand what goes in and comes out.
+in fen. The work is one SQL text (`formulation`) that any engine runs (`engines`); here is what goes in and comes out.
 
 Definitions, the same everywhere. On the roll on a day: `start <= day < exit`. A month counts when the person is on the
 roll, and meets the programme's condition, on its last day, at the rate in force on that day; a condition that cannot be
@@ -56,18 +56,19 @@ def classify(
     engine: str = "duckdb",
     **limits: Any,
 ) -> pd.DataFrame:
-    """Return one row a person-programme: programme, person, place, class, on_roll, in_time, corrected, and in fen
-    entitled, carried, paid.
+    """Return one row a person-programme: programme, person, place, class, on_roll, in_time, corrected, payments
+    (rows), and in fen entitled, carried, paid.
 
     INTERNAL: rows about persons, pseudonymous; they stay in the analysis and are never kept, shown or published.
 
-    `roll`, `payments`: tidy frames; a roll without `birth` and `sex` has no condition judged; `corrected` are rows whose
-    mistyped number was set right while read. A row without a person is a case of its own. `months`: of the period; payments count by
-    their due month. `rates`: a row a programme and effective date with programme, effective, amount (fen), unit (month,
-    year, once), pays (calendar months in which a payment is due, each for the months since the one before; empty: every
-    month, a yearly rate in December), grace_days, and perhaps eligible (an expression of `eligibility`) and excludes
-    (programmes). A yearly rate is shared evenly among the months of `pays`; a rate paid once is due in the month of
-    `start`. In the frame are all who were on the roll in the period, were due something or had a payment row.
+    `roll`, `payments`: tidy frames; a roll without `birth` and `sex` has no condition judged; `corrected` are rows
+    whose mistyped number was set right while read. A row without a person is a case of its own. `months`: of the
+    period; payments count by their due month. `rates`: a row a programme and effective date with programme, effective,
+    amount (fen), unit (month, year, once), pays (calendar months in which a payment is due, each for the months since
+    the one before; empty: every month, a yearly rate in December), grace_days, and perhaps eligible (an expression of
+    `eligibility`) and excludes (programmes). A yearly rate is shared evenly among the months of `pays`; a rate paid
+    once is due in the month of `start`. In the frame are all who were on the roll in the period, were due something or
+    had a payment row.
     `engine`, `limits`: of `engines.run`. Raises FpError for a programme without a rate.
     """
     _check_programmes([roll, payments], rates)
@@ -92,8 +93,8 @@ def formulated(rates: pd.DataFrame, months: pd.PeriodIndex, as_of: dt.date) -> t
 
 def at_scale(
     *,
-    roll: Sequence[str | Path],
-    payments: Sequence[str | Path],
+    roll: Sequence[str | Path] | pd.DataFrame,
+    payments: Sequence[str | Path] | pd.DataFrame,
     months: pd.PeriodIndex,
     rates: pd.DataFrame,
     as_of: dt.date,
@@ -107,11 +108,14 @@ def at_scale(
     """Return one row a programme, place and class: people, on_roll, due_people, in_time, payments, and in fen entitled,
     carried, paid.
 
-    `roll`, `payments`: Parquet or CSV files with the columns of `sources`. `programmes`, `places`: every
-    accepted spelling and its key (without: the words as they stand). `out`: folder for the class of each
-    person-programme as Parquet: INTERNAL, rows about persons under a hash made with `key` (None: a random one). The rest as for `classify`.
+    `roll`, `payments`: Parquet or CSV files with the columns of `sources`, or both tidy frames. `programmes`, `places`:
+    every accepted spelling and its key (without: the words as they stand). `out`: folder for the class of each
+    person-programme as Parquet: INTERNAL, rows about persons under a hash made with `key` (None: a random one). The
+    rest as for `classify`.
     Raises FpError when money or rows of the payments are not all in the classes.
     """
+    if isinstance(roll, pd.DataFrame) or isinstance(payments, pd.DataFrame):
+        return _of_frames(roll, payments, out=out, months=months, rates=rates, as_of=as_of, engine=engine, **limits)
     secret = key or secrets.token_bytes(32)
     numbers = {name: n for n, name in enumerate(sorted(set(rates["programme"])))}
     spelled = {word: numbers[name] for word, name in (programmes or {n: n for n in numbers}).items() if name in numbers}
@@ -127,6 +131,18 @@ def at_scale(
     found = engines.run(text, reads, {"totals": TOTALS}, **limits_of_out, **limits)["totals"]
     _check_control(found, *_control(given["payments"], small["calendar"], limits))
     return _summed(found, [list(numbers), list(spots), list(CLASSES)])
+
+
+def _of_frames(roll: Any, payments: Any, *, out: Path | None, **terms: Any) -> pd.DataFrame:
+    """Return the totals of `at_scale` from tidy frames, whose persons are pseudonyms already."""
+    persons = classify(roll, payments, **terms)
+    due = persons["entitled"] > 0
+    counted = persons.assign(people=1, due_people=due, in_time=persons["in_time"] & due)
+    if out:
+        engines.run("SELECT * FROM given", {"given": persons}, {"rows": "SELECT COUNT(*) FROM found"}, out=out)
+    columns = ["people", "on_roll", "due_people", "in_time", "payments", "entitled", "carried", "paid"]
+    return counted.groupby(["programme", "place", "class"], as_index=False)[columns].sum().astype(
+        dict.fromkeys(columns, "int64"))  # fmt: skip
 
 
 def _summed(found: pd.DataFrame, words: Sequence[Sequence[str]]) -> pd.DataFrame:
@@ -228,7 +244,7 @@ def stock_flow(roll: pd.DataFrame, *, start: dt.date, end: dt.date, period: str,
 
 
 def carried_forward(flow: pd.DataFrame, before: pd.DataFrame, *, period: str, county: str) -> pd.DataFrame:
-    """Return `roll_opening_gap/<programme>`: the county's opening minus the closing of the period before, as it was told.
+    """Return `roll_opening_gap/<programme>`: the county's opening minus the closing before, as it was told then.
 
     `flow`: results of `stock_flow`; `before`: rows `roll_closing/...` of the period before, as they were kept or
     published then. A difference has a note with both. Programmes that either side lacks have no row.
@@ -250,10 +266,10 @@ def levels(reported: pd.DataFrame, computed: pd.DataFrame, *, period: str, count
 
     `computed`: results of `stock_flow` and `statement`. `reported_difference/<programme>/<item>` has value = reported
     minus computed and a note with both; a county row stands also when only the townships' sum differs from it.
-    A township whose own opening + new - exits is not its closing is named on its closing. `reported_compared` counts
-    `reported_suspect` names the figure of a programme that alone, if changed, would mend all broken sums (count: how many
-    figures could be it). `reported_compared` counts the totals held against rows, its note how many differ, how many are missing, and how many have no rows at all to
-    be held against (a programme without a roll, or without payments) and so are not compared.
+    A township whose own opening + new - exits is not its closing is named on its closing. `reported_suspect` names
+    the figure of a programme that alone, if changed, would mend all broken sums (count: how many figures could be it).
+    `reported_compared` counts the totals held against rows, its note how many differ, how many are missing, and how
+    many have no rows at all to be held against (a programme without a roll, or without payments).
     """
     told = _reported_cells(reported[reported["period"] == period], county)
     known = pick(computed, period=period).drop_duplicates(["place", "measure"])
@@ -306,7 +322,10 @@ def _across(
     """Yield what crosses the period's ends: money carried into the next, and money paid now for months before."""
     paid_now = payments["paid"].between(months[0].start_time, months[-1].end_time) & (payments["status"] == "paid")
     arrears = payments[paid_now & (payments["due"] < months[0])].groupby("programme")["amount"].sum()
-    for name, by_programme in (("carried_amount", persons.groupby("programme")["carried"].sum()), ("arrears_amount", arrears)):
+    for name, by_programme in (
+        ("carried_amount", persons.groupby("programme")["carried"].sum()),
+        ("arrears_amount", arrears),
+    ):
         for programme, fen in by_programme[by_programme != 0].items():
             yield {"place": county, "measure": f"{name}/{programme}", "count": int(fen), "value": fen / 100,
                    "method": "reconciled"}  # fmt: skip
@@ -408,7 +427,7 @@ def _check_programmes(frames: Iterable[pd.DataFrame], rates: pd.DataFrame) -> No
 
 
 def _spells(roll: pd.DataFrame) -> pd.DataFrame:
-    """Return times on the roll without overlap: programme, person, place, since, until (days), reason of the last exit."""
+    """Return times on the roll without overlap: programme, person, place, since, until (days), last reason."""
     codes = _Codes(roll, roll)
     coded = codes.roll(roll)
     own = pd.Series(-1 - np.arange(len(coded)), coded.index)  # each row without a person is one of its own
@@ -447,7 +466,7 @@ class _Codes:
             since=_days(frame["start"], OPEN),
             until=_days(frame["exit"], OPEN),
             reason=self.reasons.get_indexer(frame["reason"].fillna("")),
-            birth=_ymd(frame["birth"] if "birth" in frame else nothing),
+            birth=_ymd(frame.get("birth", nothing)),
             sex=(frame["sex"].map(SEXES) if "sex" in frame else nothing.dt.year).astype("Int64"),
         )
 
@@ -462,7 +481,9 @@ class _Codes:
 
     def near(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the table `near`: whom the failing numbers of payments may mean."""
-        failing = frame[~frame["person_valid"].astype(bool)] if "person_near" in frame else frame[:0].assign(person_near="")
+        failing = (
+            frame[~frame["person_valid"].astype(bool)] if "person_near" in frame else frame[:0].assign(person_near="")
+        )
         claims = failing.explode("person_near").dropna(subset="person_near")
         made = self.payments(claims)[["programme", "person", "due"]]
         return made.assign(near=self.persons.get_indexer(claims["person_near"])).drop_duplicates().astype("int64")
@@ -470,14 +491,16 @@ class _Codes:
     def words(self, found: pd.DataFrame) -> pd.DataFrame:
         """Return the answer of the text with its numbers as words. Raises FpError when a case fits no rule."""
         if (found["class"] == 0).any():
-            raise FpError(f"catalogue/rules.csv: {(found['class'] == 0).sum()} cases fit no rule; the last must fit all")
+            raise FpError(
+                f"catalogue/rules.csv: {(found['class'] == 0).sum()} cases fit no rule; the last must fit all"
+            )
         persons = found["person"].fillna(-1).astype("int64")
         return pd.DataFrame({
             "programme": self.programmes.take(found["programme"]).astype("str"),
             "person": self.persons.take(persons, allow_fill=True, fill_value=None) if len(self.persons) else None,
             "place": self.places.take(found["place"].astype("int64")).astype("str"),
             **{name: found[name].to_numpy(dtype=bool) for name in ("on_roll", "in_time", "corrected")},
-            **{name: found[name].to_numpy(dtype="int64") for name in ("entitled", "carried", "paid")},
+            **{name: found[name].to_numpy(dtype="int64") for name in ("payments", "entitled", "carried", "paid")},
             "class": pd.Index(list(CLASSES)).take(found["class"] - 1).astype("str"),
         }).astype({"person": "str"})  # fmt: skip
 
@@ -508,6 +531,6 @@ CLASSES: Mapping[str, str] = {
 }
 """Every class and its rule, in the order in which they are asked; the first that fits is the class.
 
-A new class is one row of `catalogue/rules.csv`: a condition in SQL over the columns that `formulation` marks (`persons`),
-its words, what to do and whom to ask; and `meaning.<class>` in the catalogue.
+A new class is one row of `catalogue/rules.csv`: a condition in SQL over the columns that `formulation` marks
+(`persons`), its words, what to do and whom to ask; and `meaning.<class>` in the catalogue.
 """

@@ -90,7 +90,7 @@ def _pay_months(terms: pd.DataFrame) -> tuple[int, ...]:
 
 
 def _due(terms: pd.DataFrame, due: pd.Period, as_of: dt.date) -> tuple[int, int, int, int]:
-    """Return a month as number, its last day, the last day on which its payment is in time, and whether that is to come."""
+    """Return a month as number, its last day, the last day in time for its payment, and whether that is to come."""
     deadline = _last(due) + int(terms["grace_days"].iloc[-1])
     return month_number(due), _last(due), deadline, int(deadline >= day_number(as_of))
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from .engines.tables import Column, Files, Table
+from .engines.staging import Column, Files, Table
 from .formulation import OPEN
 
 __all__ = ["names", "roll_and_payments", "words", "written"]
@@ -61,7 +61,9 @@ def roll_and_payments(
         "due": Column("due", "month"),
         "amount": Column("amount", "yuan", instead=Column("amount_fen", "fen")),
         "paid": Column("paid", "day"),
-        "returned": Column("returned", "code", instead=Column("status", "code", default="0", codes=STATUS, strict=True)),
+        "returned": Column(
+            "returned", "code", instead=Column("status", "code", default="0", codes=STATUS, strict=True)
+        ),
     }
     return {
         "roll": Files(tuple(map(Path, roll)), both | of_roll),
@@ -76,7 +78,7 @@ def words(paths: Sequence[str | Path], column: str) -> Files:
 
 
 def written(key: bytes) -> str:
-    """Return the text that gives `found` for a file: persons under a hash made with `key`, numbers as words (`names`)."""
+    """Return the text that gives `found` for a file: persons under a hash with `key`, numbers as words (`names`)."""
     return (
         f"SELECT SUBSTR(SHA256(CONCAT('{key.hex()}', CAST(person AS STRING))), 1, 24) AS person, "
         "n.word AS programme, p.word AS place, c.word AS class, on_roll, in_time, corrected, payments, entitled, "

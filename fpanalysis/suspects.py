@@ -1,9 +1,9 @@
 """Which single figure of a set of reported tables is wrong: the one that all broken sums have in common.
 
-Reported figures obey sums: opening + new - exits = closing in every place, every place above = the places below it, item
-by item, and each figure = what the rows give, where there are rows. One wrong cell breaks exactly the sums that it stands
-in, each by its own error (or minus that). So the suspects are the cells that stand in all broken sums and in no other, and
-whose change by one amount mends them all; with two kinds of sums through a cell that is one cell.
+Reported figures obey sums: opening + new - exits = closing in every place, every place above = the places below it,
+item by item, and each figure = what the rows give, where there are rows. One wrong cell breaks exactly the sums that it
+stands in, each by its own error (or minus that). So the suspects are the cells that stand in all broken sums and in no
+other, and whose change by one amount mends them all; with two kinds of sums through a cell that is one cell.
 
 The idea is that of parity checks in two directions (R. W. Hamming, Bell System Technical Journal 29, 1950, 147).
 """

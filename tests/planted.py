@@ -31,7 +31,10 @@ def pay_row(person, due="2018-06", fen=96000, paid="2018-06-25", status="paid", 
 
 
 def _quarters(p, march=102000, june=135000):
-    return [pay_row(p, "2018-03", march, "2018-03-28", programme=QUARTERLY), pay_row(p, "2018-06", june, programme=QUARTERLY)]
+    return [
+        pay_row(p, "2018-03", march, "2018-03-28", programme=QUARTERLY),
+        pay_row(p, "2018-06", june, programme=QUARTERLY),
+    ]
 
 
 CASES = {

@@ -3,15 +3,14 @@
 import os
 import signal
 import threading
-import time
 
 import pytest
 from pandas.testing import assert_frame_equal
+from planted import AS_OF, MONTHS, mix, rates
+from test_engines import files
 
 from fpanalysis.errors import FpError
 from fpanalysis.reconcile import at_scale, classify
-from planted import AS_OF, MONTHS, mix, rates
-from test_engines import files
 
 TERMS = {"months": MONTHS, "rates": rates(), "as_of": AS_OF}
 
@@ -50,7 +49,9 @@ def test_files_give_the_same_totals_and_rows(processes, tmp_path):
     found = at_scale(**given, engine=address(processes), buckets=3, out=tmp_path / "out", **TERMS)
 
     assert_frame_equal(at_scale(**given, **TERMS), found)
-    assert ["part0000.parquet", "part0001.parquet", "part0002.parquet"] == sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert ["part0000.parquet", "part0001.parquet", "part0002.parquet"] == sorted(
+        p.name for p in (tmp_path / "out").iterdir()
+    )
 
 
 @pytest.mark.slow

@@ -3,11 +3,11 @@
 import duckdb
 import pytest
 from pandas.testing import assert_frame_equal
+from planted import AS_OF, MONTHS, mix, rates
 
 from fpanalysis import engines
 from fpanalysis.errors import FpError
 from fpanalysis.reconcile import at_scale, classify
-from planted import AS_OF, MONTHS, mix, rates
 
 TERMS = {"months": MONTHS, "rates": rates(), "as_of": AS_OF}
 NUMBERS = "CREATE TABLE {0} AS SELECT * FROM (SELECT {3} AS person, 'rural_award' AS programme, 'a' AS place, {1} FROM range({2}) t(i))"
@@ -24,10 +24,15 @@ def write(folder, kind: str, columns: str, rows: int, form: str, person: str):
 def files(folder, rows: int = 1000, form: str = "parquet", person: str = "i") -> dict[str, list]:
     """A roll and payments of so many people, of whom every tenth was not paid."""
     start = "DATE '2015-01-01' AS start, CAST(NULL AS DATE) AS exit"
-    paid = "201806 AS due, CASE WHEN i % 10 = 0 THEN 0 ELSE 960 END AS amount, DATE '2018-06-20' AS paid, 'paid' AS status"
+    paid = (
+        "201806 AS due, CASE WHEN i % 10 = 0 THEN 0 ELSE 960 END AS amount, DATE '2018-06-20' AS paid, 'paid' AS status"
+    )
     if form == "csv":
         paid = paid.replace("201806", "'2018-06'")
-    return {kind: [write(folder, kind, columns, rows, form, person)] for kind, columns in (("roll", start), ("payments", paid))}
+    return {
+        kind: [write(folder, kind, columns, rows, form, person)]
+        for kind, columns in (("roll", start), ("payments", paid))
+    }
 
 
 def test_the_classes_of_files_have_every_person_and_fen(tmp_path):
@@ -49,7 +54,11 @@ def test_parquet_and_csv_give_the_same(tmp_path):
     """Identity numbers are text in both; the date of birth in them is held against the programme's condition."""
     found = []
     for form in ("parquet", "csv"):
-        given = files(tmp_path, form=form, person="'139999' || CAST(19500101 + i % 12 * 100 AS STRING) || LPAD(CAST(i AS STRING), 4, '1')")
+        given = files(
+            tmp_path,
+            form=form,
+            person="'139999' || CAST(19500101 + i % 12 * 100 AS STRING) || LPAD(CAST(i AS STRING), 4, '1')",
+        )
         found.append(at_scale(**given, **TERMS))
 
     assert_frame_equal(*found)

@@ -53,6 +53,8 @@ def _funnel():
 RESULTS = results.rows(
     _births() + _ratios() + _funnel()
     + [row(f"pay_class/rural_award/{name}", count=n) for name, n in (("matched", 90), ("unpaid", 3), ("late", 0))]
+    + [row("entitled_amount/rural_award", value=90240.0), row("pay_amount/rural_award", value=88320.0)]
+    + [row(f"pay_class_amount/rural_award/{name}", value=n) for name, n in (("unpaid", 2880.0), ("paid_twice", -960.0))]
     + [row("plan_share/checkups/preconception", count=2886, total=5600, value=2886 / 5600)]
 )  # fmt: skip
 PLOTS = {
@@ -60,6 +62,7 @@ PLOTS = {
     "sex_ratio": (figures.plot_sex_ratio, figures.alt_sex_ratio, {"county": "renqiu", "names": NAMES}),
     "funnel": (figures.plot_funnel, figures.alt_funnel, {"county": "renqiu", "names": NAMES}),
     "classes": (figures.plot_classes, figures.alt_classes, {"place": "renqiu"}),
+    "bridge": (figures.plot_bridge, figures.alt_bridge, {"place": "renqiu"}),
     "plan": (figures.plot_plan, figures.alt_plan, {"place": "renqiu"}),
     "completeness": (figures.plot_completeness, figures.alt_completeness, {"place": "renqiu"}),
     "small_multiples": (figures.plot_small_multiples, figures.alt_small_multiples, {"names": TOWNS}),

@@ -1,10 +1,10 @@
 """Planted mixes come back class by class with nothing left over, whatever the order, also without the short way."""
 
 import pytest
+from planted import AS_OF, CASES, MONEY, MONTHS, by_class, mix, rates
 
 from fpanalysis import formulation, reconcile
 from fpanalysis.reconcile import CLASSES, classify
-from planted import AS_OF, CASES, MONEY, MONTHS, by_class, mix, rates
 
 TERMS = {"months": MONTHS, "rates": rates(), "as_of": AS_OF}
 
@@ -54,4 +54,6 @@ def test_the_text_knows_whole_numbers_only():
     text, _ = reconcile.formulated(rates(), MONTHS, AS_OF)
 
     assert "'" not in text
-    assert "SUM(" not in text.replace("CAST(SUM(", "").replace("SUM(m.", "").replace("SUM(CASE WHEN reached", "").replace("ELSE SUM(CASE", "")
+    assert "SUM(" not in text.replace("CAST(SUM(", "").replace("SUM(m.", "").replace(
+        "SUM(CASE WHEN reached", ""
+    ).replace("ELSE SUM(CASE", "")

@@ -13,7 +13,24 @@ from fpanalysis import wording
 
 PACKAGE = Path(__file__).resolve().parent.parent / "fpanalysis"
 FLOORS = {
-    "ground": ["errors", "paths", "periods", "results", "wording", "stats", "gp", "typeface", "history", "identity"],
+    "ground": [
+        "errors",
+        "paths",
+        "periods",
+        "results",
+        "wording",
+        "stats",
+        "gp",
+        "typeface",
+        "history",
+        "identity",
+        "eligibility",
+        "engines",
+        "engines.dask",
+        "engines.duckdb",
+        "engines.spark",
+        "engines.staging",
+    ],
     "entry": ["contracts", "parsers", "grids", "levels", "ingest", "params", "checks", "dictionary"],
     "analysis": [
         "nowcast",
@@ -26,6 +43,10 @@ FLOORS = {
         "birth_order",
         "missing_girls",
         "consistency",
+        "schedule",
+        "formulation",
+        "sources",
+        "suspects",
         "reconcile",
         "followup",
         "indicators",

@@ -48,6 +48,16 @@ def test_an_unknown_place_is_refused_with_the_nearest(root):
         ("  births:\n    columns", "  birth:\n    columns", "files: birth does not exist; did you mean 'births'"),
         ("also: [特扶]", "allso: [特扶]", "special_support: allso does not exist; did you mean 'also'"),
         ("unit: year", "unit: yearly", "rural_award: unit: found 'yearly', expected"),
+        (
+            "rule: age >= 60",
+            "rule: agee >= 60",
+            r"params/renqiu.yaml: programmes: rural_award: eligible: rule: 'agee >= 60': found 'agee', expected one of age",
+        ),
+        (
+            "excludes: [special_support]",
+            "excludes: [special]",
+            "programmes: rural_award: excludes: special does not exist; did you mean 'special_support'",
+        ),
         ("place: renqiu", "place: other", "place is 'other', expected 'renqiu'"),
     ],
 )

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from fpanalysis import results, wording
+from fpanalysis.desk import open_desk
 from fpanalysis.errors import FpError
-from fpanalysis.reconcile import CLASSES, classify, levels, statement, stock_flow
+from fpanalysis.reconcile import CLASSES, carried_forward, classify, levels, statement, stock_flow
 
 MONTHS = pd.period_range("2018-01", "2018-06", freq="M")
 AS_OF = dt.date(2018, 7, 18)
@@ -369,7 +370,9 @@ def test_the_one_wrong_figure_is_named():
     out = levels(reported(*TRUE[:3], ("township", "a", "closing", 9), TRUE[4]), COMPUTED, **WHERE)
     found = results.pick(out, measure="reported_suspect/*")
 
-    assert [("a", f"reported_suspect/{AWARD}/closing", 1)] == list(zip(found["place"], found["measure"], found["count"], strict=True))
+    assert [("a", f"reported_suspect/{AWARD}/closing", 1)] == list(
+        zip(found["place"], found["measure"], found["count"], strict=True)
+    )
 
 
 def test_a_difference_names_both_values():
@@ -401,6 +404,70 @@ def test_nothing_reported_is_nothing_compared():
     out = levels(reported(), COMPUTED, **WHERE)
 
     assert [("reported_compared", 0)] == list(zip(out["measure"], out["count"], strict=True))
+
+
+def test_the_opening_is_held_against_the_closing_published_before():
+    before = results.rows(
+        [{"place": "x", "period": "2017H2", "measure": f"roll_closing/{AWARD}", "count": n} for n in (4, 5)]
+    )
+    same, other = (carried_forward(COMPUTED, before[-n:], **WHERE).iloc[0] for n in (1, 2))
+    gap = carried_forward(COMPUTED, before[:1], **WHERE).iloc[0]
+
+    assert [0, 0, 1] == [same["value"], other["value"], gap["value"]]
+    assert "5 at the start, 4 at the end of the period before" == wording.remark(gap["note"], "en")
+
+
+def test_money_paid_now_for_earlier_months_is_told_apart():
+    late = payments(PAID, ("p", SUPPORT, "2017-12", 1020, "2018-01-20"), ("p", SUPPORT, "2017-09", 1020, "2017-10-20"))
+    out = statement(roll(ON), late, months=MONTHS, rates=rates(), as_of=AS_OF, **WHERE)
+
+    assert 1020 == results.value(out, measure=f"arrears_amount/{SUPPORT}")
+    assert 960 == results.value(out, measure=f"pay_amount/{AWARD}", place="x")
+
+
+def test_the_steps_from_due_to_paid_add_up():
+    people, paid = roll(ON, ("q", *ON[1:])), payments(PAID, PAID)
+    out = statement(people, paid, months=MONTHS, rates=rates(), as_of=AS_OF, **WHERE)
+    due, done = (
+        results.value(out, "count", measure=f"{m}/{AWARD}", place="x") for m in ("entitled_amount", "pay_amount")
+    )
+    steps = results.pick(out, measure=f"pay_class_amount/{AWARD}/*", place="x")["count"]
+
+    assert due - done == steps.sum()
+    assert {96000.0, -96000.0} == set(steps[steps != 0])
+
+
+def test_a_programme_that_stands_in_params_alone_is_reconciled(home, root):
+    """Rolls, payments, reported totals, condition and exclusion of a new programme take no code."""
+    path = home / "params" / "renqiu.yaml"
+    new = """programmes:
+  nursing:
+    zh: 护理补贴
+    en: Nursing allowance
+    unit: month
+    pays: [6]
+    grace_days: 15
+    eligible: {rule: age >= 80, source: "the test"}
+    excludes: [rural_award]
+    rates: [{effective: 2015-01-01, amount: 20, source: "the test"}]
+"""
+    path.write_text(path.read_text("utf-8").replace("programmes:\n", new, 1), "utf-8")
+    folder = home / "data" / "raw" / "renqiu" / "2018-07-06"
+    people = pd.read_csv(folder / "roll.csv", dtype="str", encoding="utf-8-sig", keep_default_na=False)
+    of_award = (
+        people[(people["项目"] == "农村奖扶") & (people["退出日期"] == "")]
+        .head(1)
+        .assign(项目="护理补贴", 起始日期="2015-02-01")
+    )
+    pd.concat([people, of_award]).to_csv(folder / "roll.csv", index=False, encoding="utf-8-sig")
+    added = open_desk("renqiu", "2018H1", "zh", home=home)
+    terms = {"months": added.paid_months(), "rates": added.params.rates(), "as_of": AS_OF}
+    out = statement(added.data["roll"], added.data["payments"], **terms, **added.where)
+    flow = stock_flow(added.data["roll"], start=START, end=END, **added.where)
+
+    assert 1 == results.value(out, place="renqiu", measure="pay_class/nursing/two_rolls")
+    assert 1 == results.value(flow, place="renqiu", measure="roll_closing/nursing")
+    assert "发放标准·护理补贴" == wording.label("rate/nursing", "zh", added.names)
 
 
 # Errors

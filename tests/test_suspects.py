@@ -18,7 +18,7 @@ def tables(numbers: list[int], counties: int = 2, towns: int = 3, villages: int 
     places += [(f"c{c}t{t}", f"c{c}") for c in range(counties) for t in range(towns)]
     places += [(f"c{c}t{t}v{v}", f"c{c}t{t}") for c in range(counties) for t in range(towns) for v in range(villages)]
     value: dict[tuple[str, str], int] = {}
-    for place, parent in reversed(places):
+    for place, _ in reversed(places):
         below = [p for p, above in places if above == place]
         own = {item: sum(value[p, item] for p in below) if below else next(drawn) for item in ITEMS}
         own["closing"] = own["opening"] + own["new"] - own["exits"]

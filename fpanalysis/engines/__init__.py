@@ -19,7 +19,7 @@ import pandas as pd
 
 from ..errors import FpError, did_you_mean
 from . import dask, duckdb, spark
-from .tables import Files, Table
+from .staging import Files, Table
 
 __all__ = ["ENGINES", "Files", "Table", "run"]
 

@@ -1,13 +1,12 @@
 """DuckDB on the workers of a Dask cluster: one hash bucket of the persons a task, on this machine or on many.
 
-A task reads the files itself (all workers must see them), looks at its persons only, and gives back sums; a task that is
-lost with its worker is done again elsewhere and gives the same. Rows about persons go from a worker into the file that
-was asked for, under another name until they are whole, and nowhere else.
+A task reads the files itself (all workers must see them), looks at its persons only, and gives back sums; a task that
+is lost with its worker is done again elsewhere and gives the same. Rows about persons go from a worker into the file
+that was asked for, under another name until they are whole, and nowhere else.
 """
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ import pandas as pd
 
 from ..errors import FpError
 from .duckdb import answers, connected, whole
-from .tables import Table
+from .staging import Table
 
 __all__ = ["run"]
 
@@ -68,7 +67,7 @@ def _bucket(
     with connected(**{"threads": 1, **limits}) as connection:
         found = answers(connection, text, tables, questions, bucket, buckets, file, written)
     if file:
-        os.replace(file, folder / f"part{bucket:04d}.parquet")
+        file.replace(folder / f"part{bucket:04d}.parquet")
     return found
 
 

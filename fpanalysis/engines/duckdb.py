@@ -7,7 +7,6 @@ numbers, so that the answer is the same to the last fen.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -18,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import FpError
-from .tables import Dialect, Files, Table, expression, kind_of_type
+from .staging import Dialect, Files, Table, expression, kind_of_type
 
 __all__ = ["connected", "define", "one_sentence", "run"]
 
@@ -50,7 +49,9 @@ def run(
         for bucket in range(buckets):
             with connected(memory_limit=memory_limit, threads=threads, temp=temp, disk_limit=disk_limit) as connection:
                 file = folder / f"part{bucket:04d}.parquet" if folder else None
-                for name, answer in answers(connection, text, tables, questions, bucket, buckets, file, written).items():
+                for name, answer in answers(
+                    connection, text, tables, questions, bucket, buckets, file, written
+                ).items():
                     parts[name].append(answer)
     return {name: pd.concat(found, ignore_index=True) if len(found) > 1 else found[0] for name, found in parts.items()}
 
@@ -76,7 +77,7 @@ def answers(
 
 
 def define(connection: Any, name: str, table: Table, bucket: int = 0, buckets: int = 1) -> None:
-    """Make a table readable under its name, of tables with persons only those of a bucket (those without: the first)."""
+    """Make a table readable under its name, of persons only those of a bucket (rows without: the first)."""
     if not isinstance(table, Files):
         connection.register(f"{name}_frame", table)
         source = f"SELECT * FROM {name}_frame"
@@ -86,13 +87,18 @@ def define(connection: Any, name: str, table: Table, bucket: int = 0, buckets: i
             f"read_csv([{listed}], header = true, all_varchar = true, union_by_name = true, strict_mode = true)"
         )  # fmt: skip
         types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()}
-        made = [f"{expression(c, types, dialect=DIALECT, where=table.paths[0].name)} AS {n}" for n, c in table.columns.items()]
+        made = [
+            f"{expression(c, types, dialect=DIALECT, where=table.paths[0].name)} AS {n}"
+            for n, c in table.columns.items()
+        ]
         source = f"SELECT {', '.join(made)} FROM {reader} f"
         for column, words in table.joined.items():
             heading = table.columns[column].source
             if kind_of_type(types.get(heading, "INTEGER")) == "text":
                 connection.register(f"{name}_{heading}_codes", words)
-                source += f' LEFT JOIN {name}_{heading}_codes AS {heading}_codes ON f."{heading}" = {heading}_codes.word'
+                source += (
+                    f' LEFT JOIN {name}_{heading}_codes AS {heading}_codes ON f."{heading}" = {heading}_codes.word'
+                )
     columns = table.columns if isinstance(table, Files) else table.columns.tolist()
     if buckets > 1 and "person" in columns:
         mine = f"COALESCE(hash(person) % {buckets}, 0) = {bucket}"
@@ -128,7 +134,7 @@ def one_sentence(error: Exception, memory_limit: str = "") -> str:
     """Return what a reader can do about an error of DuckDB."""
     first = " ".join(str(error).split())
     if "disk" in first.lower() or "max_temp_directory_size" in first or "No space left" in first:
-        return "there is too little room on disk for what does not fit into memory: free some, or name another folder (--temp)"
+        return "there is too little room on disk for what does not fit into memory: free some, or name --temp"
     if "memory" in first.lower():
         limit = f" of {memory_limit}" if memory_limit else ""
         return f"the memory limit{limit} is too small for these rows: raise --memory-limit, or split with --buckets 8"
@@ -145,13 +151,16 @@ def whole(out: Path | None) -> Iterator[Path | None]:
         return
     if out.exists():
         raise FpError(f"{out.name}/ exists: name a folder that does not")
+    new = not out.parent.exists()
     out.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
         yield made
-        os.replace(made, out)
+        made.replace(out)
     finally:
         shutil.rmtree(made, ignore_errors=True)
+        if new and not out.exists():
+            out.parent.rmdir()
 
 
 def _quoted(path: Path) -> str:

@@ -1,11 +1,12 @@
 """Spark SQL, for data that live in a cluster: the same text, on the session of the cluster or of this machine.
 
-Tables go in and answers come out as Parquet files or small frames; Java and `pyspark` are needed here alone. Persons are
-mixed with the key of the run by a hash of 64 bits (of ten million persons, two fall together once in 400,000 runs).
+Tables go in and answers come out as Parquet files or small frames; Java and `pyspark` are needed here alone. Persons
+are mixed with the key of the run by a hash of 64 bits (of ten million persons, two fall together once in 400,000 runs).
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -17,9 +18,9 @@ import pandas as pd
 
 from ..errors import FpError
 from .duckdb import whole
-from .tables import FEW, Dialect, Files, Table, expression, kind_of_type
+from .staging import FEW, Dialect, Files, Table, expression, kind_of_type
 
-__all__ = ["run"]
+__all__ = ["run", "steps"]
 
 DIALECT = Dialect(
     days="unix_date({0})",
@@ -48,8 +49,11 @@ def run(
         try:
             for name, table in tables.items():
                 _define(spark, name, table, scratch)
-            spark.sql(text).createOrReplaceTempView("found_once")
-            spark.table("found_once").cache().createOrReplaceTempView("found")
+            for name, step in steps(text):
+                made = spark.sql(step)
+                (
+                    made.cache() if name == "found" or len(re.findall(rf"\b{name}\b", text)) > 2 else made
+                ).createOrReplaceTempView(name)
             if folder:
                 spark.sql(written.replace("SHA256(", "SHA2_OF(")).write.mode("overwrite").parquet(str(folder / "parts"))
                 _flatten(folder)
@@ -60,6 +64,22 @@ def run(
             raise FpError(f"Spark could not finish: {' '.join(str(error).split())[:200]}") from None
 
 
+def steps(text: str) -> list[tuple[str, str]]:
+    """Return the steps of `WITH a AS (...), b AS (...) SELECT ...` by name, the last one named `found`.
+
+    Spark would work a step out anew wherever it is read; made one after the other, what is read often is kept.
+    """
+    found, rest = [], text.strip().removeprefix("WITH ")
+    while head := re.match(r"\s*,?\s*(\w+) AS \(", rest):
+        depth, at = 1, head.end()
+        while depth:
+            depth += {"(": 1, ")": -1}.get(rest[at], 0)
+            at += 1
+        found.append((head[1], rest[head.end() : at - 1]))
+        rest = rest[at:]
+    return [*found, ("found", rest)]
+
+
 def _define(spark: Any, name: str, table: Table, scratch: Path) -> None:
     """Make a table readable under its name."""
     if not isinstance(table, Files):
@@ -68,13 +88,17 @@ def _define(spark: Any, name: str, table: Table, scratch: Path) -> None:
     paths = [str(path) for path in table.paths]
     read = spark.read.parquet(*paths) if table.form == "parquet" else spark.read.option("header", True).csv(paths)
     types = dict(read.dtypes)
-    made = [f"{expression(c, types, dialect=DIALECT, where=table.paths[0].name)} AS {n}" for n, c in table.columns.items()]
+    made = [
+        f"{expression(c, types, dialect=DIALECT, where=table.paths[0].name)} AS {n}" for n, c in table.columns.items()
+    ]
     read.createOrReplaceTempView(f"{name}_file")
     joins = ""
     for column, words in table.joined.items():
         heading = table.columns[column].source
         if kind_of_type(types.get(heading, "int")) == "text" and len(table.columns[column].codes) > FEW:
-            _from_frame(spark, words, scratch / f"{name}_{heading}.parquet").createOrReplaceTempView(f"{name}_{heading}_codes")
+            _from_frame(spark, words, scratch / f"{name}_{heading}.parquet").createOrReplaceTempView(
+                f"{name}_{heading}_codes"
+            )
             joins += f" LEFT JOIN {name}_{heading}_codes AS {heading}_codes ON f.`{heading}` = {heading}_codes.word"
     spark.sql(f"SELECT {', '.join(made)} FROM {name}_file f{joins}").createOrReplaceTempView(name)
 
@@ -122,7 +146,9 @@ def _session(address: str, memory_limit: str) -> Iterator[Any]:
     if shutil.which("java") is None and running is None:
         raise FpError("the engine spark needs Java 17 or later, which is not on this machine")
     builder = SparkSession.builder.appName("fpanalysis").config("spark.ui.enabled", "false")
-    builder = builder.config("spark.sql.shuffle.partitions", "8").config("spark.sql.session.timeZone", "UTC")
+    builder = builder.config("spark.sql.shuffle.partitions", "2" if not address else "200").config(
+        "spark.sql.session.timeZone", "UTC"
+    )
     if memory_limit:
         builder = builder.config("spark.driver.memory", memory_limit.lower().removesuffix("b"))
     session = running or builder.master(f"spark://{address}" if address else "local[*]").getOrCreate()

@@ -23,9 +23,9 @@ __all__ = ["Column", "Dialect", "Files", "Table", "expression", "kind_of_type"]
 class Column:
     """One column of a text's table: the column of the file that it is made from, and what that means.
 
-    `kind`: a key of EXPRESSIONS. `instead`: what is taken when the file has no such column; then `default` (SQL), then it
-    is an error. `missing`: SQL for an empty cell ("" leaves it empty). `codes`: the number of each word; a word that has
-    none is empty, or with `strict` an error. `salt`: what persons are mixed with.
+    `kind`: a key of EXPRESSIONS. `instead`: what is taken when the file has no such column; then `default` (SQL), then
+    it is an error. `missing`: SQL for an empty cell ("" leaves it empty). `codes`: the number of each word; one that
+    has none is empty, or with `strict` an error. `salt`: what persons are mixed with.
     """
 
     source: str
@@ -58,7 +58,9 @@ class Files:
         """Return `parquet` or `csv`. Raises FpError for files of other or several forms."""
         forms = sorted({path.suffix.lower().lstrip(".") for path in self.paths})
         if forms not in (["parquet"], ["csv"]):
-            raise FpError(f"{self.paths[0].name}: found {', '.join(forms)!r}, expected .parquet or .csv files, of one form")
+            raise FpError(
+                f"{self.paths[0].name}: found {', '.join(forms)!r}, expected .parquet or .csv files, of one form"
+            )
         return forms[0]
 
 
@@ -140,7 +142,9 @@ def _sex_in_number(cell: str, kind: str, dialect: Dialect, column: Column) -> st
 
 
 def _yuan(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
-    return f"CAST({cell} AS BIGINT) * 100" if kind == "whole" else f"CAST(CAST({cell} AS DECIMAL(18, 2)) * 100 AS BIGINT)"
+    return (
+        f"CAST({cell} AS BIGINT) * 100" if kind == "whole" else f"CAST(CAST({cell} AS DECIMAL(18, 2)) * 100 AS BIGINT)"
+    )
 
 
 def _fen(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
@@ -155,7 +159,9 @@ def _code(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
     escaped = [(word.replace("'", "''"), number) for word, number in column.codes.items()]
     cases = " ".join(f"WHEN '{word}' THEN {number}" for word, number in escaped)
     expected = f"column {column.source}: expected {', '.join(word for word, _ in escaped)}"
-    return f"CASE {cell} {cases} ELSE {dialect.error.format(expected) if column.strict else 'NULL'} END" if cases else "0"
+    return (
+        f"CASE {cell} {cases} ELSE {dialect.error.format(expected) if column.strict else 'NULL'} END" if cases else "0"
+    )
 
 
 def _person(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
