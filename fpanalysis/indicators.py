@@ -82,7 +82,7 @@ def checkups(checkups: pd.DataFrame, *, months: pd.PeriodIndex, period: str, cou
     """Return people examined: `checkups/<programme>` and below it by sex, for the county and each township.
 
     `checkups_difference/<programme>`: men minus women, for a programme that examines both (0 where couples come
-    together), county and townships where it is not 0.
+    together), county and townships where it is not 0; the county's note says so, or in how many townships it is not.
     """
     mine = checkups[checkups["month"].isin(months)]
     records = []
@@ -95,7 +95,12 @@ def checkups(checkups: pd.DataFrame, *, months: pd.PeriodIndex, period: str, cou
             gap = by_sex.get("male", 0) - by_sex.get("female", 0)
             if couples and (place == county or gap):
                 records.append((place, f"checkups_difference/{programme}", gap))
-    return rows([_counted(place, period, measure, n) for place, measure, n in records])
+    made = [_counted(place, period, measure, n) for place, measure, n in records]
+    for row in (r for r in made if r["place"] == county and r["measure"].startswith("checkups_difference/")):
+        apart = [r for r in made if r["measure"] == row["measure"] and r["place"] != county]
+        unequal = note("note.checkups.differ", gap=row["count"], towns=len(apart))
+        row["note"] = unequal if apart or row["count"] else note("note.checkups.equal")
+    return rows(made)
 
 
 def risks(risks: pd.DataFrame, *, months: pd.PeriodIndex, period: str, county: str) -> pd.DataFrame:

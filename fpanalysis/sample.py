@@ -566,7 +566,7 @@ def _earlier_activities(book: _Book, rng: np.random.Generator, half: str, months
                  [f"{month}-24", "罚款", "", int(cases), 5000 * int(cases)]]  # fmt: skip
     rows += [[f"{months[1]}-09", "走访家庭", "", int(rng.integers(45, 56)), 0],
              [f"{months[4]}-11", "走访贫困母亲", "", int(rng.integers(45, 56)), 0],
-             [f"{months[2]}-31", "全员大会", "", 1, 0]]  # fmt: skip
+             [f"{months[2]}-30", "全员大会", "", 1, 0]]  # fmt: skip
     book.add(_received(half), f"activities.{half}.csv", ["日期", "事项", "对象", "数量", "金额"], sorted(rows))
 
 

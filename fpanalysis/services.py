@@ -124,12 +124,13 @@ def _is_change(measure: str) -> bool:
 
 
 def _change(row: Mapping[str, Any], lang: str, names: Mapping[str, str]) -> str:
-    head, _, about = row["measure"].split("/", 2) if row["measure"].count("/") > 1 else (*row["measure"].split("/"), "")
-    key = "change.points" if head == "change_points" else "change.size"
-    size = "" if row["value"] != row["value"] else text(key, lang, change=row["value"], lower=row["lower"], upper=row["upper"])
-    pair = text("change.pair", lang, then=row["total"], now=row["count"]) if head != "change_points" else ""
-    name = label(about or head.removesuffix("_change"), lang, names)
-    return text("change.said", lang, name=name, pair=pair, verdict=row["note"], change=size)
+    head, *parts = row["measure"].split("/", 2)
+    name = label(parts[1] if len(parts) > 1 else head.removesuffix("_change"), lang, names)
+    if head == "change_points":
+        return text("change.said_points", lang, name=name, change=row["value"], lower=row["lower"], upper=row["upper"])
+    if row["value"] != row["value"]:
+        return text("change.said_new", lang, name=name, then=row["total"], now=row["count"])
+    return text("change.said", lang, name=name, change=row["value"])
 
 
 def _plan(measure: str, known: Mapping[str, Fact], lang: str, names: Mapping[str, str]) -> str:
