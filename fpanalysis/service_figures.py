@@ -6,6 +6,7 @@ them (`alt_*`). Both are small: one panel a target or measure, at most three.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from scipy import special
 from .figures import BLUE, FAN_WIDE, GREY, INK, ORANGE, PALE, WIDTH, _no_data, _styled
 from .results import pick
 from .tables import measure_kind
-from .wording import format_value, label, text
+from .wording import format_value, has, label, text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +26,8 @@ __all__ = ["PANELS", "alt_peers", "alt_plan_path", "plot_peers", "plot_plan_path
 
 PANELS = 3
 """At most so many panels stand side by side."""
+HIGHEST = 1.5
+"""Share of the plan at which an interval is cut off in the drawing."""
 LIMITS = ((0.95, (0, (4, 2))), (0.998, "-"))
 
 
@@ -35,7 +38,8 @@ def plot_plan_path(results: pd.DataFrame, *, place: str, lang: str, period: str)
     Reads plan_path and plan_walked rows by month, and plan_usual and plan_forecast rows of `period`.
     """
     found = _targets(results, place, period)
-    drawing, panels = _panels(len(found), 1.9)
+    drawing, panels = _panels(len(found), 2.0)
+    top = min(max([1.0, *(row["upper"] / row["total"] for row in found.values())]), HIGHEST)
     if not found:
         _no_data(panels[0], lang)
     for n, (ax, (measure, row)) in enumerate(zip(panels, found.items(), strict=False)):
@@ -43,10 +47,10 @@ def plot_plan_path(results: pd.DataFrame, *, place: str, lang: str, period: str)
         ax.plot(range(len(usual) + 1), [0.0, *usual], color=GREY, linewidth=1.1, linestyle=(0, (4, 2)))
         ax.plot(range(len(walked) + 1), [0.0, *walked], color=BLUE, linewidth=2)
         ends = [row[name] / row["total"] for name in ("value", "lower", "upper")]
-        ax.plot([12, 12], ends[1:], color=ORANGE, linewidth=2.4, solid_capstyle="butt")
+        ax.plot([12, 12], [ends[1], min(ends[2], top * 1.08)], color=ORANGE, linewidth=2.4, solid_capstyle="butt")
         ax.plot(12, ends[0], "s", color=ORANGE, markersize=5, clip_on=False)
         ax.axhline(1, color=INK, linewidth=0.8)
-        _path_scale(ax, label(measure, lang), max(ends[2], 1.0), lang, first=n == 0)
+        _path_scale(ax, _short(measure, lang), top, lang, first=n == 0)
         if n == 0:
             ax.annotate(text("figure.path.walked", lang), (len(walked), walked[-1]), (-4, 4), color=BLUE, ha="right",
                         textcoords="offset points")  # fmt: skip
@@ -82,7 +86,7 @@ def plot_peers(
         _no_data(panels[0], lang)
     for ax, (measure, (about, rows)) in zip(panels, found.items(), strict=False):
         _funnel(ax, about, rows, place, names, lang)
-        ax.set_title(label(measure, lang), loc="left", color=GREY, fontsize=9.5)
+        ax.set_title(_short(measure, lang), loc="left", color=GREY, fontsize=9)
     return drawing
 
 
@@ -115,12 +119,23 @@ def _targets(results: pd.DataFrame, place: str, period: str) -> dict[str, Mappin
     return {row["measure"].partition("/")[2]: row for row in rows.to_dict("records")}
 
 
+def _short(measure: str, lang: str) -> str:
+    """Return the words for a measure in the width of a panel: what is counted alone, of a share its name too."""
+    head, *parts = measure.split("/")
+    keep = parts[-1:] if head in ("checkups", "activity") else [head, *parts[1:]]
+    words = text("list.comma", lang).join(text(f"part.{k}" if has(f"part.{k}") else k, lang) for k in keep if has(k) or
+                                          has(f"part.{k}"))  # fmt: skip
+    return textwrap.fill(words or label(measure, lang), 13 if lang == "zh" else 27)
+
+
 def _path(results: pd.DataFrame, place: str, measure: str) -> list[float]:
     return pick(results, place=place, measure=measure).sort_values("period")["value"].tolist()
 
 
 def _path_scale(ax: Axes, title: str, top: float, lang: str, *, first: bool) -> None:
-    ax.set_title(title, loc="left", color=GREY, fontsize=9.5)
+    ax.set_title(title, loc="left", color=GREY, fontsize=9)
+    if first:
+        ax.set_xlabel(text("figure.path.months", lang), fontsize=9.5, loc="left")
     ax.set_xlim(0, 12.4)
     ax.set_ylim(0, top * 1.08)
     ax.set_xticks([0, 6, 12])
