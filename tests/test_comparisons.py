@@ -3,13 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpanalysis import comparisons, results, wording
 from fpanalysis.comparisons import births, changes, pairs, scatter
-
-YEAR_AGO = ["activity/inspection"]
 
 
 def at(period: str, count: float, total: float = np.nan, measure: str = "activity/inspection") -> pd.DataFrame:
@@ -118,6 +116,7 @@ def test_months_that_are_missing_leave_the_comparison_out():
     assert 0 == len(births(corrected("2018", 950, 0), period="2018H1", county="x"))
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
 def test_now_and_then_change_places(now, then):
     first, second = change(now, then), change(then, now)

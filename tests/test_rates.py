@@ -145,7 +145,7 @@ def test_the_catalogue_defines_indicators_that_can_be_made():
     assert {d["kind"] for d in wording.defined()} <= set(KINDS)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.sampled_from(sorted(KINDS)), st.integers(0, 10**7), st.integers(0, 10**7))
 def test_an_interval_holds_its_value_and_the_table_stays_as_it_was(kind, upper, lower):
     table = have(checkups__a=upper, checkups__b=lower)
