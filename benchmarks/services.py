@@ -61,8 +61,8 @@ def _held(rng: np.random.Generator, years: int, now: int, spread: float, volume:
 def claims(runs: int) -> pd.DataFrame:
     """Return how often a rise or fall is claimed, in per cent of comparisons: under the null and where there is one.
 
-    `scatter`: variance of the counts over their mean, which five past years (of months) let the method see; `factor` 1 is
-    the null. `plain`: the same with the scatter left out of account.
+    `scatter`: variance of the counts over their mean, which five past years (of months) let the method see; `factor` 1
+    is the null. `plain`: the same with the scatter left out of account.
     """
     rng = np.random.default_rng(SEED)
     rows = []
@@ -96,12 +96,15 @@ def _claimed(rng: np.random.Generator, mean: float, scatter: float, factor: floa
 def _said(now: float, then: float, scatter: float) -> bool:
     rows = [{"place": "c", "period": period, "measure": "activity/inspection", "count": n}
             for period, n in (("2018H1", now), ("2017H1", then))]  # fmt: skip
-    found = comparisons.changes(results.rows(rows), period="2018H1", county="c", scatter={"activity/inspection": scatter})
+    found = comparisons.changes(
+        results.rows(rows), period="2018H1", county="c", scatter={"activity/inspection": scatter}
+    )
     return _is_claim(found)
 
 
 def _claimed_share(rng: np.random.Generator, cases: int, truth: float) -> bool:
-    rows = [{"place": "c", "period": period, "measure": "registered_on_time", "count": n, "total": cases, "value": n / cases}
+    about = {"place": "c", "measure": "registered_on_time", "total": cases}
+    rows = [{**about, "period": period, "count": n, "value": n / cases}
             for period, n in zip(("2018H1", "2017H1"), rng.binomial(cases, truth, 2), strict=True)]  # fmt: skip
     return _is_claim(comparisons.changes(results.rows(rows), period="2018H1", county="c"))
 
@@ -163,7 +166,7 @@ def ranks(runs: int) -> pd.DataFrame:
 
 
 def funnel_alarms(runs: int) -> pd.DataFrame:
-    """Return how often an ordinary county is called out of line by the funnel, in per cent, by how counties truly differ.
+    """Return how often an ordinary county is called out of line by the funnel, in per cent, by true spread.
 
     `worse`: how often a county 6 points worse than its peers is.
     """

@@ -12,7 +12,9 @@ from fpanalysis.comparisons import births, changes, pairs, scatter
 
 def at(period: str, count: float, total: float = np.nan, measure: str = "activity/inspection") -> pd.DataFrame:
     value = count / total if total == total else count
-    return results.rows([{"place": "x", "period": period, "measure": measure, "count": count, "total": total, "value": value}])
+    return results.rows(
+        [{"place": "x", "period": period, "measure": measure, "count": count, "total": total, "value": value}]
+    )
 
 
 def change(now: float, then: float, **terms) -> pd.Series:
@@ -64,7 +66,9 @@ def test_interval_and_verdict_agree():
 def test_a_longer_half_year_is_no_rise():
     """The second half has 184 days, the first 181: the same count a day is no change."""
     table = results.combine([at("2018H2", 184_000), at("2018H1", 181_000)])
-    row = results.pick(changes(table, period="2018H2", county="x"), measure="change/previous/activity/inspection").iloc[0]
+    row = results.pick(changes(table, period="2018H2", county="x"), measure="change/previous/activity/inspection").iloc[
+        0
+    ]
 
     assert 0 == pytest.approx(row["value"], abs=1e-12)
 
@@ -106,7 +110,10 @@ def corrected(period: str, value: float, spread: float) -> pd.DataFrame:
 
 def test_births_are_compared_corrected_with_the_error_of_the_correction():
     past = corrected("2017", 1000, 0)
-    sure, unsure = (births(results.combine([past, corrected("2018", 950, s)]), period="2018H1", county="x").iloc[0] for s in (0, 200))
+    sure, unsure = (
+        births(results.combine([past, corrected("2018", 950, s)]), period="2018H1", county="x").iloc[0]
+        for s in (0, 200)
+    )
 
     assert ["fall", "same"] == [key(sure), key(unsure)]
     assert (5700, 6000) == (sure["count"], sure["total"])

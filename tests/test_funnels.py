@@ -25,7 +25,9 @@ def listed(*records: tuple, measure: str = SHARE, period: str = "2018H1") -> pd.
 
 
 def own(count: float, total: float, measure: str = SHARE, period: str = "2018H1") -> pd.DataFrame:
-    return results.rows([{"place": "x", "period": period, "measure": measure, "count": count, "total": total, "value": count / total}])
+    return results.rows(
+        [{"place": "x", "period": period, "measure": measure, "count": count, "total": total, "value": count / total}]
+    )
 
 
 def alike(share: float, number: int = 9, total: int = 1000) -> pd.DataFrame:
@@ -78,7 +80,9 @@ def test_without_over_dispersion_the_limits_are_those_of_the_plain_funnel():
     limits = results.pick(found, measure=f"peer_funnel/{SHARE}/95").iloc[0]
     target = results.pick(found, measure=f"peer_funnel/{SHARE}")["value"].iloc[0]
 
-    assert tuple(float(b) for b in stats.funnel_limits(1000, target)) == pytest.approx((limits["lower"], limits["upper"]))
+    assert tuple(float(b) for b in stats.funnel_limits(1000, target)) == pytest.approx(
+        (limits["lower"], limits["upper"])
+    )
 
 
 # Ranks
@@ -135,7 +139,9 @@ def test_counties_alike_in_size_are_chosen_and_the_others_named():
     assert {"n": 3, "factor": 2.0, "left": ["c0", "c4"]} == results.read_note(row["note"].iloc[0])[1]
 
 
-@pytest.mark.parametrize(("have", "births"), [((2000, 4000), (100, 200, 300)), ((NAN := float("nan"), NAN), (4000, 4000, 4000))])
+@pytest.mark.parametrize(
+    ("have", "births"), [((2000, 4000), (100, 200, 300)), ((NAN := float("nan"), NAN), (4000, 4000, 4000))]
+)
 def test_too_few_or_no_size_known_compares_with_all(have, births):
     chosen, row = similar(sized(*births), own(*have, "srb"), **WHERE)
 
@@ -173,7 +179,9 @@ def test_without_a_better_direction_it_is_high_or_low(boys, said):
 
 def test_the_county_is_not_held_against_itself():
     """Its own figure moves neither target nor over-dispersion."""
-    one, other = (results.pick(stands(alike(0.9), own(n, 1000)), measure=f"peer_funnel/{SHARE}").iloc[0] for n in (100, 900))
+    one, other = (
+        results.pick(stands(alike(0.9), own(n, 1000)), measure=f"peer_funnel/{SHARE}").iloc[0] for n in (100, 900)
+    )
 
     assert (one["value"], one["upper"]) == (other["value"], other["upper"])
 
@@ -193,7 +201,10 @@ def test_fewer_than_three_peers_are_no_funnel():
 def test_the_sample_is_worse_and_worsening_where_that_was_planted(desk):
     from fpanalysis import indicators, rates
 
-    parts = [indicators.counted(desk.data, span=p, county="renqiu", last=desk.last_known()) for p in (desk.period, desk.period.year_ago())]
+    parts = [
+        indicators.counted(desk.data, span=p, county="renqiu", last=desk.last_known())
+        for p in (desk.period, desk.period.year_ago())
+    ]
     have = [rates.derived(p, wording.defined(), period=p["period"].iloc[0]) for p in parts]
     found = standing(desk.data["peers"], results.combine(have), period="2018H1", county="renqiu", before="2017H1")
     row = results.pick(found, measure="peer_standing/checkups_followed_share/preconception").iloc[0]

@@ -15,7 +15,9 @@ NAN = float("nan")
 
 def have(**counts: float) -> pd.DataFrame:
     """County results by measure ("__" for "/")."""
-    records = [{"place": "x", "period": "2018H1", "measure": m.replace("__", "/"), "count": n} for m, n in counts.items()]
+    records = [
+        {"place": "x", "period": "2018H1", "measure": m.replace("__", "/"), "count": n} for m, n in counts.items()
+    ]
     return results.rows(records)
 
 
@@ -79,7 +81,9 @@ def test_a_mean_of_money_has_no_interval():
     assert np.isnan(fact["lower"])
 
 
-@pytest.mark.parametrize(("kind", "upper", "lower", "n"), [("share", 3, 10, 10), ("rate", 3, 5000, 3), ("ratio", 4, 5, 9)])
+@pytest.mark.parametrize(
+    ("kind", "upper", "lower", "n"), [("share", 3, 10, 10), ("rate", 3, 5000, 3), ("ratio", 4, 5, 9)]
+)
 def test_few_cases_say_so(kind, upper, lower, n):
     assert ("note.indicator.small", {"n": n}) == results.read_note(figure(kind, upper, lower)["note"])
 
@@ -97,7 +101,9 @@ def test_nothing_to_divide_by_is_no_figure_and_says_so(kind):
 
 
 def test_a_part_larger_than_the_whole_is_named():
-    assert "The numerator (12) exceeds the denominator (10): check both first" == wording.remark(figure("share", 12, 10)["note"], "en")
+    assert "The numerator (12) exceeds the denominator (10): check both first" == wording.remark(
+        figure("share", 12, 10)["note"], "en"
+    )
 
 
 def test_sums_and_other_numbers_of_a_row():
@@ -130,7 +136,9 @@ def test_an_indicator_that_was_asked_for_says_that_it_has_no_figures():
 
 
 def test_a_misspelt_measure_is_an_error_that_offers_the_nearest():
-    with pytest.raises(FpError, match="indicator 'own_share/it': numerator: measure 'chekups/a' does not exist; did you mean 'checkups"):
+    with pytest.raises(
+        FpError, match="indicator 'own_share/it': numerator: measure 'chekups/a' does not exist; did you mean 'checkups"
+    ):
         derived(have(), [one("share", "chekups/a")], period="2018H1")
 
 
@@ -141,7 +149,9 @@ def test_a_share_without_a_denominator_is_an_error():
 
 def test_the_catalogue_defines_indicators_that_can_be_made():
     assert 0 == len(derived(results.empty(), wording.defined(), period="2018H1"))
-    assert {"registered_share", "checkups_followed_share", "improvement_done_share"} <= {d["key"] for d in wording.defined()}
+    assert {"registered_share", "checkups_followed_share", "improvement_done_share"} <= {
+        d["key"] for d in wording.defined()
+    }
     assert {d["kind"] for d in wording.defined()} <= set(KINDS)
 
 

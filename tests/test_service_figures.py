@@ -22,7 +22,9 @@ def closed():
 def walked(number: int = 1) -> pd.DataFrame:
     """A county with some targets, two past years and half of this one."""
     months = pd.period_range("2016-01", "2018-06", freq="M")
-    measures = ["checkups/preconception", "checkups/reproductive", "activity/inspection", "activity/study_session"][:number]
+    measures = ["checkups/preconception", "checkups/reproductive", "activity/inspection", "activity/study_session"][
+        :number
+    ]
     monthly = pd.concat([pd.DataFrame({"measure": m, "month": months, "count": 100}) for m in measures])
     plan = pd.DataFrame({"period": "2018", "measure": measures, "target": 1000.0})
     return paths(monthly, plan, period="2018H1", county="x", last=months[-1], rng=np.random.default_rng(1))
@@ -31,7 +33,9 @@ def walked(number: int = 1) -> pd.DataFrame:
 def compared(measure: str = "registered_on_time") -> pd.DataFrame:
     peers = pd.DataFrame([(f"c{i}", 880 + 5 * i, 1000) for i in range(8)], columns=["county", "count", "total"])
     peers = peers.assign(county_en="", period="2018H1", measure=measure)
-    own = results.rows([{"place": "x", "period": "2018H1", "measure": measure, "count": 600, "total": 1000, "value": 0.6}])
+    own = results.rows(
+        [{"place": "x", "period": "2018H1", "measure": measure, "count": 600, "total": 1000, "value": 0.6}]
+    )
     return standing(peers, own, period="2018H1", before="2017H1", county="x")
 
 

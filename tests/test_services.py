@@ -1,11 +1,19 @@
 """What the services notebook found, told: every sentence in both languages with 0, 1, very large and missing numbers."""
 
+import os
+import shutil
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import copy_project
 
 from fpanalysis import results, services, wording
 from fpanalysis.plan_path import VERDICTS
+from fpanalysis.publish import FORMATS
+from fpanalysis.publish.numbers import extractor
 
 NAN = float("nan")
 NUMBERS = [0, 1, 3, 10**9, NAN]
@@ -36,7 +44,9 @@ def plan_rows(n: float, key: str = "likely", over: bool = False) -> pd.DataFrame
 
 def is_plain(said: str) -> bool:
     """No placeholder, no nan, no doubled or dangling punctuation."""
-    return bool(said) and not any(bad in said for bad in ("{", "}", "nan", "None", "  ", " ,", "，，", "。。", "..", "( ", "（）", "()"))
+    return bool(said) and not any(
+        bad in said for bad in ("{", "}", "nan", "None", "  ", " ,", "，，", "。。", "..", "( ", "（）", "()")
+    )
 
 
 @pytest.mark.parametrize("lang", wording.LANGS)
@@ -62,7 +72,9 @@ def test_the_plan_reads_with_any_number(lang, n, over):
 @pytest.mark.parametrize("lang", wording.LANGS)
 @pytest.mark.parametrize("n", NUMBERS)
 def test_indicators_read_with_any_number(lang, n):
-    rows = results.rows([fact("fine_mean", count=n, total=n, value=n), fact("own_share/mine", value=n, lower=n, upper=n)])
+    rows = results.rows(
+        [fact("fine_mean", count=n, total=n, value=n), fact("own_share/mine", value=n, lower=n, upper=n)]
+    )
     said = services.told(rows, lang=lang, names={"mine": "M"})
 
     assert is_plain(said), said
@@ -93,7 +105,11 @@ def test_what_a_sentence_of_the_catalogue_names_is_not_told_again():
 
 def test_nothing_made_is_nothing_told():
     assert "" == services.told(results.empty(), lang="zh", **LOOK)
-    assert [] == services.changed(results.empty(), lang="zh", **LOOK) == services.planned(results.empty(), lang="zh", **LOOK)
+    assert (
+        []
+        == services.changed(results.empty(), lang="zh", **LOOK)
+        == services.planned(results.empty(), lang="zh", **LOOK)
+    )
 
 
 def test_real_changes_are_counted_apart_from_the_others():
@@ -106,7 +122,9 @@ def test_real_changes_are_counted_apart_from_the_others():
 def test_the_table_of_changes_has_a_row_a_count_and_a_column_a_comparison():
     made = services.changes(changed_rows(0.2), lang="en", **LOOK)
 
-    assert ["Registrations, first child", "People examined, free pre-conception check-ups"] == [r[0] for r in made.texts if "Births" not in r[0]]
+    assert ["Registrations, first child", "People examined, free pre-conception check-ups"] == [
+        r[0] for r in made.texts if "Births" not in r[0]
+    ]
     assert {"A year ago", "On a year ago", "Period before", "Now"} <= {c.label for c in made.columns}
 
 
@@ -127,7 +145,9 @@ def test_a_league_is_in_the_order_of_names_and_shows_ranks_with_their_intervals(
 
 
 def test_standings_name_their_measure():
-    rows = results.rows([fact("peer_standing/registered_on_time", value=0.9, note=results.note("note.standing.within", n=9, p=0.4))])
+    rows = results.rows(
+        [fact("peer_standing/registered_on_time", value=0.9, note=results.note("note.standing.within", n=9, p=0.4))]
+    )
     said = services.standings(rows, lang="en", **LOOK)
 
     assert ["registered_on_time"] == services.judged(rows)
@@ -136,3 +156,44 @@ def test_standings_name_their_measure():
 
 def test_every_comparison_has_its_words():
     assert np.all([wording.has(f"change.{k}.{name}") for k in ("some", "none") for name in services.COMPARISONS])
+
+
+# One more row
+
+
+ROW = "device_rate,每次联合检查没收的设备,Devices seized per joint inspection,activity/device_seized,activity/inspection,ratio,times,,activities\n"
+OWN = """
+  gifts_per_family:
+    zh: 慰问钱物与走访家庭之比
+    en: Gifts for each family visited
+    numerator: activity/money_given
+    denominator: activity/family_visited
+    kind: ratio
+"""
+FILES = {"fp-html": "html", "fp-pdf": "pdf", "fp-docx": "docx", "fp-xlsx": "xlsx"}
+
+
+@pytest.mark.slow
+def test_a_row_of_the_catalogue_and_one_of_params_reach_every_format_in_both_languages(tmp_path, root):
+    """No line of code: a copy of the package with one more row, a copy of the project with one more word."""
+    home = copy_project(tmp_path / "home", "renqiu")
+    shutil.copytree(root / "fpanalysis", tmp_path / "code" / "fpanalysis")
+    with (tmp_path / "code" / "fpanalysis" / "catalogue" / "indicators.csv").open("a", encoding="utf-8") as file:
+        file.write(ROW)
+    params = home / "params" / "renqiu.yaml"
+    params.write_text(params.read_text("utf-8").replace("\nindicators:", "\nindicators:" + OWN.rstrip(), 1), "utf-8")
+    run = subprocess.run([sys.executable, "-m", "fpanalysis", "run", "renqiu", "2018H1"], cwd=home, text=True,
+                         env={**os.environ, "PYTHONPATH": str(tmp_path / "code")}, capture_output=True)  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    release = home / "outputs" / "renqiu" / "2018H1" / "r1"
+    facts = (release / "facts.json").read_text("utf-8")
+
+    for zh, en, key in (("每次联合检查没收的设备", "Devices seized per joint inspection", "device_rate"),
+                        ("慰问钱物与走访家庭之比", "Gifts for each family visited", "own_ratio/gifts_per_family")):  # fmt: skip
+        assert all(word in facts for word in (zh, en, key))
+        for format, ending in FILES.items():
+            for lang, words in (("zh", zh), ("en", en)):
+                told = "".join(map(str, extractor(format)((release / f"report.{lang}.{ending}").read_bytes())))
+
+                assert words.replace(" ", "") in told.replace(" ", ""), (format, lang, words)
+    assert set(FILES) == set(FORMATS) - {"fp-facts"}
