@@ -69,7 +69,8 @@ def visits(activities: pd.DataFrame, *, first: dt.date, last: dt.date, period: s
     """Return the counties visited from the day `first` to `last`: `benchmark_counties`, whose note lists them.
 
     Below it, by step (`benchmark_counties/benchmark_visit`, .../benchmark_line, .../benchmark_report,
-    .../improvement_plan, .../improvement_done): counties with that step; the note names those visited that lack it. `activity/<step>` of
+    .../improvement_plan, .../improvement_done): counties with that step; the note names those visited that lack it.
+    `activity/<step>` of
     `indicators.activities` counts the steps themselves.
     """
     mine = activities[

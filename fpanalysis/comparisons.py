@@ -1,7 +1,7 @@
 """Now against then: the same part of last year, the period before, and the year so far against last year's.
 
-A difference is called a rise or a fall only when its interval leaves out "no change"; else it is "no real change", which
-is what most differences between two half-years are. So that such a claim is made on noise in at most 5 of 100
+A difference is called a rise or a fall only when its interval leaves out "no change"; else it is "no real change",
+which is what most differences between two half-years are. So that such a claim is made on noise in at most 5 of 100
 comparisons, the tests are exact ones, which err on the side of silence.
 
 *Counts* are taken as Poisson and compared as rates a day (the second half-year has three days more than the first): the
@@ -9,8 +9,8 @@ conditional binomial test of Przyborowski and Wilenski (Biometrika 31 (1940) 313
 Pearson. Where past years show that months scatter more than Poisson counts do, both counts are divided by that factor
 first (quasi-Poisson: McCullagh and Nelder, Generalized Linear Models, 1989, 6.2.3). *Shares* differ in points, with
 Newcombe's interval from two Wilson ones (Statistics in Medicine 17 (1998) 873, method 10) and the exact conditional
-test. *Births* are compared corrected for late registration against corrected; what the correction does not know is added
-to the variance. Sums of money have no test, because a sum tells nothing of how its parts vary.
+test. *Births* are compared corrected for late registration against corrected; what the correction does not know is
+added to the variance. Sums of money have no test, because a sum tells nothing of how its parts vary.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from .wording import indicator
 __all__ = ["COMPARED", "births", "changes", "pairs", "scatter"]
 
 COMPARED = (
-    "registered/*", "registered_on_time", "checkups/*", "checkups_risk/*", "checkups_followed_share/*", "activity/inspection",
-    "activity/case_closed", "activity/family_visited", "activity/poor_mother_visited", "activity/study_session",
+    "registered/*", "registered_on_time", "checkups/*", "checkups_risk/*", "checkups_followed_share/*",
+    "activity/inspection", "activity/case_closed", "activity/family_visited", "activity/poor_mother_visited",
+    "activity/study_session",
 )  # fmt: skip
 """Measures that are compared with earlier periods."""
 ALPHA = 0.05
@@ -40,9 +41,9 @@ Z95 = 1.959963984540054
 def pairs(period: str) -> dict[str, tuple[str, str]]:
     """Return the comparisons of a period: name -> key of now, key of then.
 
-    `year_ago`; `previous`, the period of this kind just before (for a year that is the same, and left out); `so_far`, the
-    year up to the end of the period against last year's same months, where that is a half-year or year by itself and not
-    the period.
+    `year_ago`; `previous`, the period of this kind just before (for a year that is the same, and left out); `so_far`,
+    the year up to the end of the period against last year's same months, where that is a half-year or year
+    by itself and not the period.
 
     >>> pairs("S2018H2")["so_far"]
     ('S2018', 'S2017')
@@ -62,8 +63,9 @@ def pairs(period: str) -> dict[str, tuple[str, str]]:
 def scatter(monthly: pd.DataFrame, *, before: pd.Period) -> dict[str, float]:
     """Return by measure how much more past months scatter than Poisson counts would: chi-square over its degrees, >= 1.
 
-    `monthly`: measure, month, count. Years counted back from the month `before`, which is not looked at, are held against
-    each other month by month, each at its own level; without two of them, or with fewer than 5 cases a month, it is 1.
+    `monthly`: measure, month, count. Years counted back from the month `before`, which is not looked at, are held
+    against each other month by month, each at its own level; without two of them, or with fewer than 5 cases a month,
+    it is 1.
     """
     found = {}
     for measure, group in monthly[monthly["month"] < before].groupby("measure"):
@@ -95,19 +97,28 @@ def changes(
     """Return `change/<comparison>/<measure>` of the county for every comparison (`pairs`) that the results allow.
 
     `results` hold the figures of the periods compared, under their keys; `measures`: those to compare, by default
-    COMPARED (`*` stands for one part). count = now, total = then; value = relative
-    change of the count a day with its interval and p. A share gives `change_points/...`: points by which it differs (count,
-    total = its numerators). `scatter` divides counts (see the module). The note says rise, fall or no real change; where
-    there was nothing before there is no relative change.
+    COMPARED (`*` stands for one part). count = now, total = then; value = relative change of the count a day with its
+    interval and p. A share gives `change_points/...`: points by which it differs (count, total = its numerators).
+    `scatter` divides counts (see the module). The note says rise, fall or no real change; where nothing was before
+    there is no relative change.
     """
     records = []
-    wanted = [m for m in dict.fromkeys(results["measure"]) if any(_fits(m, pattern) for pattern in measures or COMPARED)]
+    wanted = [
+        m for m in dict.fromkeys(results["measure"]) if any(_fits(m, pattern) for pattern in measures or COMPARED)
+    ]
     for name, (now, then) in pairs(period).items():
         first, second = (facts(results, place=county, period=key) for key in (now, then))
         for measure in wanted:
             if measure in first and measure in second and not np.isnan(first[measure].count + second[measure].count):
-                base = {"place": county, "period": period, "count": first[measure].count, "total": second[measure].count}
-                about = _told(first[measure], second[measure], _days(now, then), (scatter or {}).get(measure, 1.0), level)
+                base = {
+                    "place": county,
+                    "period": period,
+                    "count": first[measure].count,
+                    "total": second[measure].count,
+                }
+                about = _told(
+                    first[measure], second[measure], _days(now, then), (scatter or {}).get(measure, 1.0), level
+                )
                 head = "change_points" if _is_share(measure) else "change"
                 records.append({**base, "measure": f"{head}/{name}/{measure}", **about})
     return rows(records)
@@ -118,7 +129,7 @@ def births(
 ) -> pd.DataFrame:
     """Return `births_corrected_change/<comparison>`: births corrected for late registration, now against then.
 
-    `monthly`: result rows of the county by month (value, interval at 95 %). Months that are missing leave a comparison out.
+    `monthly`: result rows of the county by month (value, interval at 95 %). A comparison lacking months is left out.
     The errors of the months are added as if they went together, which makes the interval wider rather than narrower.
     """
     rows_ = pick(monthly, place=county, measure=measure).drop_duplicates("period", keep="last").set_index("period")
@@ -162,7 +173,9 @@ def _rates(now: float, then: float, days: tuple[int, int], factor: float, level:
     if now + then <= 0:
         return {**base, "value": np.nan, "note": note("note.change.nothing", now=now, then=then)}
     first, both = now / factor, (now + then) / factor
-    ends = share_to_ratio(np.array(binomial_interval(first, both, level, "clopper-pearson"))) / 100 * days[1] / days[0] - 1
+    ends = (
+        share_to_ratio(np.array(binomial_interval(first, both, level, "clopper-pearson"))) / 100 * days[1] / days[0] - 1
+    )
     p = float(binomial_p(first, both, days[0] / (days[0] + days[1]), kind="exact"))
     value = now / then * days[1] / days[0] - 1 if then else np.nan
     upper = float(ends[1]) if then else np.nan

@@ -87,9 +87,9 @@ def standing(
 
     `peers`: rows of the counties to compare with (`similar`). `peer_funnel/<measure>/95`, `/99.8`: every county's
     figure with its limits; `peer_funnel/<measure>` of the own county: target (value), factor of the limits' variance
-    (lower), standard deviation between counties as a share (upper). `peer_rank/<measure>`: rank with its interval, count
-    = counties; 1 is the best, or the highest where no direction is better. `peer_standing/<measure>`: the own figure, p
-    of the funnel after Holm over the measures, and a note of VERDICTS; `before` is the period to have worsened since.
+    (lower), standard deviation between counties as a share (upper). `peer_rank/<measure>`: rank with its interval,
+    total = counties; 1 is the best, or the highest where no direction is better. `peer_standing/<measure>`: the own
+    figure, p of the funnel after Holm over the measures, and a note of VERDICTS; `before`: to have worsened since.
     """
     now = peers[peers["period"] == period]
     tables = {str(m): _table(str(m), group, own_results, period, county) for m, group in now.groupby("measure")}
@@ -105,7 +105,9 @@ def standing(
     return rows([{"period": period, **r} for r in records])
 
 
-def overdispersion(values: ArrayLike, variances: ArrayLike, target: float, how: str = "additive") -> tuple[float, float]:
+def overdispersion(
+    values: ArrayLike, variances: ArrayLike, target: float, how: str = "additive"
+) -> tuple[float, float]:
     """Return the factor and the additional variance that the limits of a funnel need (1 and 0: chance alone).
 
     `values` with their sampling `variances` around the `target`; `how`: a key of OVERDISPERSION.
@@ -173,9 +175,12 @@ def _limits(measure: str, table: pd.DataFrame, funnel: Mapping[str, Any], how: s
     records = [{"place": county, "measure": f"peer_funnel/{measure}", "count": len(table),
                 "value": float(np.atleast_1d(_in_unit(measure, funnel["target"]))[0]), "lower": funnel["factor"],
                 "upper": spread, "method": f"funnel_{how}",
-                "note": note("note.peer.funnel", n=len(table) - 1, factor=funnel["factor"], spread=spread)}]  # fmt: skip
+                "note": note("note.peer.funnel", n=len(table) - 1, factor=funnel["factor"],
+                             spread=spread)}]  # fmt: skip
     for level in LEVELS:
-        half = -special.ndtri((1 - level) / 2) * np.sqrt(funnel["factor"] * funnel["unit"] / table["total"] + funnel["extra"])
+        half = -special.ndtri((1 - level) / 2) * np.sqrt(
+            funnel["factor"] * funnel["unit"] / table["total"] + funnel["extra"]
+        )
         most = np.inf if funnel["rated"] else 1.0
         low = _in_unit(measure, np.maximum(funnel["target"] - half, 0.0))
         high = _in_unit(measure, np.minimum(funnel["target"] + half, most))
@@ -202,7 +207,9 @@ def _standing(measure: str, table: pd.DataFrame, funnel: Mapping[str, Any], p: f
     worse = outside and better != "" and (funnel["z"] < 0) == (better == "high")
     key = ("worse" if worse else "better" if better else "high" if funnel["z"] > 0 else "low") if outside else "within"
     if worse:
-        key = {None: "worse_unknown", True: "worse_worsening", False: "worse"}[_worsened(own, then, better, funnel["rated"])]
+        key = {None: "worse_unknown", True: "worse_worsening", False: "worse"}[
+            _worsened(own, then, better, funnel["rated"])
+        ]
     share = own["count"] / own["total"]
     return {"place": own["place"], "measure": f"peer_standing/{measure}", "count": own["count"], "total": own["total"],
             "value": float(np.atleast_1d(_in_unit(measure, share))[0]), "p": p, "method": "funnel_z",
@@ -214,9 +221,15 @@ def _worsened(own: pd.Series, then: Fact, better: str, rated: bool) -> bool | No
     if not then.total > 0 or np.isnan(then.count):
         return None
     if rated or then.count > then.total:
-        p = float(binomial_p(own["count"], own["count"] + then.count, own["total"] / (own["total"] + then.total), kind="exact"))
+        p = float(
+            binomial_p(
+                own["count"], own["count"] + then.count, own["total"] / (own["total"] + then.total), kind="exact"
+            )
+        )
     else:
-        p = odds_ratio((own["count"], own["total"] - own["count"]), (then.count, then.total - then.count), kind="exact")[3]
+        p = odds_ratio(
+            (own["count"], own["total"] - own["count"]), (then.count, then.total - then.count), kind="exact"
+        )[3]
     fell = own["count"] / own["total"] < then.count / then.total
     return bool(p < ALPHA and fell == (better == "high"))
 

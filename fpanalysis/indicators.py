@@ -63,8 +63,8 @@ def registrations(
     left out and a note says so.
     `registered_mix`: second-child per first-child registration in the county, with its interval and the p of its own
     history; a note says when it is unusual against that (without any history: outside `usual_mix`).
-    `registered_usual/<service>`: the share that history leads to expect, with its predictive interval; count, total: this
-    period's. Earlier years that the data hold whole: rows of the county under their own period key.
+    `registered_usual/<service>`: the share that history leads to expect, with its predictive interval; count, total:
+    this period's. Earlier years that the data hold whole: rows of the county under their own period key.
     """
     now = _registered_in(registrations, months, period, county, level)
     past = _history(registrations, months, period)
@@ -122,8 +122,8 @@ def risks(risks: pd.DataFrame, *, months: pd.PeriodIndex, period: str, county: s
 def counted(files: Mapping[str, pd.DataFrame], *, span: Period, county: str, last: pd.Period) -> pd.DataFrame:
     """Return the county's counts of any period that the files (by kind, those of COUNTED) hold whole, for comparisons.
 
-    A kind of file holds a period when its first month is not after the period's first, and `last`, the last month known,
-    not before the period's last.
+    A kind of file holds a period when its first month is not after the period's first, and `last`, the last month
+    known, not before the period's last.
     """
     made = []
     for kind, make in COUNTED.items():
@@ -291,7 +291,7 @@ def _mix(by_service: pd.Series, level: float) -> dict[str, Any]:
 
 
 def _history(registrations: pd.DataFrame, months: pd.PeriodIndex, period: str) -> pd.DataFrame:
-    """Return the registrations of earlier periods of the same kind that the data hold whole: one row each, by service."""
+    """Return the registrations of earlier periods of this kind that the data hold whole: one row each, by service."""
     found, one = [], parse_period(period).previous()
     first = registrations["month"].min() if len(registrations) else months[0]
     while one.first_month >= first:
@@ -320,9 +320,7 @@ def _usual(
             for (s, (expected, low, high, _)), p in zip(told.items(), adjusted, strict=True)]  # fmt: skip
 
 
-def _judged(
-    row: dict[str, Any], past: pd.DataFrame, usual_mix: tuple[float, float], level: float
-) -> dict[str, Any]:
+def _judged(row: dict[str, Any], past: pd.DataFrame, usual_mix: tuple[float, float], level: float) -> dict[str, Any]:
     """Return p and note of the mix: against its history, or without one against the rule of thumb."""
     if past.empty:
         rule = note("note.mix.unusual", lower=usual_mix[0], upper=usual_mix[1])

@@ -61,9 +61,9 @@ def paths(
     `plan_usual/<measure>`: share of the year's work usually done by now, with its predictive interval; count = years of
     history. `plan_forecast/<measure>`: what the year will come to, with prediction interval; count = done, total =
     target, the note is one of VERDICTS. `plan_chance/<measure>`: chance of reaching the target. `plan_pace/<measure>`:
-    needed a month from now on (count = still to do, total = months left). `plan_usual_pace/<measure>`: what those months
-    usually bring at the present level. By month: `plan_path/<measure>` the usual share done, `plan_walked/<measure>`
-    done so far as a share of the target.
+    needed a month from now on (count = still to do, total = months left). `plan_usual_pace/<measure>`: what those
+    months usually bring at the present level. By month: `plan_path/<measure>` the usual share done,
+    `plan_walked/<measure>` done so far as a share of the target.
     """
     year = parse_period(period).whole_year()
     targets = plan[plan["period"] == year.key].sort_values("measure", kind="stable")
@@ -90,7 +90,9 @@ def _by_year(monthly: pd.DataFrame, year: Period, last: pd.Period) -> dict[str, 
         series = series.reindex(months, fill_value=0).astype("float64")
         at = np.array([(m - year.first_month).n for m in months])
         table = pd.DataFrame({"year": year.year + at // 12, "at": at % 12, "n": series.to_numpy()})
-        table = table.pivot(index="year", columns="at", values="n").reindex(columns=range(12))
+        table = table.pivot_table(index="year", columns="at", values="n", aggfunc="sum", dropna=False).reindex(
+            columns=range(12)
+        )
         whole = table.notna().all(axis=1) | (table.index == year.year)
         found[str(measure)] = table[whole]
     return found
@@ -134,7 +136,8 @@ def _standing(
         low = high = so_far
     yield {"measure": "plan_forecast", "count": so_far, "total": target, "value": float(np.median(whole)),
            "lower": low, "upper": high, "method": method,
-           "note": note(VERDICTS[_verdict(so_far, target, chance, now)], done=so_far, target=target, chance=chance)}  # fmt: skip
+           "note": note(VERDICTS[_verdict(so_far, target, chance, now)], done=so_far, target=target,
+                        chance=chance)}  # fmt: skip
     yield from _walked(done, target, known, year)
 
 

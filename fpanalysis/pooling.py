@@ -62,7 +62,9 @@ def posterior(
     means = _means(k, n, phi, middle, weight)
     a, b = means * phi[:, None], (1 - means) * phi[:, None]
     log = (special.betaln(a[..., None] + k, b[..., None] + n - k) - special.betaln(a, b)[..., None]).sum(axis=-1)
-    log += special.xlogy(middle * weight, means) + special.xlog1py((1 - middle) * weight, -means)  # with d mean / d logit
+    log += special.xlogy(middle * weight, means) + special.xlog1py(
+        (1 - middle) * weight, -means
+    )  # with d mean / d logit
     steps = np.gradient(special.logit(means), axis=1)
     log += np.log(steps) + np.log(np.gradient(SPREADS) / (1 + (SPREADS / scale) ** 2))[:, None]
     log += np.broadcast_to(np.asarray(evidence, dtype="float64"), len(SPREADS))[:, None]
@@ -73,9 +75,9 @@ def posterior(
 def scatter(table: ArrayLike) -> Floats:
     """Return the log-likelihood of each of SPREADS from how much the rows (years) of a table of counts differ.
 
-    Pearson's chi-square of homogeneity over its expectation under the spread is a chi-square variable; its twelve columns
-    tell more of the spread than one cut through the year does. Rows and columns without counts are left out; fewer than
-    two rows tell nothing.
+    Pearson's chi-square of homogeneity over its expectation under the spread is a chi-square variable; its twelve
+    columns tell more of the spread than one cut through the year does. Rows and columns without counts are
+    left out; fewer than two rows tell nothing.
     """
     n = np.asarray(table, dtype="float64")
     n = n[n.sum(axis=1) > 0]

@@ -1,4 +1,4 @@
-"""Indicators that a catalogue defines: a numerator and a denominator of the result table, and what kind of number it is.
+"""Indicators that a catalogue defines: a numerator and a denominator of the result table, and the kind of number.
 
 An indicator is a row of words, `numerator`, `denominator` and `kind`; it needs no code. A numerator (or denominator) is
 a measure of the result table or a sum of several (`activity/family_visited + activity/poor_mother_visited`), taken as
@@ -10,7 +10,7 @@ its count; `@value`, `@total` take another number of the row. A last part `*` ma
 | count | the numerator | exact Poisson (Garwood, Biometrika 28 (1936) 437) |
 | share | numerator / denominator, a part of it | Wilson's score (JASA 22 (1927) 209), as Newcombe 1998 recommends |
 | rate | numerator / denominator, per 1,000 or per 100 by its unit | exact Poisson, the denominator taken as known |
-| ratio | numerator / denominator, two separate counts | exact: Clopper and Pearson's of the first's share of both, as odds |
+| ratio | numerator / denominator, two separate counts | exact: Clopper and Pearson's of the first's share, as odds |
 | mean | numerator / denominator (money a case) | none: a sum tells nothing of how its parts vary |
 | difference | numerator - denominator | of two Poisson counts by MOVER from the exact ones (Zou, Donner, 2008) |
 
@@ -74,7 +74,9 @@ def derived(
 
 def _check(one: Definition) -> None:
     if one["kind"] not in KINDS:
-        raise FpError(f"indicator {one['key']!r}: kind {one['kind']!r} does not exist{did_you_mean(one['kind'], KINDS)}")
+        raise FpError(
+            f"indicator {one['key']!r}: kind {one['kind']!r} does not exist{did_you_mean(one['kind'], KINDS)}"
+        )
     for part in ("numerator", "denominator"):
         for measure, number in _terms(one.get(part, "")):
             head = measure.split("/")[0]
@@ -117,7 +119,7 @@ def _sum(written: str, part: str, have: pd.DataFrame) -> float:
     terms = [(m.removesuffix("*") + part if m.endswith("/*") else m, number) for m, number in _terms(written)]
     if not terms or any(m not in have.index for m, _ in terms):
         return np.nan
-    return float(sum(have.at[m, number] for m, number in terms))
+    return float(sum(have.loc[m, number] for m, number in terms))
 
 
 def _figure(one: Definition, upper: float, lower: float, level: float) -> dict[str, Any]:

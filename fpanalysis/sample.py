@@ -553,7 +553,9 @@ def _risks(book: _Book, rng: np.random.Generator, half: str, risk: float, follow
             book.add(_received(half), f"risks.{half}.csv", ["项目", "乡镇", "月份", "高风险人数", "已随访人数"], [row])
     if half == PART:
         measure = "peer_standing/checkups_followed_share/preconception"
-        book.plant("follow-up worse than peers and worsening", measure, "renqiu", 0, f"risks.{half}.csv, peers.followup.csv")
+        book.plant(
+            "follow-up worse than peers and worsening", measure, "renqiu", 0, f"risks.{half}.csv, peers.followup.csv"
+        )
 
 
 def _earlier_activities(book: _Book, rng: np.random.Generator, half: str, months: pd.PeriodIndex) -> None:

@@ -33,7 +33,7 @@ LIMITS = ((0.95, (0, (4, 2))), (0.998, "-"))
 
 @_styled
 def plot_plan_path(results: pd.DataFrame, *, place: str, lang: str, period: str) -> Any:
-    """Return one panel a target: the share of the plan done by month, the usual path, and the forecast with its interval.
+    """Return one panel a target: the share of the plan done by month, the usual path, the forecast with its interval.
 
     Reads plan_path and plan_walked rows by month, and plan_usual and plan_forecast rows of `period`.
     """
@@ -66,7 +66,8 @@ def alt_plan_path(results: pd.DataFrame, *, place: str, lang: str, period: str) 
         walked = pick(results, place=place, measure=f"plan_walked/{measure}").sort_values("period")
         usual = pick(results, place=place, period=period, measure=f"plan_usual/{measure}")["value"].iloc[0]
         items.append(text("figure.alt.path", lang, name=label(measure, lang), month=walked["period"].iloc[-1],
-                          share=walked["value"].iloc[-1], usual=usual, forecast=row["value"] / row["total"]))  # fmt: skip
+                          share=walked["value"].iloc[-1], usual=usual,
+                          forecast=row["value"] / row["total"]))  # fmt: skip
     if not items:
         return text("figure.alt.none", lang, what=text("plan_path", lang))
     return text("list.semicolon", lang).join(items) + text("list.end", lang)
@@ -78,7 +79,7 @@ def plot_peers(
 ) -> Any:
     """Return one panel a measure: the counties' figures by their cases, between the limits of their funnel.
 
-    Reads peer_funnel rows of `period`. The own county is a square; peers beyond the outer limits are named, nobody else.
+    Reads peer_funnel rows of `period`. The own county is a square; peers are not named.
     """
     found = _funnels(results, place, period, measures)
     drawing, panels = _panels(len(found), 2.1)
@@ -163,7 +164,10 @@ def _funnel(
     variance = target if (rows["count"] > rows["total"]).any() else target * (1 - target)
     for level, line in LIMITS:
         half = special.ndtri((1 + level) / 2) * np.sqrt(about["lower"] * variance / size + about["upper"] ** 2)
-        for edge in (np.maximum(target - half, 0), target + half if variance == target else np.minimum(target + half, 1)):
+        for edge in (
+            np.maximum(target - half, 0),
+            target + half if variance == target else np.minimum(target + half, 1),
+        ):
             ax.plot(size, edge, color=PALE if level < 0.99 else GREY, linewidth=1, linestyle=line)
     ax.axhline(target, color=INK, linewidth=0.8)
     own = rows["place"] == place

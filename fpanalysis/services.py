@@ -1,7 +1,7 @@
 """What the services notebook found, as sentences and tables: indicators, changes, the plan, the county among its peers.
 
-Generic throughout: an indicator, a target or a peer figure that is added to the catalogue, the plan or the peers' file is
-told here without a line of code. Words come from `catalogue/services.csv`.
+Generic throughout: an indicator, a target or a peer figure that is added to the catalogue, the plan or the peers' file
+is told here without a line of code. Words come from `catalogue/services.csv`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ REAL = ("note.change.rise", "note.change.fall", "note.change.first")
 
 
 def told(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> str:
-    """Return one sentence with the indicators of one place and period that no sentence of the catalogue names; "" for none.
+    """Return one sentence with the indicators of a place that the catalogue names in no sentence, "" for none.
 
     `found`: rows of the indicators that are made from a numerator and a denominator.
     """
@@ -35,17 +35,19 @@ def told(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> str:
 
 
 def indicators(found: pd.DataFrame, *, lang: str, names: Mapping[str, str], id: str = "indicators") -> Table:
-    """Return the indicators of one place and period as a table: figure with interval, numerator, denominator, remark."""
+    """Return the indicators of one place and period as a table: figure, numerator, denominator, remark."""
     rows = _made(found)
     columns = ["measure", "value", "unit", "count", "total", *(["note"] if (rows["note"] != "").any() else [])]
     return tables.long(rows, lang=lang, names=names, columns=columns, caption=text("table.indicators", lang), id=id)
 
 
 def changed(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> list[str]:
-    """Return a sentence for each comparison of one place and period: what really changed, and in how many figures nothing."""
+    """Return a sentence for each comparison of one place and period: what really changed, and in how many nothing."""
     lines = []
     for name in COMPARISONS:
-        rows = [r for r in found.to_dict("records") if r["measure"].split("/")[1:2] == [name] and _is_change(r["measure"])]
+        rows = [
+            r for r in found.to_dict("records") if r["measure"].split("/")[1:2] == [name] and _is_change(r["measure"])
+        ]
         rows = [r for r in rows if r["note"] and read_note(r["note"])[0] != "note.change.nothing"]
         real = [r for r in rows if read_note(r["note"])[0] in REAL]
         if rows:
@@ -62,7 +64,9 @@ def changes(found: pd.DataFrame, *, lang: str, names: Mapping[str, str], id: str
     parts = rows["measure"].str.split("/", n=2)
     births = parts.str.len() == 2
     about = parts.str[-1].where(~births, parts.str[0].str.removesuffix("_change"))
-    turned = rows.assign(place=about, measure="change/" + parts.str[1])[~rows["measure"].str.startswith("change_points/")]
+    turned = rows.assign(place=about, measure="change/" + parts.str[1])[
+        ~rows["measure"].str.startswith("change_points/")
+    ]
     words = {key: label(key, lang, names) for key in dict.fromkeys(turned["place"])}
     have = [name for name in COMPARISONS if (turned["measure"] == f"change/{name}").any()]
     heads = {f"change/{name}": text(f"column.change_{name}", lang) for name in have}
@@ -84,7 +88,9 @@ def planned(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> list
 def standings(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> list[str]:
     """Return a sentence for each measure in which the county was held against its peers."""
     rows = pick(found, measure="peer_standing/*").itertuples()
-    return [text("standing.said", lang, name=label(r.measure.partition("/")[2], lang, names), remark=r.note) for r in rows]
+    return [
+        text("standing.said", lang, name=label(r.measure.partition("/")[2], lang, names), remark=r.note) for r in rows
+    ]
 
 
 def judged(found: pd.DataFrame) -> list[str]:
@@ -93,7 +99,13 @@ def judged(found: pd.DataFrame) -> list[str]:
 
 
 def league(
-    found: pd.DataFrame, measures: Sequence[str], *, lang: str, names: Mapping[str, str], caption: str = "", id: str = ""
+    found: pd.DataFrame,
+    measures: Sequence[str],
+    *,
+    lang: str,
+    names: Mapping[str, str],
+    caption: str = "",
+    id: str = "",
 ) -> Table:
     """Return the counties with their figure and their rank, each with its interval, in the order of their names.
 
