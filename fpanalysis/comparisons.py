@@ -30,8 +30,7 @@ __all__ = ["COMPARED", "births", "changes", "pairs", "scatter"]
 
 COMPARED = (
     "registered/*", "registered_on_time", "checkups/*", "checkups_risk/*", "checkups_followed_share/*",
-    "activity/inspection", "activity/case_closed", "activity/family_visited", "activity/poor_mother_visited",
-    "activity/study_session",
+    "activity/inspection", "activity/case_closed",
 )  # fmt: skip
 """Measures that are compared with earlier periods."""
 ALPHA = 0.05

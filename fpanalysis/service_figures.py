@@ -54,7 +54,7 @@ def plot_plan_path(results: pd.DataFrame, *, place: str, lang: str, period: str)
         if n == 0:
             ax.annotate(text("figure.path.walked", lang), (len(walked), walked[-1]), (-4, 4), color=BLUE, ha="right",
                         textcoords="offset points")  # fmt: skip
-            ax.annotate(text("figure.path.usual", lang), (9, usual[8]), (4, -12), color=GREY, ha="left",
+            ax.annotate(text("figure.path.usual", lang), (11, usual[9]), (-6, -14), color=GREY, ha="right",
                         textcoords="offset points")  # fmt: skip
     return drawing
 
@@ -159,7 +159,7 @@ def _funnels(
 def _funnel(
     ax: Axes, about: Mapping[str, Any], rows: pd.DataFrame, place: str, names: Mapping[str, str], lang: str
 ) -> None:
-    size = np.geomspace(rows["total"].min() * 0.8, rows["total"].max() * 1.15, 24)
+    size = np.geomspace(rows["total"].min() * 0.8, rows["total"].max() * 1.15, 12)
     target = about["value"]
     variance = target if (rows["count"] > rows["total"]).any() else target * (1 - target)
     for level, line in LIMITS:

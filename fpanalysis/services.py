@@ -20,24 +20,21 @@ from .wording import catalogue, defined, format_value, label, needs, text
 __all__ = ["changed", "changes", "indicators", "judged", "league", "planned", "standings", "told"]
 
 COMPARISONS = ("year_ago", "previous", "so_far")
+CHANGES = ("change/", "change_points/", "births_corrected_change/")
 REAL = ("note.change.rise", "note.change.fall", "note.change.first")
 
 
 def told(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> str:
-    """Return one sentence with the indicators of a place that the catalogue names in no sentence, "" for none.
-
-    `found`: rows of the indicators that are made from a numerator and a denominator.
-    """
-    spoken = {name.split(".")[0] for key in catalogue() if key.startswith("say.") for name in needs(key)}
-    rows = [row for row in _made(found).to_dict("records") if row["measure"] not in spoken]
+    """Return one sentence with the indicators of a place that the catalogue names in no sentence, "" for none."""
+    rows = _made(found).to_dict("records")
     items = [text("indicator.said", lang, name=label(r["measure"], lang, names), value=_valued(r, lang)) for r in rows]
     return text("indicator.all", lang, list=text("list.semicolon", lang).join(items)) if items else ""
 
 
 def indicators(found: pd.DataFrame, *, lang: str, names: Mapping[str, str], id: str = "indicators") -> Table:
-    """Return the indicators of one place and period as a table: figure, numerator, denominator, remark."""
+    """Return the same indicators as a table: figure, numerator, denominator, remark."""
     rows = _made(found)
-    columns = ["measure", "value", "unit", "count", "total", *(["note"] if (rows["note"] != "").any() else [])]
+    columns = ["measure", "value", "count", "total", *(["note"] if (rows["note"] != "").any() else [])]
     return tables.long(rows, lang=lang, names=names, columns=columns, caption=text("table.indicators", lang), id=id)
 
 
@@ -60,7 +57,7 @@ def changed(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> list
 
 def changes(found: pd.DataFrame, *, lang: str, names: Mapping[str, str], id: str = "changes") -> Table:
     """Return the changes of one place and period as a table: one row a count, one column a comparison."""
-    rows = found[found["measure"].map(_is_change)]
+    rows = found[found["measure"].str.startswith(CHANGES)]
     parts = rows["measure"].str.split("/", n=2)
     births = parts.str.len() == 2
     about = parts.str[-1].where(~births, parts.str[0].str.removesuffix("_change"))
@@ -70,11 +67,11 @@ def changes(found: pd.DataFrame, *, lang: str, names: Mapping[str, str], id: str
     words = {key: label(key, lang, names) for key in dict.fromkeys(turned["place"])}
     have = [name for name in COMPARISONS if (turned["measure"] == f"change/{name}").any()]
     heads = {f"change/{name}": text(f"column.change_{name}", lang) for name in have}
-    heads |= {f"change/{name}@total": text(f"column.{name}", lang) for name in have if name != "so_far"}
+    heads["change/year_ago@total"] = text("column.year_ago", lang)
     columns = [f"change/{have[0]}@count"] if have else []
     heads |= dict.fromkeys(columns, text("column.now", lang))
     for name in have:
-        columns += [f"change/{name}@total", f"change/{name}"] if name != "so_far" else [f"change/{name}"]
+        columns += [f"change/{name}@total", f"change/{name}"] if name == "year_ago" else [f"change/{name}"]
     made = tables.wide(turned, columns, lang=lang, names=words, heads=heads, caption=text("table.changes", lang), id=id)
     return replace(made, columns=(Column("measure", text("table.measure", lang)), *made.columns[1:]))
 
@@ -94,8 +91,9 @@ def standings(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> li
 
 
 def judged(found: pd.DataFrame) -> list[str]:
-    """Return the measures in which the county was held against its peers."""
-    return [m.partition("/")[2] for m in dict.fromkeys(found["measure"]) if m.startswith("peer_standing/")]
+    """Return the measures in which the county was held against its peers, the most remarkable first."""
+    rows = pick(found, measure="peer_standing/*").sort_values("p", kind="stable")
+    return [m.partition("/")[2] for m in rows["measure"]]
 
 
 def league(
@@ -118,10 +116,11 @@ def league(
 
 
 def _made(found: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of indicators that the catalogue, or the place itself, makes from others."""
+    """Return the rows of indicators made from others (by the catalogue or the place itself) that no sentence names."""
+    spoken = {name.split(".")[0] for key in catalogue() if key.startswith("say.") for name in needs(key)}
     heads = {entry["key"] for entry in defined()}
     head = found["measure"].str.split("/").str[0]
-    return found[head.isin(heads) | head.str.startswith("own_")]
+    return found[(head.isin(heads) | head.str.startswith("own_")) & ~found["measure"].isin(spoken)]
 
 
 def _valued(row: Mapping[str, Any], lang: str) -> str:
@@ -129,10 +128,6 @@ def _valued(row: Mapping[str, Any], lang: str) -> str:
     unit = tables.measure_unit(fact.measure, lang)
     printed = format_value(fact, f"{tables.measure_kind(fact.measure)}+", lang)
     return f"{printed}{'' if lang == 'zh' else ' '}{unit}" if unit and fact.value == fact.value else printed
-
-
-def _is_change(measure: str) -> bool:
-    return measure.startswith(("change/", "change_points/", "births_corrected_change/"))
 
 
 def _change(row: Mapping[str, Any], lang: str, names: Mapping[str, str]) -> str:

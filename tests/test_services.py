@@ -125,14 +125,14 @@ def test_the_table_of_changes_has_a_row_a_count_and_a_column_a_comparison():
     assert ["Registrations, first child", "People examined, free pre-conception check-ups"] == [
         r[0] for r in made.texts if "Births" not in r[0]
     ]
-    assert {"A year ago", "On a year ago", "Period before", "Now"} <= {c.label for c in made.columns}
+    assert {"A year ago", "On a year ago", "Now"} <= {c.label for c in made.columns}
 
 
 def test_an_own_indicator_stands_in_the_table_under_its_own_name():
     rows = results.rows([fact("own_share/mine", count=30, total=100, value=0.3, lower=0.2, upper=0.4)])
     made = services.indicators(rows, lang="zh", names={"mine": "自有指标"})
 
-    assert ("自有指标", "30.0% (20.0%–40.0%)", "–", "30", "100") == made.texts[0]
+    assert ("自有指标", "30.0% (20.0%–40.0%)", "30", "100") == made.texts[0]
 
 
 def test_a_league_is_in_the_order_of_names_and_shows_ranks_with_their_intervals():
