@@ -43,7 +43,9 @@ def changed(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> list
     lines = []
     for name in COMPARISONS:
         rows = [
-            r for r in found.to_dict("records") if r["measure"].split("/")[1:2] == [name] and _is_change(r["measure"])
+            r
+            for r in found.to_dict("records")
+            if r["measure"].split("/")[1:2] == [name] and r["measure"].startswith(CHANGES)
         ]
         rows = [r for r in rows if r["note"] and read_note(r["note"])[0] != "note.change.nothing"]
         real = [r for r in rows if read_note(r["note"])[0] in REAL]
