@@ -33,6 +33,8 @@ COMPARED = (
     "activity/inspection", "activity/case_closed",
 )  # fmt: skip
 """Measures that are compared with earlier periods."""
+FEWEST = 20
+"""Cases below which past months tell nothing of how much they scatter."""
 ALPHA = 0.05
 Z95 = 1.959963984540054
 
@@ -63,7 +65,7 @@ def scatter(monthly: pd.DataFrame, *, before: pd.Period) -> dict[str, float]:
     """Return by measure how much more past months scatter than Poisson counts would: chi-square over its degrees, >= 1.
 
     `monthly`: measure, month, count. Years counted back from the month `before`, which is not looked at, are held
-    against each other month by month, each at its own level; without two of them, or with fewer than 5 cases a month,
+    against each other month by month, each at its own level; without two of them, or with fewer than FEWEST cases,
     it is 1.
     """
     found = {}
@@ -78,10 +80,13 @@ def scatter(monthly: pd.DataFrame, *, before: pd.Period) -> dict[str, float]:
 
 
 def _scatter(table: np.ndarray) -> float:
-    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / max(table.sum(), 1.0)
-    if len(table) < 2 or expected.min() < 5:
+    table = table[table.sum(axis=1) > 0]
+    table = table[:, table.sum(axis=0) > 0]
+    freedom = (table.shape[0] - 1) * (table.shape[1] - 1)
+    if min(table.shape) < 2 or table.sum() < FEWEST:
         return 1.0
-    return max(1.0, float(((table - expected) ** 2 / expected).sum() / (11 * (len(table) - 1))))
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    return max(1.0, float(((table - expected) ** 2 / expected).sum() / freedom))
 
 
 def changes(
