@@ -22,9 +22,9 @@ from scipy.stats import fisher_exact
 from .results import note, pick, rows
 from .stats import binomial_interval, binomial_p, poisson_interval, share_to_ratio
 
-__all__ = ["UNITS", "peers", "visits"]
+__all__ = ["UNITS", "of_peers", "peers", "visits"]
 
-KINDS = ("benchmark_line", "benchmark_visit", "benchmark_report", "improvement_plan")
+KINDS = ("benchmark_line", "benchmark_visit", "benchmark_report", "improvement_plan", "improvement_done")
 
 
 def peers(
@@ -44,9 +44,8 @@ def peers(
     in both languages. Measures that the own county has no result for have rows of the peers alone. `own_names`: how
     files call the own county; a row under its own name is no peer and is left out.
     """
-    mine = peers[
-        (peers["period"] == period) & ~peers["county"].map(_bare).isin({_bare(name) for name in (county, *own_names)})
-    ]
+    mine = of_peers(peers, county, own_names)
+    mine = mine[mine["period"] == period]
     records = [
         r
         for measure, group in mine.groupby("measure")
@@ -54,6 +53,11 @@ def peers(
     ]
     tests = sum(not np.isnan(r.get("p", np.nan)) for r in records)
     return rows([_worded(r, tests, level) for r in records])
+
+
+def of_peers(peers: pd.DataFrame, county: str, own_names: Collection[str] = ()) -> pd.DataFrame:
+    """Return the rows of peers without those that a file gives of the own county, under any of its names."""
+    return peers[~peers["county"].map(_bare).isin({_bare(name) for name in (county, *own_names)})]
 
 
 def _bare(name: str) -> str:
@@ -65,7 +69,8 @@ def visits(activities: pd.DataFrame, *, first: dt.date, last: dt.date, period: s
     """Return the counties visited from the day `first` to `last`: `benchmark_counties`, whose note lists them.
 
     Below it, by step (`benchmark_counties/benchmark_visit`, .../benchmark_line, .../benchmark_report,
-    .../improvement_plan): counties with that step; the note names those visited that lack it. `activity/<step>` of
+    .../improvement_plan, .../improvement_done): counties with that step; the note names those visited that lack it.
+    `activity/<step>` of
     `indicators.activities` counts the steps themselves.
     """
     mine = activities[

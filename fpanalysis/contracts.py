@@ -77,6 +77,7 @@ ACTIVITIES = {
     "benchmark_visit": ("对标走访", "benchmarking visit"),
     "benchmark_report": ("对标报告", "benchmarking report"),
     "improvement_plan": ("整改方案", "improvement plan"),
+    "improvement_done": ("整改完成", "improvement plan done"),
     "family_visited": ("走访家庭", "families visited"),
     "poor_mother_visited": ("走访贫困母亲", "mothers in poverty visited"),
     "money_given": ("慰问钱物", "money and goods given"),
@@ -219,6 +220,23 @@ CONTRACTS = {
             "count": Column("count"),
         },
         unique=("programme", "place", "month", "sex"),
+        adds_up=True,
+    ),
+    "risks": Contract(
+        {
+            "programme": Column(
+                "choice",
+                choices={
+                    "preconception": ("免费孕前优生健康检查", "孕前", "preconception"),
+                    "reproductive": ("农村妇女生殖健康检查", "生殖健康", "reproductive"),
+                },
+            ),
+            "place": Column("place", required=False),
+            "month": Column("month"),
+            "found": Column("count"),
+            "followed": Column("count", required=False),
+        },
+        unique=("programme", "place", "month"),
         adds_up=True,
     ),
     "activities": Contract(

@@ -64,8 +64,9 @@ class Desk:
 
     @property
     def names(self) -> dict[str, str]:
-        """Return the words for keys that params name (places, programmes) in the desk's language."""
-        programmes = {key: p.zh if self.lang == "zh" else p.en for key, p in self.params.programmes.items()}
+        """Return the words for keys that params name (places, programmes, indicators) in the desk's language."""
+        worded = {**self.params.indicators, **self.params.programmes}
+        programmes = {key: p.zh if self.lang == "zh" else p.en for key, p in worded.items()}
         return {**self.params.place_names(self.lang), **programmes, **self._peer_names()}
 
     @property

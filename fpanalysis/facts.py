@@ -260,6 +260,7 @@ BASES = {
     "births": "occurrence",
     "registrations": "handled",
     "checkups": "examined",
+    "risks": "examined",
     "roll": "roll",
     "payments": "due",
     "reported": "reported",

@@ -5,6 +5,10 @@ chance alone between one half-year and the next (the counts taken as binomial, m
 Computational Statistics & Data Analysis 51 (2007) 6447. A ratio of two counts has the interval of the first
 one's share of both, turned into odds.
 
+*The mix of first, second and further registrations* is held against its own history: the shares of earlier periods of
+the same kind give a predictive distribution for this one (`pooling`), and a mix that it would give in fewer than 1 of
+100 periods is called unusual. Without any earlier period a rule of thumb (`usual_mix`) stands in.
+
 What happened outside the period does not count for it; it is listed beside it with its date, because a report that was
 written some weeks after the period's end easily takes it in. A commitment comes back with its outcome in the period in
 which it fell due, and a promise without a number is never called kept.
@@ -13,19 +17,34 @@ which it fell due, and a promise without a number is never called kept.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from .periods import Period, parse_period
-from .results import note, pick, rows, value
-from .stats import binomial_interval, binomial_p, share_to_ratio
+from .pooling import posterior, surprise
+from .results import combine, note, pick, rows, value
+from .stats import adjust, binomial_interval, binomial_p, share_to_ratio
 
-__all__ = ["STATES", "activities", "change", "checkups", "commitments", "difference", "plan", "registrations"]
+__all__ = [
+    "STATES",
+    "activities",
+    "change",
+    "checkups",
+    "commitments",
+    "counted",
+    "difference",
+    "monthly",
+    "plan",
+    "registrations",
+    "risks",
+]
 
 SERVICES = ("first", "second", "further")
+UNUSUAL = 0.01
+"""Chance, given its history, below which a mix of registrations is called unusual."""
 
 
 def registrations(
@@ -43,14 +62,16 @@ def registrations(
     made. `registered/first`, `registered/second`: county and townships. `registered_on_time`: share of the county's
     cases and of each township's registrations (its note says so), with interval; cases without an on-time figure are
     left out and a note says so.
-    `registered_mix`: second-child per first-child registration in the county, with its interval; outside `usual_mix`
-    a note says so. Earlier years that the data hold whole: rows of the county under their own period key.
+    `registered_mix`: second-child per first-child registration in the county, with its interval and the p of its own
+    history; a note says when it is unusual against that (without any history: outside `usual_mix`).
+    `registered_usual/<service>`: the share that history leads to expect, with its predictive interval; count, total:
+    this period's. Earlier years that the data hold whole: rows of the county under their own period key.
     """
     now = _registered_in(registrations, months, period, county, level)
-    mix = [r for r in now if r["measure"] == "registered_mix"]
-    for row in mix:
-        if not usual_mix[0] <= row["value"] <= usual_mix[1] and row["total"]:
-            row["note"] = note("note.mix.unusual", lower=usual_mix[0], upper=usual_mix[1])
+    past = _history(registrations, months, period)
+    now += _usual(now, past, county, period, level)
+    for row in (r for r in now if r["measure"] == "registered_mix" and r["total"]):
+        row.update(_judged(row, past, usual_mix, level))
     earlier = [
         r for key, past in _earlier(registrations["month"], months, period)
         for r in _registered_in(registrations, past, key, county, level) if r["place"] == county
@@ -62,7 +83,7 @@ def checkups(checkups: pd.DataFrame, *, months: pd.PeriodIndex, period: str, cou
     """Return people examined: `checkups/<programme>` and below it by sex, for the county and each township.
 
     `checkups_difference/<programme>`: men minus women, for a programme that examines both (0 where couples come
-    together), county and townships where it is not 0.
+    together), county and townships where it is not 0; the county's note says so, or in how many townships it is not.
     """
     mine = checkups[checkups["month"].isin(months)]
     records = []
@@ -75,7 +96,56 @@ def checkups(checkups: pd.DataFrame, *, months: pd.PeriodIndex, period: str, cou
             gap = by_sex.get("male", 0) - by_sex.get("female", 0)
             if couples and (place == county or gap):
                 records.append((place, f"checkups_difference/{programme}", gap))
-    return rows([_counted(place, period, measure, n) for place, measure, n in records])
+    made = [_counted(place, period, measure, n) for place, measure, n in records]
+    for row in (r for r in made if r["place"] == county and r["measure"].startswith("checkups_difference/")):
+        apart = [r for r in made if r["measure"] == row["measure"] and r["place"] != county]
+        unequal = note("note.checkups.differ", gap=row["count"], towns=len(apart))
+        row["note"] = unequal if apart or row["count"] else note("note.checkups.equal")
+    return rows(made)
+
+
+def risks(risks: pd.DataFrame, *, months: pd.PeriodIndex, period: str, county: str) -> pd.DataFrame:
+    """Return people found at high risk and those of them followed up, by programme, for the county alone.
+
+    `checkups_risk/<programme>`, `checkups_followed/<programme>` (only over rows that say how many were followed up). No
+    township figure is made: it would count a few people by their health.
+    """
+    mine = risks[risks["month"].isin(months)]
+    records = []
+    for programme, group in mine.groupby("programme"):
+        records.append(_counted(county, period, f"checkups_risk/{programme}", group["found"].sum()))
+        known = group[group["followed"].notna()]
+        if len(known):
+            records.append(_counted(county, period, f"checkups_followed/{programme}", known["followed"].sum()))
+    return rows(records)
+
+
+def counted(files: Mapping[str, pd.DataFrame], *, span: Period, county: str, last: pd.Period) -> pd.DataFrame:
+    """Return the county's counts of any period that the files (by kind, those of COUNTED) hold whole, for comparisons.
+
+    A kind of file holds a period when its first month is not after the period's first, and `last`, the last month
+    known, not before the period's last.
+    """
+    made = []
+    for kind, make in COUNTED.items():
+        frame = files[kind]
+        months = frame["date"].dt.to_period("M") if kind == "activities" else frame["month"]
+        if len(frame) and months.min() <= span.first_month and last >= span.last_month:
+            when = {"first": span.start, "last": span.end} if kind == "activities" else {"months": span.months}
+            made.append(make(frame, **when, period=span.key, county=county))
+    return pick(combine(made), place=county, period=span.key)
+
+
+def monthly(files: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the county's counts by month: measure, month, count; for expected paths, and how much months scatter."""
+    made = []
+    for kind, head, by, number in MONTHLY:
+        frame = files[kind]
+        months = frame["date"].dt.to_period("M") if kind == "activities" else frame["month"]
+        names = head + "/" + frame[by].astype(str)
+        made.append(pd.DataFrame({"measure": names, "month": months, "count": frame[number].astype("float64")}))
+    whole = pd.concat([m for m in made if len(m)] or made[:1])
+    return whole.groupby(["measure", "month"], as_index=False)["count"].sum()
 
 
 def activities(
@@ -241,6 +311,48 @@ def _mix(by_service: pd.Series, level: float) -> dict[str, Any]:
             "method": f"ratio_midp-{100 * level:g}"}  # fmt: skip
 
 
+def _history(registrations: pd.DataFrame, months: pd.PeriodIndex, period: str) -> pd.DataFrame:
+    """Return the registrations of earlier periods of this kind that the data hold whole: one row each, by service."""
+    found, one = [], parse_period(period).previous()
+    first = registrations["month"].min() if len(registrations) else months[0]
+    while one.first_month >= first:
+        mine = registrations[registrations["month"].isin(one.months)]
+        found.append(mine.groupby("service")["count"].sum().reindex(SERVICES, fill_value=0))
+        one = one.previous()
+    table = pd.DataFrame(found, columns=list(SERVICES)).astype("float64")
+    return table[table.sum(axis=1) > 0]
+
+
+def _usual(
+    now: list[dict[str, Any]], past: pd.DataFrame, county: str, period: str, level: float
+) -> list[dict[str, Any]]:
+    """Return the records of the shares that history leads to expect; none without history or registrations."""
+    counts = {s: r["count"] for s in SERVICES for r in now
+              if r["place"] == county and r["measure"] == f"registered/{s}"}  # fmt: skip
+    total = sum(counts.values())
+    if not total or past.empty:
+        return []
+    whole = past.sum(axis=1)
+    told = {s: surprise(n, total, posterior(past[s], whole, centre=1 / 3), level) for s, n in counts.items()}
+    adjusted = adjust([t[3] for t in told.values()])
+    base = {"place": county, "period": period, "total": total, "method": f"predictive-{100 * level:g}"}
+    return [{**base, "measure": f"registered_usual/{s}", "count": counts[s], "value": expected, "lower": low,
+             "upper": high, "p": p, "note": note("note.mix.share", share=counts[s] / total, periods=len(past))}
+            for (s, (expected, low, high, _)), p in zip(told.items(), adjusted, strict=True)]  # fmt: skip
+
+
+def _judged(row: dict[str, Any], past: pd.DataFrame, usual_mix: tuple[float, float], level: float) -> dict[str, Any]:
+    """Return p and note of the mix: against its history, or without one against the rule of thumb."""
+    if past.empty:
+        rule = note("note.mix.unusual", lower=usual_mix[0], upper=usual_mix[1])
+        return {"note": "" if usual_mix[0] <= row["value"] <= usual_mix[1] else rule}
+    both = past["first"] + past["second"]
+    _, low, high, p = surprise(row["count"], row["count"] + row["total"], posterior(past["second"], both), level)
+    lower, upper = (float(share_to_ratio(s)) / 100 for s in (low, high))
+    said = note("note.mix.history", lower=lower, upper=upper, periods=len(past), p=p)
+    return {"p": p, "note": said if p < UNUSUAL else ""}
+
+
 def _months(first: dt.date, last: dt.date) -> int:
     return (pd.Period(last, "M") - pd.Period(first, "M")).n + 1
 
@@ -306,3 +418,20 @@ STATES: Mapping[str, str] = {
     "cannot_judge": "note.commitment.cannot_judge",
 }
 """Every outcome of a commitment and the sentence that says it."""
+
+COUNTED: Mapping[str, Callable[..., pd.DataFrame]] = {
+    "registrations": registrations,
+    "checkups": checkups,
+    "risks": risks,
+    "activities": activities,
+}
+"""What is counted from each kind of file."""
+
+MONTHLY = (
+    ("registrations", "registered", "service", "count"),
+    ("checkups", "checkups", "programme", "count"),
+    ("risks", "checkups_risk", "programme", "found"),
+    ("risks", "checkups_followed", "programme", "followed"),
+    ("activities", "activity", "activity", "count"),
+)
+"""Counts by month: kind of file, indicator, the column of its breakdown, the column counted."""

@@ -67,6 +67,19 @@ class Condition(_Frozen):
     source: str
 
 
+class Indicator(_Frozen):
+    """An indicator of the place's own: its words, numerator and denominator (measures, sums with +), its kind.
+
+    kind: "count" (no denominator), "share", "rate" (per 1,000), "ratio", "mean" or "difference".
+    """
+
+    zh: str
+    en: str
+    numerator: str
+    denominator: str = ""
+    kind: Literal["count", "share", "rate", "ratio", "mean", "difference"]
+
+
 class Programme(_Frozen):
     """A subsidy programme: spellings in files, unit of its rate, calendar months it is due in, days of grace.
 
@@ -162,6 +175,7 @@ class Params(_Frozen):
     smallest_count: int = Field(default=3, ge=0)
     alarm_budget: float = Field(default=0.05, gt=0, lt=0.5)
     usual_mix: tuple[float, float] = (0.3, 2.0)
+    indicators: Mapping[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Indicator] = {}
     seed: int = 20180630
     fonts: str = ""
     system_fonts: bool = False
@@ -214,6 +228,13 @@ class Params(_Frozen):
         names = {t.name: t.name if lang == "zh" else t.en for t in self.townships}
         names |= {key: name.zh if lang == "zh" else name.en for key, name in self.counties.items()}
         return names | {self.place: self.name.zh if lang == "zh" else self.name.en}
+
+    @property
+    def own_indicators(self) -> list[Mapping[str, str]]:
+        """Return the place's own indicators as rows of key, numerator, denominator, kind, unit (`rates.derived`)."""
+        units = {"rate": "per1000"}
+        return [{"key": f"own_{i.kind}/{key}", "numerator": i.numerator, "denominator": i.denominator, "kind": i.kind,
+                 "unit": units.get(i.kind, "")} for key, i in self.indicators.items()]  # fmt: skip
 
     def rates(self) -> pd.DataFrame:
         """Return the programmes as rows: programme, effective, amount (fen), unit, pays (months), grace_days, eligible

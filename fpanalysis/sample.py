@@ -118,6 +118,7 @@ def _renqiu() -> _Book:
     _activities(book)
     _plans(book)
     _peers(book)
+    _services(book)
     return book
 
 
@@ -545,6 +546,68 @@ def _peers(book: _Book) -> None:
         rows.append([county, english, PART, "srb", int(book.rng.binomial(births, 1.075 / 2.075)), births])
         rows.append([county, english, PART, "plan_share/checkups/preconception", int(book.rng.binomial(due, 0.5)), due])
     book.add(RECEIVED, "peers.csv", ["县市", "英文名", "统计期", "指标", "分子", "分母"], rows)
+
+
+RISKS = {"2016H1": (0.081, 0.95), "2016H2": (0.078, 0.96), "2017H1": (0.083, 0.95), "2017H2": (0.080, 0.93),
+         "2018H1": (0.082, 0.81)}  # fmt: skip
+"""Share of the people examined who were found at high risk, and of those the share followed up, by half-year."""
+
+
+def _services(book: _Book) -> None:
+    """Add what the services notebook looks back on: high risk, earlier activities, improvement plans, peers' follow-up.
+
+    It has a generator of its own, so that nothing else of the sample moves with it.
+    """
+    rng = np.random.default_rng(20180701)
+    for half, (risk, followed) in RISKS.items():
+        _risks(book, rng, half, risk, followed)
+    for half, months in _halves("2016-01", "2017-12"):
+        _earlier_activities(book, rng, half, months)
+    done = [(dt.date(2018, 5, 10) + dt.timedelta(days=6 * i), county) for i, county in enumerate([*COUNTIES][:7])]
+    rows = [[day.isoformat(), "整改完成", county, 1, 0] for day, county in done]
+    book.add(LATE, f"activities.{PART}-followup.csv", ["日期", "事项", "对象", "数量", "金额"], rows)
+    _peers_followed(book, rng)
+
+
+def _risks(book: _Book, rng: np.random.Generator, half: str, risk: float, followed: float) -> None:
+    """Add the people found at high risk and followed up in a half-year, by township and month."""
+    start = pd.Period(f"{half[:4]}-{'01' if half.endswith('1') else '07'}", "M")
+    for place, weight in WEIGHTS.items():
+        for month in pd.period_range(start, periods=6, freq="M"):
+            found = int(rng.poisson(2800 / 6 * risk * weight / sum(WEIGHTS.values())))
+            row = ["免费孕前优生健康检查", place, str(month), found, int(rng.binomial(found, followed))]
+            book.add(_received(half), f"risks.{half}.csv", ["项目", "乡镇", "月份", "高风险人数", "已随访人数"], [row])
+    if half == PART:
+        measure = "peer_standing/checkups_followed_share/preconception"
+        book.plant(
+            "follow-up worse than peers and worsening", measure, "renqiu", 0, f"risks.{half}.csv, peers.followup.csv"
+        )
+
+
+def _earlier_activities(book: _Book, rng: np.random.Generator, half: str, months: pd.PeriodIndex) -> None:
+    """Add what the office did in an earlier half-year, in its usual rhythm."""
+    rows: list[list[object]] = []
+    for month in months:
+        rows += [[f"{month}-{day:02d}", "集中学习", "", 1, 0] for day in (8, 22)]
+    for month, cases in zip((months[0], months[4]), rng.integers(1, 5, 2), strict=True):
+        rows += [[f"{month}-17", "联合检查", "", 1, 0], [f"{month}-20", "查结案件", "", int(cases), 0],
+                 [f"{month}-24", "罚款", "", int(cases), 5000 * int(cases)]]  # fmt: skip
+    rows += [[f"{months[1]}-09", "走访家庭", "", int(rng.integers(45, 56)), 0],
+             [f"{months[4]}-11", "走访贫困母亲", "", int(rng.integers(45, 56)), 0],
+             [f"{months[2]}-30", "全员大会", "", 1, 0]]  # fmt: skip
+    book.add(_received(half), f"activities.{half}.csv", ["日期", "事项", "对象", "数量", "金额"], sorted(rows))
+
+
+def _peers_followed(book: _Book, rng: np.random.Generator) -> None:
+    """Add how many high-risk people the peers followed up, this year and last; they truly differ a little."""
+    rows = []
+    for county, english in COUNTIES.items():
+        share = rng.beta(0.95 * 150, 0.05 * 150)
+        for part in ("2017H1", PART):
+            found = int(rng.integers(110, 330))
+            measure = "checkups_followed_share/preconception"
+            rows.append([county, english, part, measure, int(rng.binomial(found, share)), found])
+    book.add(RECEIVED, "peers.followup.csv", ["县市", "英文名", "统计期", "指标", "分子", "分母"], rows)
 
 
 PROSE = {

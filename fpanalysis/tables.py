@@ -243,12 +243,12 @@ def _heading(
     """
     family, _, breakdown = measure.partition("/")
     comma = text("list.comma", lang)
-    about = label(measure, lang, words).removeprefix(text(family, lang)).removeprefix(comma)
+    about = label(measure, lang, words).removeprefix(label(family, lang)).removeprefix(comma)
     number = "" if part == "value" else text(f"table.{part}", lang)
     if sum(m.split("/")[0] == family for m, _ in asked) > 1:
-        return comma.join(filter(None, [about, number])) or text("table.all", lang), text(family, lang)
+        return comma.join(filter(None, [about, number])) or text("table.all", lang), label(family, lang)
     if breakdown and sum(m.partition("/")[2] == breakdown for m, _ in asked) > 1:
-        return comma.join(filter(None, [text(family, lang), number])), about
+        return comma.join(filter(None, [label(family, lang), number])), about
     return comma.join(filter(None, [label(measure, lang, words), number])), ""
 
 

@@ -47,6 +47,7 @@ __all__ = [
     "LANGS",
     "catalogue",
     "checked_lang",
+    "defined",
     "format_value",
     "has",
     "indicator",
@@ -104,11 +105,18 @@ def needs(key: str) -> set[str]:
 
 
 def indicator(measure: str) -> Mapping[str, str]:
-    """Return the catalogue row of a measure's indicator: zh, en, kind, unit, better, source.
+    """Return the catalogue row of a measure's indicator: zh, en, kind (how it is printed), unit, better, source.
 
     The breakdown after the first slash does not matter. Raises FpError for an unknown indicator.
     """
-    return _entry(f"{measure.split('/')[0]}", kind="indicator")
+    found = _entry(f"{measure.split('/')[0]}", kind="indicator")
+    kind = found.get("kind", "")
+    return {**found, "kind": PRINTED[kind]} if kind in PRINTED else found
+
+
+def defined() -> list[Mapping[str, str]]:
+    """Return the indicators that the catalogue makes from a numerator and a denominator, in its order."""
+    return [entry for entry in catalogue().values() if entry.get("numerator")]
 
 
 def label(measure: str, lang: str, names: Mapping[str, str] | None = None) -> str:
@@ -118,7 +126,10 @@ def label(measure: str, lang: str, names: Mapping[str, str] | None = None) -> st
     'Births, second'
     """
     name, *parts = measure.split("/")
-    return text("list.comma", lang).join([text(name, lang), *(_part(part, lang, names or {}) for part in parts)])
+    words = [_part(part, lang, names or {}) for part in parts]
+    if "{name}" in _entry(name)[checked_lang(lang)]:  # an indicator of a place's own, named by its first part
+        return text("list.comma", lang).join([text(name, lang, name="".join(words[:1])), *words[1:]])
+    return text("list.comma", lang).join([text(name, lang), *words])
 
 
 def period_label(period: Period | str, lang: str, *, calendar: bool = True, article: bool = False) -> str:
@@ -265,6 +276,10 @@ FORMATS = {
     "plain": lambda value, lang: str(value),
 }
 """How each kind of value is printed; a new kind is one entry here and one row in the module's table."""
+
+
+PRINTED = {"share": "pct", "rate": "n1", "ratio": "n2", "mean": "n1", "difference": "count"}
+"""How the kinds of indicators are printed (a kind that is a format itself is printed so)."""
 
 
 class _Formatter(string.Formatter):

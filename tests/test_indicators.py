@@ -10,7 +10,19 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from fpanalysis import results, wording
-from fpanalysis.indicators import STATES, activities, checkups, commitments, difference, plan, registrations
+from fpanalysis.indicators import (
+    STATES,
+    activities,
+    checkups,
+    commitments,
+    counted,
+    difference,
+    monthly,
+    plan,
+    registrations,
+    risks,
+)
+from fpanalysis.periods import parse_period
 
 MONTHS = pd.period_range("2018-01", "2018-06", freq="M")
 WHERE = {"period": "2018H1", "county": "x"}
@@ -124,6 +136,104 @@ def test_a_township_shows_nothing_that_would_tell_its_few_approvals():
     assert (49, 50) == (share["count"], share["total"])
     assert "Registrations of first and second children only" == wording.remark(share["note"], "en")
     assert (50, 51) == tuple(results.pick(table, place="x", measure="registered_on_time").iloc[0][["count", "total"]])
+
+
+def halves(*seconds: int, first: int = 2500) -> pd.DataFrame:
+    """Half-years up to 2018H1 with so many second-child registrations each, and `first` first-child ones."""
+    starts = [str(pd.Period("2018-02", "M") - 6 * n) for n in range(len(seconds))][::-1]
+    return registered(*[("a", m, s, n, n) for m, second in zip(starts, seconds, strict=True)
+                        for s, n in (("first", first), ("second", second), ("further", 15))])  # fmt: skip
+
+
+def mix(frame: pd.DataFrame, **terms) -> pd.Series:
+    found = registrations(frame, months=MONTHS, **WHERE, **terms)
+    return results.pick(found, measure="registered_mix", period="2018H1").iloc[0]
+
+
+def test_a_mix_is_judged_by_its_own_history_not_by_the_rule_of_thumb():
+    """Three to one is unusual after 1.2 to one; and usual where it always was so, which the rule of thumb denies."""
+    strange, usual = mix(halves(3000, 3010, 2990, 7500)), mix(halves(7450, 7520, 7490, 7500))
+
+    assert "note.mix.history" == results.read_note(strange["note"])[0]
+    assert strange["p"] < 0.01 < usual["p"]
+    assert "" == usual["note"]
+
+
+def test_without_history_the_rule_of_thumb_stands_in():
+    fact = mix(halves(7500))
+
+    assert "note.mix.unusual" == results.read_note(fact["note"])[0]
+    assert np.isnan(fact["p"])
+
+
+def test_a_history_that_moves_allows_for_more():
+    steady, moving = mix(halves(3000, 3000, 3000, 3800)), mix(halves(2400, 3600, 2900, 3800))
+
+    assert steady["p"] < moving["p"]
+
+
+def test_the_shares_expected_from_history_have_predictive_intervals():
+    found = registrations(halves(3000, 3010, 2990, 7500), months=MONTHS, **WHERE)
+    rows = results.pick(found, measure="registered_usual/*").set_index("measure")
+
+    assert ["registered_usual/first", "registered_usual/second", "registered_usual/further"] == rows.index.tolist()
+    assert ((rows["lower"] <= rows["value"]) & (rows["value"] <= rows["upper"])).all()
+    assert (
+        rows.loc["registered_usual/second", "count"] / rows.loc["registered_usual/second", "total"]
+        > rows.loc["registered_usual/second", "upper"]
+    )
+
+
+# High risk, and any period
+
+
+def risky(*records: tuple) -> pd.DataFrame:
+    frame = pd.DataFrame(records, columns=["programme", "place", "month", "found", "followed"])
+    return frame.assign(month=pd.PeriodIndex(frame["month"], freq="M"), followed=frame["followed"].astype("float64"))
+
+
+def test_high_risk_is_counted_for_the_county_alone():
+    """A township's few people at high risk would be persons by their health."""
+    found = risks(
+        risky(("preconception", "a", "2018-02", 7, 5), ("preconception", "b", "2018-03", 3, np.nan)),
+        months=MONTHS,
+        **WHERE,
+    )
+
+    assert {"x"} == set(found["place"])
+    assert {"checkups_risk/preconception": 10, "checkups_followed/preconception": 5} == counts(found)
+
+
+def delivered(**frames: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    empty = {"registrations": registered(), "checkups": examined(), "risks": risky(), "activities": done()}
+    return {**empty, **frames}
+
+
+def test_a_period_is_counted_only_where_the_files_hold_it_whole():
+    files = delivered(registrations=registered(("a", "2017-01", "first", 5, 5), ("a", "2018-06", "first", 9, 9)))
+    terms = {"county": "x", "last": pd.Period("2018-06", "M")}
+    have = {
+        key: len(counted(files, span=parse_period(key), **terms)) for key in ("2016H2", "2017H1", "2018H1", "2018H2")
+    }
+
+    assert [False, True, True, False] == [n > 0 for n in have.values()]
+
+
+def test_months_add_up_to_the_year_whatever_the_files():
+    files = delivered(registrations=registered(("a", "2018-01", "first", 5, 5), ("b", "2018-01", "first", 7, 7)),
+                      activities=done(("2018-01-18", "inspection", 1, 0), ("2018-01-20", "inspection", 2, 0)))  # fmt: skip
+    found = monthly(files)
+
+    assert {"registered/first": 12, "activity/inspection": 3} == found.groupby("measure")["count"].sum().to_dict()
+    assert 0 == len(monthly(delivered()))
+
+
+@pytest.mark.parametrize(("men", "key"), [(12, "note.checkups.equal"), (10, "note.checkups.differ")])
+def test_the_couples_identity_is_said(men, key):
+    frame = examined(("preconception", "a", "2018-02", "male", men), ("preconception", "a", "2018-02", "female", 12))
+    row = results.pick(checkups(frame, months=MONTHS, **WHERE), place="x", measure="checkups_difference/*").iloc[0]
+
+    assert key == results.read_note(row["note"])[0]
 
 
 # Check-ups

@@ -39,7 +39,10 @@ def test_every_sentence_can_be_said_with_any_size(lang, size):
         note = results.note("note.activity.on_day", day="2018-03-31")
         names = {name.split(".")[0] for name in wording.needs(key)}
         known = {n: Fact("renqiu", "2018-06", n, size, size, size, size, size, 0.5, "counted", note) for n in names}
-        words = {n: "x" for n in names if n in ("period", "ahead_label", "long", "refused")} | {"visited": ["a", "b"]}
+        words = {n: "x" for n in names if n in ("period", "ahead_label", "long", "refused")} | {
+            "visited": ["a", "b"],
+            "lacking": ["a"],
+        }
         said = wording.text(key, lang, known, **words)
 
         assert "nan" not in said and "{" not in said

@@ -1,0 +1,155 @@
+"""What the services notebook found, as sentences and tables: indicators, changes, the plan, the county among its peers.
+
+Generic throughout: an indicator, a target or a peer figure that is added to the catalogue, the plan or the peers' file
+is told here without a line of code. Words come from `catalogue/services.csv`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from . import tables
+from .blocks import Column, Table
+from .results import Fact, facts, pick, read_note
+from .wording import catalogue, defined, format_value, label, needs, text
+
+__all__ = ["changed", "changes", "indicators", "judged", "league", "planned", "standings", "told"]
+
+COMPARISONS = ("year_ago", "previous", "so_far")
+CHANGES = ("change/", "change_points/", "births_corrected_change/")
+REAL = ("note.change.rise", "note.change.fall", "note.change.first")
+
+
+def told(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> str:
+    """Return one sentence with the indicators of a place that the catalogue names in no sentence, "" for none."""
+    rows = _made(found).to_dict("records")
+    items = [text("indicator.said", lang, name=label(r["measure"], lang, names), value=_valued(r, lang)) for r in rows]
+    return text("indicator.all", lang, list=text("list.semicolon", lang).join(items)) if items else ""
+
+
+def indicators(found: pd.DataFrame, *, lang: str, names: Mapping[str, str], id: str = "indicators") -> Table:
+    """Return the same indicators as a table: figure, numerator, denominator, remark."""
+    rows = _made(found)
+    columns = ["measure", "value", "count", "total", *(["note"] if (rows["note"] != "").any() else [])]
+    return tables.long(rows, lang=lang, names=names, columns=columns, caption=text("table.indicators", lang), id=id)
+
+
+def changed(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each comparison of one place and period: what really changed, and in how many nothing."""
+    lines = []
+    for name in COMPARISONS:
+        rows = [
+            r
+            for r in found.to_dict("records")
+            if r["measure"].split("/")[1:2] == [name] and r["measure"].startswith(CHANGES)
+        ]
+        rows = [r for r in rows if r["note"] and read_note(r["note"])[0] != "note.change.nothing"]
+        real = [r for r in rows if read_note(r["note"])[0] in REAL]
+        if rows:
+            items = text("list.semicolon", lang).join(_change(r, lang, names) for r in real)
+            key = f"change.{'some' if real else 'none'}.{name}"
+            values = {"list": items} if real else {}
+            lines.append(text(key, lang, rest=len(rows) - len(real), **values))
+    return lines
+
+
+def changes(found: pd.DataFrame, *, lang: str, names: Mapping[str, str], id: str = "changes") -> Table:
+    """Return the changes of one place and period as a table: one row a count, one column a comparison."""
+    rows = found[found["measure"].str.startswith(CHANGES)]
+    parts = rows["measure"].str.split("/", n=2)
+    births = parts.str.len() == 2
+    about = parts.str[-1].where(~births, parts.str[0].str.removesuffix("_change"))
+    turned = rows.assign(place=about, measure="change/" + parts.str[1])[
+        ~rows["measure"].str.startswith("change_points/")
+    ]
+    words = {key: label(key, lang, names) for key in dict.fromkeys(turned["place"])}
+    have = [name for name in COMPARISONS if (turned["measure"] == f"change/{name}").any()]
+    heads = {f"change/{name}": text(f"column.change_{name}", lang) for name in have}
+    heads["change/year_ago@total"] = text("column.year_ago", lang)
+    columns = [f"change/{have[0]}@count"] if have else []
+    heads |= dict.fromkeys(columns, text("column.now", lang))
+    for name in have:
+        columns += [f"change/{name}@total", f"change/{name}"] if name == "year_ago" else [f"change/{name}"]
+    made = tables.wide(turned, columns, lang=lang, names=words, heads=heads, caption=text("table.changes", lang), id=id)
+    return replace(made, columns=(Column("measure", text("table.measure", lang)), *made.columns[1:]))
+
+
+def planned(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each target of one place and period: done, usual by now, forecast, verdict, pace needed."""
+    known = facts(found, place=found["place"].iloc[0], period=found["period"].iloc[0]) if len(found) else {}
+    return [_plan(m.partition("/")[2], known, lang, names) for m in known if m.startswith("plan_forecast/")]
+
+
+def standings(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each measure in which the county was held against its peers."""
+    rows = pick(found, measure="peer_standing/*").itertuples()
+    return [
+        text("standing.said", lang, name=label(r.measure.partition("/")[2], lang, names), remark=r.note) for r in rows
+    ]
+
+
+def judged(found: pd.DataFrame) -> list[str]:
+    """Return the measures in which the county was held against its peers, the most remarkable first."""
+    rows = pick(found, measure="peer_standing/*").sort_values("p", kind="stable")
+    return [m.partition("/")[2] for m in rows["measure"]]
+
+
+def league(
+    found: pd.DataFrame,
+    measures: Sequence[str],
+    *,
+    lang: str,
+    names: Mapping[str, str],
+    caption: str = "",
+    id: str = "",
+) -> Table:
+    """Return the counties with their figure and their rank, each with its interval, in the order of their names.
+
+    Never in the order of their ranks: the table would say what the intervals deny.
+    """
+    columns = [f"{head}/{m}" for m in measures for head in ("peer", "peer_rank")]
+    heads = {f"peer_rank/{m}": text("peer_rank", lang) for m in measures}
+    heads |= {f"peer/{m}": label(m, lang, names) for m in measures}
+    return tables.wide(found, columns, lang=lang, names=names, heads=heads, caption=caption, id=id)
+
+
+def _made(found: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of indicators made from others (by the catalogue or the place itself) that no sentence names."""
+    spoken = {name.split(".")[0] for key in catalogue() if key.startswith("say.") for name in needs(key)}
+    heads = {entry["key"] for entry in defined()}
+    head = found["measure"].str.split("/").str[0]
+    return found[(head.isin(heads) | head.str.startswith("own_")) & ~found["measure"].isin(spoken)]
+
+
+def _valued(row: Mapping[str, Any], lang: str) -> str:
+    fact = Fact(**{name: row[name] for name in Fact._fields})
+    unit = tables.measure_unit(fact.measure, lang)
+    printed = format_value(fact, f"{tables.measure_kind(fact.measure)}+", lang)
+    return f"{printed}{'' if lang == 'zh' else ' '}{unit}" if unit and fact.value == fact.value else printed
+
+
+def _change(row: Mapping[str, Any], lang: str, names: Mapping[str, str]) -> str:
+    head, *parts = row["measure"].split("/", 2)
+    name = label(parts[1] if len(parts) > 1 else head.removesuffix("_change"), lang, names)
+    if head == "change_points":
+        return text("change.said_points", lang, name=name, change=row["value"], lower=row["lower"], upper=row["upper"])
+    if row["value"] != row["value"]:
+        return text("change.said_new", lang, name=name, then=row["total"], now=row["count"])
+    return text("change.said", lang, name=name, change=row["value"])
+
+
+def _plan(measure: str, known: Mapping[str, Fact], lang: str, names: Mapping[str, str]) -> str:
+    forecast, usual = known[f"plan_forecast/{measure}"], known[f"plan_usual/{measure}"]
+    share = forecast.count / forecast.total if forecast.total else float("nan")
+    base = {"name": label(measure, lang, names), "done": forecast.count, "share": share, "verdict": forecast.note}
+    pace = known.get(f"plan_pace/{measure}")
+    if pace is None:
+        return text("plan.over", lang, **base)
+    usual_pace = known[f"plan_usual_pace/{measure}"]
+    said = text("plan.pace", lang, need=pace, usual=usual_pace) if pace.value > 0 else ""
+    return text("plan.said", lang, **base, usual=usual, history=usual.note, forecast=forecast, lower=forecast.lower,
+                upper=forecast.upper, pace=said)  # fmt: skip
