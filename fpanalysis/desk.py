@@ -6,6 +6,11 @@
 
 Notebooks 01-05 keep result tables; 06 reads them (`desk.kept()`) and works nothing out. A kept table carries the
 fingerprint of everything that made it; when 06 finds one missing or out of date, it runs that notebook first.
+
+A report stays what it was. Without `as_of` it is made from what had arrived when it was closed: `closing_days` (params)
+after the first delivery that followed the end of its period. So the half-year report can be made again in the next year
+and gives the same numbers; what has come in since is left out (`later` counts it) and goes into the annual report, which
+explains the difference. `as_of="latest"` takes everything in; such a report calls itself revised.
 """
 
 from __future__ import annotations
@@ -35,6 +40,8 @@ KEEPERS = ("01_check_data", "02_births", "03_sex_ratio", "04_subsidies", "05_ser
 """Notebooks that keep results, in the order of a run."""
 
 REPORT = "06_report"
+LATEST = "latest"
+"""What `as_of` says for everything received."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,8 @@ class Desk:
     as_of: dt.date
     data: Data
     home: Home
+    closes: dt.date = dt.date.max
+    later: int = 0
 
     @property
     def place(self) -> str:
@@ -70,6 +79,15 @@ class Desk:
         """Return what the numbers come from: the raw files, and the file of params."""
         path = self.home.params / f"{self.place}.yaml"
         return [*self.data.deliveries, Delivery("params", "", self.as_of, path, releases.file_hash(path))]
+
+    @property
+    def revised(self) -> bool:
+        """Return whether this was made after the report was closed, from files that came later."""
+        return self.as_of > self.closes
+
+    def closed(self, period: Period) -> Desk:
+        """Return the desk of another period of this place, as it was when that period's report was closed."""
+        return open_desk(self.place, period.key, self.lang, home=self.home.root)
 
     @property
     def office(self) -> str:
@@ -252,25 +270,35 @@ class Desk:
 def open_desk(place: str, period: str, lang: str = "zh", as_of: str = "", home: Path | None = None) -> Desk:
     """Return the desk of one period of one place: checked params, period, and the raw data read.
 
-    `as_of` ("2018-07-20"; "" means everything received) leaves out what came later. Raises ParamsError or DataError
-    with a sentence that names what is wrong.
+    `as_of` ("2018-07-20") leaves out what came later; "" means what had arrived when the report was closed, "latest"
+    everything received. Raises ParamsError or DataError with a sentence that names what is wrong.
     """
     found = Home(home) if home else find_home()
     params = load_params(place, found.params)
     when = params.period(period)
     everything = find_deliveries(found.raw / place, calendar=params.calendar)
-    deliveries = find_deliveries(found.raw / place, _day(as_of), params.calendar)
+    closes = _closing_day(everything, when, params.closing_days)
+    until = None if as_of == LATEST else _day(as_of) or closes
+    deliveries = find_deliveries(found.raw / place, until, params.calendar)
     if not deliveries:
         raise ParamsError(
             f"nothing was received by {as_of} in data/raw/{place}/" if as_of else f"data/raw/{place}/ is empty"
         )
     awaited = {d.kind for d in everything} - {d.kind for d in deliveries}
     data = read_data(params, deliveries, awaited)
-    day = _day(as_of) or max(d.received for d in deliveries)
+    last = max(d.received for d in deliveries)
+    day = last if as_of in ("", LATEST) else until or last
     _check_period(when, data, place, pd.Period(day, "M"))
-    desk = Desk(params, when, wording.checked_lang(lang), day, data, found)
+    later = len(everything) - len(deliveries)
+    desk = Desk(params, when, wording.checked_lang(lang), day, data, found, closes, later)
     _choose_fonts(desk)
     return desk
+
+
+def _closing_day(everything: list[Delivery], period: Period, days: int) -> dt.date:
+    """Return the day on which a period's report is closed; without a delivery after its end it is open."""
+    first = min((d.received for d in everything if d.received > period.end), default=None)
+    return first + dt.timedelta(days) if first else dt.date.max
 
 
 def _choose_fonts(desk: Desk) -> None:
@@ -297,7 +325,7 @@ def _day(text: str) -> dt.date | None:
     try:
         return dt.date.fromisoformat(text) if text else None
     except ValueError:
-        raise ParamsError(f"as_of is {text!r}, expected a date such as 2018-07-20") from None
+        raise ParamsError(f"as_of is {text!r}, expected a date such as 2018-07-20, or latest") from None
 
 
 def _check_period(period: Period, data: Data, place: str, last: pd.Period) -> None:
