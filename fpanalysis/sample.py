@@ -595,7 +595,7 @@ def _births_later(book: _Book, later: Rows) -> None:
             rows = [*later.get((registered, place), ()), *counted.get((registered, place), ())]
             book.add(received, f"births.{quarter}.csv", BIRTHS, rows)
     missing = f"no row of {SILENT} in births.2018Q4.csv"
-    book.plant_year("township missing", "quality/missing", SILENT, 3, missing)
+    book.plant_year("township missing", "quality/missing/births", SILENT, 3, missing)
 
 
 def _correction(book: _Book) -> None:
