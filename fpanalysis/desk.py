@@ -8,9 +8,9 @@ Notebooks 01-05 keep result tables; 06 reads them (`desk.kept()`) and works noth
 fingerprint of everything that made it; when 06 finds one missing or out of date, it runs that notebook first.
 
 A report stays what it was. Without `as_of` it is made from what had arrived when it was closed: `closing_days` (params)
-after the first delivery that followed the end of its period. So the half-year report can be made again in the next year
-and gives the same numbers; what has come in since is left out (`later` counts it) and goes into the annual report, which
-explains the difference. `as_of="latest"` takes everything in; such a report calls itself revised.
+after the first delivery that followed the end of its period. So the half-year report can be made again a year later
+and gives the same numbers; what has come in since is left out (`later` counts it) and goes into the annual report,
+which explains the difference. `as_of="latest"` takes everything in; such a report calls itself revised.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -174,9 +174,15 @@ class Desk:
         return found
 
     def answered(self) -> list[Period]:
-        """Return the periods within this one in which promises fall due (a year answers for its half-years)."""
+        """Return the periods in which promises fell due, within this one (a year answers for its halves) or before."""
         due = {parse_period(key) for key in self.data["commitments"]["due"]} - {self.period}
-        return sorted(p for p in due if self.period.start <= p.start and p.end <= self.period.end)
+        return sorted(p for p in due if p.end < self.period.start or self.period.holds(p.key))
+
+    def reported(self) -> list[Period]:
+        """Return the periods whose reports this one has to look back on: of a year its first half, once closed."""
+        half = replace(self.period, part="H1")
+        closed = _closing_day(self.data.deliveries, half, self.params.closing_days) < self.as_of
+        return [half] if self.period.kind == "year" and closed else []
 
     def paid_months(self, period: Period | None = None) -> pd.PeriodIndex:
         """Return the months of the period that the delivered payments reach; of the others nothing can be said."""
@@ -295,7 +301,7 @@ def open_desk(place: str, period: str, lang: str = "zh", as_of: str = "", home: 
     return desk
 
 
-def _closing_day(everything: list[Delivery], period: Period, days: int) -> dt.date:
+def _closing_day(everything: Sequence[Delivery], period: Period, days: int) -> dt.date:
     """Return the day on which a period's report is closed; without a delivery after its end it is open."""
     first = min((d.received for d in everything if d.received > period.end), default=None)
     return first + dt.timedelta(days) if first else dt.date.max

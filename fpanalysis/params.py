@@ -102,7 +102,9 @@ class Params(_Frozen):
     """Everything that is particular to one place.
 
     A report is closed `closing_days` after the first delivery that follows its period: what comes later is left out
-    unless it is asked for (`Desk`). `fonts` is a folder, from the project's home, with the office's own fonts (仿宋, 小标宋, 黑体, 楷体, told by file
+    unless it is asked for (`Desk`).
+
+    `fonts` is a folder, from the project's home, with the office's own fonts (仿宋, 小标宋, 黑体, 楷体, told by file
     name); with `system_fonts` the system's are taken for what it lacks, and another machine gives other bytes.
     """
 

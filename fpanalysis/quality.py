@@ -2,7 +2,7 @@
 
 Each question is a test of one series (a township, a measure, the months of the period), made exactly or on the safe
 side, and all tests of a report are adjusted together (Holm), so that a report without any fault names one with a
-chance of at most `alpha`. `benchmarks/quality.py` measures that rate, and how often faults of each kind and size are found.
+chance of at most `alpha`. `benchmarks/quality.py` measures that rate, and how often faults of each kind are found.
 
 * *Rounded*: how many values are multiples of 10 (or of 5), against one in 10 (in 5): binomial tail, doubled for the two
   looks. Last digits of counts are even enough once they spread over more than a digit's range; series below
@@ -13,7 +13,7 @@ chance of at most `alpha`. `benchmarks/quality.py` measures that rate, and how o
   sum over values (and places of the row) of the chances of each (union bound), doubled for the two looks.
 * *Men = women*: as *copied*, over all townships and months of a programme that examines both.
 
-More variation than Poisson, seasons and trends all make equal values rarer, so that the last three stay on the safe side.
+More variation than Poisson, seasons and trends all make equal values rarer: the last three stay on the safe side.
 
 *Missing*: a month in which a township has no row though others have, and should have had several. What it would have
 added is foretold from its share of the county before, with the share's own uncertainty and what shares moved by in the
@@ -32,7 +32,7 @@ from scipy import special, stats
 from .results import combine, note, rows
 from .stats import adjust
 
-__all__ = ["TESTS", "implausible", "missing", "missing_effect", "monthly"]
+__all__ = ["TESTS", "by_month", "implausible", "missing", "missing_effect", "monthly"]
 
 LEAST = 5
 """Mean a month below which a series is not tested: equal small numbers say nothing and may point to persons."""
@@ -63,6 +63,19 @@ def monthly(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     if not filled:
         return pd.DataFrame(columns=[*keys, "count"])
     return pd.concat(filled).groupby(keys, as_index=False)["count"].sum()
+
+
+def by_month(figures: pd.DataFrame, *, months: pd.PeriodIndex, county: str) -> pd.DataFrame:
+    """Return the county's figures of each month under the month's own key: registrations by service, people examined.
+
+    Approvals for a further birth are so few in a month that they point to persons; they are left out.
+    """
+    mine = figures[figures["month"].isin(months) & (figures["measure"] != "registered/further")]
+    mine = mine[mine["measure"].str.startswith(("registered/", "checkups/"))]
+    summed = mine.assign(measure=mine["measure"].str.replace("/(?:fe)?male$", "", regex=True))
+    counts = summed.groupby(["month", "measure"])["count"].sum()
+    return rows([{"place": county, "period": str(month), "measure": measure, "count": n, "method": "counted"}
+                 for (month, measure), n in counts.items()])  # fmt: skip
 
 
 def implausible(
@@ -270,7 +283,7 @@ def _usual(table: pd.DataFrame, place: str, gone: list[pd.Period]) -> tuple[floa
 
 
 def _spread(mean: float, variance: float, level: float) -> np.ndarray:
-    """Return the bounds of a count with this mean and variance: negative binomial, or Poisson where there is no more."""
+    """Return the bounds of a count with this mean and variance: negative binomial, Poisson where there is no more."""
     tails = [(1 - level) / 2, (1 + level) / 2]
     if variance <= mean * 1.000001:
         return stats.poisson.ppf(tails, mean)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from .results import combine, note, pick, rows, value
@@ -25,8 +26,8 @@ def births(
 ) -> pd.DataFrame:
     """Return why the births of an earlier period differ from what its report said.
 
-    `revision/births`: now minus then (count = now, total = then); `revision_late/births`: registered after `known_then`,
-    the last month that was known then; `revision_corrected/births`: the rest, by files that came or were corrected.
+    `revision/births`: now minus then (count = now, total = then); `revision_late/births`: registered after
+    `known_then`, the last month known then; `revision_corrected/births`: the rest, by files come or corrected since.
     """
     before, after = (frame[frame["occurred"].isin(months)] for frame in (then, now))
     said, known = int(before["count"].sum()), int(after["count"].sum())
@@ -48,10 +49,9 @@ def figures(
     """
     where = {"place": county, "period": period}
     pairs = {m: [value(table, measure=m, **where) for table in (now, then)] for m in measures}
-    return rows([
-        {**where, "measure": f"revision/{m}", "count": known, "total": said, "value": known - said, "method": "compared"}
-        for m, (known, said) in pairs.items() if known == known and said == said
-    ])  # fmt: skip
+    base = {**where, "method": "compared"}
+    return rows([{**base, "measure": f"revision/{m}", "count": known, "total": said, "value": known - said}
+                 for m, (known, said) in pairs.items() if not np.isnan([known, said]).any()])  # fmt: skip
 
 
 def estimates(

@@ -14,6 +14,7 @@ own manner: `{n:count}`, `{share:pct}`, `{n:inspection|inspections}` (English si
 | date | 2018-07-16 | 2018年7月16日 | 16 July 2018 |
 | month | 2018-06 | 2018年6月 | June 2018 |
 | list | ["a", "b"] | a、b | a, b |
+| period | 2018H1 | 2018年上半年 | first half of 2018 |
 | word | a key of the catalogue | its wording | its wording |
 | label | a measure | its label | its label |
 | remark | a result row's note | its wording | its wording |
@@ -258,6 +259,7 @@ FORMATS = {
     "list": _list,
     "word": lambda value, lang: text(str(value), lang),
     "words": lambda value, lang: _list([text(str(key), lang) for key in value], lang),
+    "period": lambda value, lang: period_label(str(value), lang, calendar=False),
     "remark": lambda value, lang: remark(value, lang),
     "label": lambda value, lang: label(str(value), lang),
     "plain": lambda value, lang: str(value),
