@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,6 +29,7 @@ import pandas as pd
 from . import releases, results, wording
 from .errors import FpError, ParamsError
 from .execute import run_notebook
+from .grids import decode
 from .ingest import Data, Delivery, find_deliveries, read_files
 from .params import Params, load_params
 from .paths import Home, find_home
@@ -213,6 +215,24 @@ class Desk:
         has any."""
         said = {lang: self.data.prose.get((self.period.key, section, lang), "") for lang in wording.LANGS}
         return said[self.lang] or (wording.text("prose.other_language", self.lang) if any(said.values()) else "")
+
+    def written(self) -> dict[str, tuple[str, str, int]]:
+        """Return the analyst's words of this period and language: text, file, line it begins in, by section."""
+        found = {}
+        mine = [d for d in self.data.deliveries if d.kind == "prose" and d.used and d.part.endswith(f".{self.lang}")]
+        for delivery in mine:
+            lines = decode(delivery.path.read_bytes(), delivery.name).splitlines()
+            for (period, section, lang), said in self.data.prose.items():
+                heads = [n for n, line in enumerate(lines, start=1) if re.fullmatch(rf"##\s+{section}\s*", line)]
+                if (period, lang) == (delivery.period, self.lang) == (self.period.key, self.lang) and heads:
+                    blank = next((n for n, line in enumerate(lines[heads[0] :]) if line.strip()), 0)
+                    found[section] = (said, delivery.name, heads[0] + blank + 1)
+        return found
+
+    def saying(self, said: Mapping[str, str]) -> Desk:
+        """Return the desk with other words of the analyst: text by section."""
+        worded = {(self.period.key, section, self.lang): words for section, words in said.items()}
+        return replace(self, data=replace(self.data, prose={**self.data.prose, **worded}))
 
     def _peer_names(self) -> dict[str, str]:
         peers = self.data["peers"]

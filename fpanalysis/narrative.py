@@ -19,6 +19,8 @@ from .results import Fact
 from .tables import measure_kind
 
 __all__ = [
+    "ANSWERS",
+    "DOUBTS",
     "FINDINGS",
     "alarms",
     "answered",
@@ -38,6 +40,12 @@ __all__ = [
 
 FINDINGS = ("check/", "activity_outside/", "registered_mix", "reported_difference/", "pay_class/")
 """Measures whose rows are findings that the report must name, in the order they are told."""
+DOUBTS = (
+    *(f"quality/{name}/" for name in ("heaping", "copied", "equal_months", "couples")),
+    *(f"quality/missing/{kind}" for kind in ("registrations", "checkups")),
+    "missing_effect/",
+)
+"""Measures whose rows the note on data quality tells; townships without births are among FINDINGS already."""
 ABOUT = ("activity_outside", "reported_difference", "registered_mix", "peer")
 """Measures whose finding needs the name of the measure in front of the remark."""
 ANSWERS = ("kept", "not_kept", "cannot_judge", "said_done", "carried", "done_late")

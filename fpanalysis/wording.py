@@ -205,7 +205,7 @@ def _decimals(places: int, scale: int = 1, sign: str = "", unit: str = "") -> An
             return "∞" if value > 0 else "−∞"
         exact = Decimal(repr(float(value))) * scale
         rounded = exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP) + 0
-        return f"{rounded:{sign},.{places}f}".replace("-", "−") + unit
+        return f"{rounded:{sign if exact else ''},.{places}f}".replace("-", "−") + unit
 
     return write
 
