@@ -1,8 +1,8 @@
 """The analyst's own words: numbers filled in from the results, and numbers typed by hand held against them.
 
 `{{measure}}` in `prose.<period>.<lang>.md` becomes the county's figure of the period, printed as the report prints
-it: `{{registered/first}}`, `{{srb.lower}}`, `{{births@Maozhou}}` (a township by name or key), `{{births_change:signedpct}}`
-(a format of `wording.FORMATS`). A name that is not in the results stops the report.
+it: `{{registered/first}}`, `{{srb.lower}}`, `{{births@Maozhou}}` (a township by name or key), and
+`{{births_change:signedpct}}` (a format of `wording.FORMATS`). A name that is not in the results stops the report.
 
 A number typed beside the name of a measure (一孩登记1,600件, "1,600 first-child registrations") must be its
 figure, rounded as typed; the names are in the catalogue under `said.`. Where the words speak of another time
@@ -38,7 +38,7 @@ SAID = "said"
 
 
 class _Claim(NamedTuple):
-    """A number typed beside the name of a measure: name, number and unit (%, ten thousand) as typed, where it begins."""
+    """A number typed beside the name of a measure: name, number and unit as typed, where it begins."""
 
     measure: str
     name: str
