@@ -132,25 +132,26 @@ def _clauses(said: str, lang: str) -> Iterator[tuple[int, str]]:
 
 
 def _claims(clause: str, lang: str) -> Iterator[_Claim]:
-    """Yield every number that stands beside the name of a measure; of two names the longer one counts."""
-    taken: set[int] = set()
+    """Yield every number that stands beside the name of a measure; of names that overlap the longest counts."""
     number = NUMBER.replace("SCALES", "|".join(text("numbers.scales", lang) for lang in LANGS))
-    for measure, words in _names(lang):
-        for pattern in (text("prose.name_number", lang), text("prose.number_name", lang)):
-            whole = pattern.replace("NAME", f"(?P<name>{words})").replace("NUMBER", number)
-            for found in re.finditer(whole, clause):
-                if found.start("name") not in taken and found.start("number") not in taken:
-                    taken |= {*range(*found.span("name")), *range(*found.span("number"))}
-                    yield _Claim(
-                        measure, found["name"], found["number"], (found["unit"] or "").strip(), found.start("number")
-                    )
+    found = [
+        (measure, match)
+        for measure, words in _names(lang)
+        for pattern in (text("prose.name_number", lang), text("prose.number_name", lang))
+        for match in re.finditer(pattern.replace("NAME", f"(?P<name>{words})").replace("NUMBER", number), clause)
+    ]
+    taken: set[int] = set()
+    for measure, match in sorted(found, key=lambda pair: -len(pair[1]["name"])):
+        here = {*range(*match.span("name")), *range(*match.span("number"))}
+        if not here & taken:
+            taken |= here
+            yield _Claim(measure, match["name"], match["number"], (match["unit"] or "").strip(), match.start("number"))
 
 
 def _names(lang: str) -> list[tuple[str, str]]:
-    """Return measures and the words that name them, longest words first."""
+    """Return measures and the words that name them."""
     start = f"{SAID}."
-    found = [(key.removeprefix(start), entry[lang]) for key, entry in catalogue().items() if key.startswith(start)]
-    return sorted(found, key=lambda pair: -len(pair[1]))
+    return [(key.removeprefix(start), entry[lang]) for key, entry in catalogue().items() if key.startswith(start)]
 
 
 def _agrees(claim: _Claim, fact: Fact) -> bool:

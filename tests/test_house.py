@@ -28,9 +28,12 @@ FLOORS = {
         "consistency",
         "reconcile",
         "indicators",
+        "commitments",
+        "quality",
+        "revisions",
         "benchmark",
     ],
-    "show": ["disclosure", "blocks", "facts", "figures", "tables", "narrative"],
+    "show": ["disclosure", "blocks", "facts", "figures", "tables", "narrative", "prose"],
     "publish": [
         "publish",
         "publish.charts",
