@@ -253,11 +253,13 @@ def _effect(
     mine: pd.DataFrame, gaps: pd.DataFrame, total: float, measure: str, period: str, county: str, level: float
 ) -> pd.DataFrame:
     table = mine.pivot_table(index="month", columns="place", values="count", aggfunc="sum")
-    parts = [_usual(table, place, list(group["month"])) for place, group in gaps.groupby("place")]
-    known = [part for part in parts if part is not None]
-    if not known:
+    others = table.drop(columns=[place for place in set(gaps["place"]) if place in table]).sum(axis=1)
+    parts = [_usual(table.get(place), others, list(group["month"])) for place, group in gaps.groupby("place")]
+    known = np.array([part for part in parts if part is not None])
+    if not len(known):
         return rows([])
-    mean, variance = np.sum(known, axis=0)
+    mean = known[:, 0].sum()
+    variance = known[:, 1].sum() + (known[:, 0] * np.sqrt(known[:, 2])).sum() ** 2
     bounds = _spread(mean, variance, level) / total
     remark = note("note.quality.effect", n=len(known), about=measure.partition("/")[2], share=mean / total,
                   low=bounds[0], high=bounds[1])  # fmt: skip
@@ -266,20 +268,22 @@ def _effect(
                   "method": f"usual_share-{100 * level:g}", "note": remark}])  # fmt: skip
 
 
-def _usual(table: pd.DataFrame, place: str, gone: list[pd.Period]) -> tuple[float, float] | None:
-    """Return mean and variance of what a township would have reported in months, from its usual share."""
-    if place not in table:
+def _usual(own: pd.Series | None, others: pd.Series, gone: list[pd.Period]) -> tuple[float, float, float] | None:
+    """Return what a township would have reported in months, from its usual share beside `others` that did report.
+
+    Mean, variance of its own, and the relative variance that it has in common with every other township missing.
+    """
+    if own is None:
         return None
-    reference = table[table.index < min(gone)].tail(REFERENCE)
-    reference = reference[reference[place].notna()]
-    own, others = reference[place].to_numpy(), reference.drop(columns=place).sum(axis=1).to_numpy()
-    now = float(table.drop(columns=place).reindex(gone).sum().sum())
-    if len(own) < SHORTEST or not own.sum() or not now:
+    reference = own[own.index < min(gone)].dropna().tail(REFERENCE)
+    x, n = reference.to_numpy(), others.reindex(reference.index).to_numpy()
+    now = float(others.reindex(gone).sum())
+    if len(x) < SHORTEST or not x.sum() or not now:
         return None
-    both, share = own + others, own.sum() / (own + others).sum()
-    moved = float(((own - both * share) ** 2 / (both * share * (1 - share))).sum() / (len(own) - 1))
-    mean = now * own.sum() / others.sum()
-    return mean, max(1.0, moved) * (mean + mean**2 * (1 / own.sum() + 1 / others.sum() + 1 / now))
+    share = x.sum() / (x + n).sum()
+    moved = float(((x - (x + n) * share) ** 2 / ((x + n) * share * (1 - share))).sum() / (len(x) - 1))
+    mean, moved = now * x.sum() / n.sum(), max(1.0, moved)
+    return mean, moved * (mean + mean**2 / x.sum()), moved * (1 / n.sum() + 1 / now)
 
 
 def _spread(mean: float, variance: float, level: float) -> np.ndarray:
