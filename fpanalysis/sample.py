@@ -556,7 +556,14 @@ def _peers(book: _Book, part: str = PART, received: str = RECEIVED, stem: str = 
         )
         rows.append([county, english, part, "srb", int(book.rng.binomial(births, 1.075 / 2.075)), births])
         rows.append(
-            [county, english, part, "plan_share/checkups/preconception", int(book.rng.binomial(due, 0.5 * size)), due]
+            [
+                county,
+                english,
+                part,
+                "plan_share/checkups/preconception",
+                int(book.rng.binomial(due, 0.5 if size == 1 else 0.97)),
+                due,
+            ]
         )
     book.add(received, stem, PEERS, rows)
 

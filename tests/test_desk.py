@@ -195,7 +195,7 @@ def test_a_report_can_be_made_anew_from_everything_and_says_that_it_is_revised(r
 @pytest.mark.parametrize(("days", "as_of"), [(0, "2018-07-06"), (12, "2018-07-18"), (200, "2019-01-17")])
 def test_params_say_how_long_a_report_stays_open(home, days, as_of):
     path = home / "params" / "renqiu.yaml"
-    path.write_text(f"{path.read_text('utf-8')}\nclosing_days: {days}\n", "utf-8")
+    path.write_text(path.read_text("utf-8").replace("closing_days: 31", f"closing_days: {days}"), "utf-8")
 
     assert as_of == open_desk("renqiu", "2018H1", home=home).as_of.isoformat()
 
