@@ -70,7 +70,10 @@ def _report_options(command: argparse.ArgumentParser, nargs: str | None = None) 
     words = "2018, 2018H1, 2018Q3 or 2018-06; S2018H1 means the statistical year"
     command.add_argument("period", nargs=nargs, help=words)
     command.add_argument(
-        "--as-of", default="", metavar="DATE", help="leave out what was received later than DATE (2018-07-20)"
+        "--as-of",
+        default="",
+        metavar="DATE",
+        help="leave out what came after DATE (2018-07-20; latest: nothing); by default, after the report was closed",
     )
 
 
@@ -301,6 +304,8 @@ def check(words: argparse.Namespace) -> int:
     print(f"{desk.title()}: {sum(d.used for d in received)} files read, no fault.")
     for row in found[found["count"] > 0].itertuples():
         print(f"  {wording.remark(row.note, 'en')}")
+    if desk.later:
+        print(f"  {desk.later} files came after {desk.as_of} and are left out; --as-of latest takes them in")
     return 0
 
 

@@ -37,10 +37,13 @@ def deliveries(
     """Return what arrived late or was replaced: result rows `check/late_delivery` and `check/replaced_delivery`.
 
     A file whose name says that it is of this period or a part of it (`births.2018H1.csv`) is late when it came later
-    than `deadlines[kind]` of the month after the end of that. Of a file whose name has no period it cannot be told.
+    than `deadlines[kind]` of the month after the end of that. Of a file whose name has no period it cannot be told. A
+    file that was delivered again is late if it first came late.
     """
-    late = []
-    for delivery in (d for d in received if d.period and d.used and period.holds(d.period)):
+    late, first = [], {}
+    for delivery in sorted(received, key=lambda d: d.received):
+        first.setdefault((delivery.kind, delivery.part), delivery)
+    for delivery in (d for d in first.values() if d.period and period.holds(d.period)):
         due = deadline(parse_period(delivery.period), deadlines.get(delivery.kind))
         if due and due < delivery.received <= as_of:
             late.append(note("check.late_delivery.found", file=delivery.name, received=delivery.received, due=due))

@@ -263,6 +263,7 @@ CONTRACTS = {
             "measure": Column("measure", required=False, default=""),
             "target": Column("number", required=False),
             "owner": Column("text", required=False, default=""),
+            "done": Column("date", required=False),
         },
         unique=("id", "made"),
     ),

@@ -6,6 +6,11 @@
 
 Notebooks 01-05 keep result tables; 06 reads them (`desk.kept()`) and works nothing out. A kept table carries the
 fingerprint of everything that made it; when 06 finds one missing or out of date, it runs that notebook first.
+
+A report stays what it was. Without `as_of` it is made from what had arrived when it was closed: `closing_days` (params)
+after the first delivery that followed the end of its period. So the half-year report can be made again a year later
+and gives the same numbers; what has come in since is left out (`later` counts it) and goes into the annual report,
+which explains the difference. `as_of="latest"` takes everything in; such a report calls itself revised.
 """
 
 from __future__ import annotations
@@ -14,8 +19,9 @@ import datetime as dt
 import hashlib
 import os
 import pickle
+import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +32,7 @@ import pandas as pd
 from . import releases, results, wording
 from .errors import FpError, ParamsError
 from .execute import run_notebook
+from .grids import decode
 from .ingest import Data, Delivery, find_deliveries, read_files
 from .params import Params, load_params
 from .paths import Home, find_home
@@ -33,7 +40,7 @@ from .periods import Period, parse_period
 from .typeface import choose_fonts
 from .zygote import library_stamp
 
-__all__ = ["KEEPERS", "REPORT", "Desk", "deliveries", "open_desk", "read_data", "shared_data"]
+__all__ = ["KEEPERS", "REPORT", "Desk", "closing_day", "deliveries", "open_desk", "read_data", "shared_data"]
 
 SHARED = "FPANALYSIS_DATA"
 """Environment variable: where the data that a run has read can be had again, without reading the files anew."""
@@ -44,6 +51,8 @@ KEEPERS = ("01_check_data", "02_births", "03_sex_ratio", "04_subsidies", "05_ser
 REPORT = "06_report"
 PROVINCE = "07_province"
 """The notebook that makes the report of a province, from what its counties have published."""
+LATEST = "latest"
+"""What `as_of` says for everything received."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,8 @@ class Desk:
     as_of: dt.date
     data: Data
     home: Home
+    closes: dt.date = dt.date.max
+    later: int = 0
 
     @property
     def place(self) -> str:
@@ -85,6 +96,15 @@ class Desk:
     def key(self) -> bytes:
         """Return the key of pseudonyms and numbers of items; before a follow-up workbook was made, any."""
         return self.home.key(self.place) or b"none yet"
+
+    @property
+    def revised(self) -> bool:
+        """Return whether this was made after the report was closed, from files that came later."""
+        return self.as_of > self.closes
+
+    def closed(self, period: Period) -> Desk:
+        """Return the desk of another period of this place, as it was when that period's report was closed."""
+        return open_desk(self.place, period.key, self.lang, home=self.home.root)
 
     @property
     def office(self) -> str:
@@ -171,9 +191,15 @@ class Desk:
         return found
 
     def answered(self) -> list[Period]:
-        """Return the periods within this one in which promises fall due (a year answers for its half-years)."""
+        """Return the periods in which promises fell due, within this one (a year answers for its halves) or before."""
         due = {parse_period(key) for key in self.data["commitments"]["due"]} - {self.period}
-        return sorted(p for p in due if self.period.start <= p.start and p.end <= self.period.end)
+        return sorted(p for p in due if p.end < self.period.start or self.period.holds(p.key))
+
+    def reported(self) -> list[Period]:
+        """Return the periods whose reports this one has to look back on: of a year its first half, once closed."""
+        half = replace(self.period, part="H1")
+        closed = closing_day(self.data.deliveries, half, self.params.closing_days) < self.as_of
+        return [half] if self.period.kind == "year" and closed else []
 
     def paid_months(self, period: Period | None = None) -> pd.PeriodIndex:
         """Return the months of the period that the delivered payments reach; of the others nothing can be said."""
@@ -204,6 +230,24 @@ class Desk:
         has any."""
         said = {lang: self.data.prose.get((self.period.key, section, lang), "") for lang in wording.LANGS}
         return said[self.lang] or (wording.text("prose.other_language", self.lang) if any(said.values()) else "")
+
+    def written(self) -> dict[str, tuple[str, str, int]]:
+        """Return the analyst's words of this period and language: text, file, line it begins in, by section."""
+        found = {}
+        mine = [d for d in self.data.deliveries if d.kind == "prose" and d.used and d.part.endswith(f".{self.lang}")]
+        for delivery in mine:
+            lines = decode(delivery.path.read_bytes(), delivery.name).splitlines()
+            for (period, section, lang), said in self.data.prose.items():
+                heads = [n for n, line in enumerate(lines, start=1) if re.fullmatch(rf"##\s+{section}\s*", line)]
+                if (period, lang) == (delivery.period, self.lang) == (self.period.key, self.lang) and heads:
+                    blank = next((n for n, line in enumerate(lines[heads[0] :]) if line.strip()), 0)
+                    found[section] = (said, delivery.name, heads[0] + blank + 1)
+        return found
+
+    def saying(self, said: Mapping[str, str]) -> Desk:
+        """Return the desk with other words of the analyst: text by section."""
+        worded = {(self.period.key, section, self.lang): words for section, words in said.items()}
+        return replace(self, data=replace(self.data, prose={**self.data.prose, **worded}))
 
     def _peer_names(self) -> dict[str, str]:
         peers = self.data["peers"]
@@ -278,23 +322,27 @@ class Desk:
 def open_desk(place: str, period: str, lang: str = "zh", as_of: str = "", home: Path | None = None) -> Desk:
     """Return the desk of one period of one place: checked params, period, and the raw data read.
 
-    `as_of` ("2018-07-20"; "" means everything received) leaves out what came later. Raises ParamsError or DataError
-    with a sentence that names what is wrong.
+    `as_of` ("2018-07-20") leaves out what came later; "" means what had arrived when the report was closed, "latest"
+    everything received. Raises ParamsError or DataError with a sentence that names what is wrong.
     """
     found = Home(home) if home else find_home()
     params = load_params(place, found.params)
     when = params.period(period)
-    everything, received = deliveries(found, params), deliveries(found, params, _day(as_of))
+    everything = deliveries(found, params)
+    closes = closing_day(everything, when, params.closing_days)
+    until = None if as_of == LATEST else _day(as_of) or closes
+    received = deliveries(found, params, until)
     if not received and not params.counties:
         raise ParamsError(
             f"nothing was received by {as_of} in data/raw/{place}/" if as_of else f"data/raw/{place}/ is empty"
         )
     awaited = {d.kind for d in everything} - {d.kind for d in received}
-    key = found.key(place)
-    data = _shared(_mark(found, place, received)) or read_data(params, received, awaited, key)
-    day = _day(as_of) or max((d.received for d in received), default=when.end)
+    data = _shared(_mark(found, place, received)) or read_data(params, received, awaited, found.key(place))
+    last = max((d.received for d in received), default=when.end)
+    day = last if as_of in ("", LATEST) else until or last
     _check_period(when, data, place, pd.Period(day, "M"))
-    desk = Desk(params, when, wording.checked_lang(lang), day, data, found)
+    later = len(everything) - len(received)
+    desk = Desk(params, when, wording.checked_lang(lang), day, data, found, closes, later)
     _choose_fonts(desk)
     return desk
 
@@ -303,6 +351,12 @@ def deliveries(home: Home, params: Params, as_of: dt.date | None = None) -> list
     """Return the raw files of a place received by `as_of` (all without); a province need not have any."""
     folder = home.raw / params.place
     return [] if params.counties and not folder.is_dir() else find_deliveries(folder, as_of, params.calendar)
+
+
+def closing_day(everything: Sequence[Delivery], period: Period, days: int) -> dt.date:
+    """Return the day on which a period's report is closed; without a delivery after its end it is open."""
+    first = min((d.received for d in everything if d.received > period.end), default=None)
+    return first + dt.timedelta(days) if first else dt.date.max
 
 
 def _choose_fonts(desk: Desk) -> None:
@@ -368,7 +422,7 @@ def _day(text: str) -> dt.date | None:
     try:
         return dt.date.fromisoformat(text) if text else None
     except ValueError:
-        raise ParamsError(f"as_of is {text!r}, expected a date such as 2018-07-20") from None
+        raise ParamsError(f"as_of is {text!r}, expected a date such as 2018-07-20, or latest") from None
 
 
 def _check_period(period: Period, data: Data, place: str, last: pd.Period) -> None:

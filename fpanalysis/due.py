@@ -2,8 +2,9 @@
 
 Complete means that every kind of file with a deadline in params reaches the last month of the period (a file without
 months: that one was received after it), from every township that handed one in every month before. Before the deadline
-a report whose data are not complete is not due; after it, it is late, and the state says what is missing. An office
-that wants to publish without it runs that report by hand.
+a report whose data are not complete is not due; after it, it is late, and the state says what is missing, until the
+day on which the report is closed: then it is made from what has come. An office that wants to publish earlier runs that
+report by hand.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pandas as pd
 
 from . import ledger, releases
 from .checks import deadline
-from .desk import deliveries, read_data
+from .desk import closing_day, deliveries, read_data
 from .errors import FpError
 from .ingest import Data, Delivery
 from .params import Params, load_params, places
@@ -67,6 +68,8 @@ def reports(home: Home, place: str, *, today: dt.date, events: Sequence[ledger.E
     found = []
     for period in _periods(params, received, today):
         lacks = _unpublished(home, period, params) if params.counties else missing(period, params, received, data)
+        if closing_day(received, period, params.closing_days) < today:
+            lacks = {}  # the report is closed: it is made from what had come
         found.append(_state(home, params, period, lacks, today, last.get((place, period.key))))
     return found
 

@@ -1,4 +1,4 @@
-"""What the office did and promised: registration services, check-ups, activities, the plan and its commitments.
+"""What the office did: registration services, check-ups, activities, the plan.
 
 Counts are complete, not samples. The intervals of shares and of the order mix say how far such a figure moves by
 chance alone between one half-year and the next (the counts taken as binomial, mid-p): Agresti and Gottard,
@@ -10,8 +10,7 @@ the same kind give a predictive distribution for this one (`pooling`), and a mix
 100 periods is called unusual. Without any earlier period a rule of thumb (`usual_mix`) stands in.
 
 What happened outside the period does not count for it; it is listed beside it with its date, because a report that was
-written some weeks after the period's end easily takes it in. A commitment comes back with its outcome in the period in
-which it fell due, and a promise without a number is never called kept.
+written some weeks after the period's end easily takes it in. What was promised: `commitments`.
 """
 
 from __future__ import annotations
@@ -29,11 +28,9 @@ from .results import combine, note, pick, rows, value
 from .stats import adjust, binomial_interval, binomial_p, share_to_ratio
 
 __all__ = [
-    "STATES",
     "activities",
     "change",
     "checkups",
-    "commitments",
     "counted",
     "difference",
     "monthly",
@@ -235,24 +232,6 @@ def plan(results: pd.DataFrame, plan: pd.DataFrame, *, period: str, year_key: st
     return rows([r for target in mine.itertuples() for r in _against_plan(results, target, period, county)])
 
 
-def commitments(commitments: pd.DataFrame, results: pd.DataFrame, *, period: str, county: str) -> pd.DataFrame:
-    """Return `commitment/<id>` for every promise made by the end of the period and not due before it.
-
-    value = done, total = target; the note is one of STATES with the promise in both languages, when it was made, when
-    it is due and who answers for it. To be judged, a promise needs the figures of the period in which it is due (under
-    that period's key) in `results`. It is kept when the figure reaches the target.
-    """
-    now = parse_period(period)
-    made, due = (commitments[c].map(parse_period) for c in ("made", "due"))
-    alive = [m.end <= now.end and d.end >= now.start for m, d in zip(made, due, strict=True)]
-    mine = commitments[np.array(alive, dtype=bool)]
-    again = mine["id"].duplicated(keep=False)
-    names = mine["id"] + ("/" + mine["made"]).where(again, "")
-    outcomes = [_outcome(promise, results, now, county) for promise in mine.itertuples()]
-    base = {"place": county, "period": period, "method": "promised"}
-    return rows([{**base, "measure": f"commitment/{n}", **o} for n, o in zip(names, outcomes, strict=True)])
-
-
 def _areas(frame: pd.DataFrame, county: str) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield the county with all rows, then each township with its own."""
     yield county, frame
@@ -390,34 +369,6 @@ def _against_plan(results: pd.DataFrame, target: Any, period: str, county: str) 
     found = {f"plan_share/{target.measure}": share, f"plan_done/{target.measure}": done}
     return [{**base, "measure": measure, "value": number} for measure, number in found.items()]
 
-
-def _outcome(promise: Any, results: pd.DataFrame, now: Period, county: str) -> dict[str, Any]:
-    """Return count, total, value, method and note of one promise."""
-    done = value(results, place=county, period=promise.due, measure=promise.measure) if promise.measure else np.nan
-    measurable = bool(promise.measure) and not np.isnan(promise.target)
-    if parse_period(promise.due).end > now.end:
-        state = "open"
-    elif not measurable or np.isnan(done):
-        state = "cannot_judge"
-    else:
-        state = "kept" if done >= promise.target else "not_kept"
-    words = {name: getattr(promise, name) for name in ("zh", "en", "made", "due", "owner", "measure")}
-    return {
-        "count": done,
-        "total": promise.target,
-        "value": done,
-        "method": "promised",
-        "note": note(STATES[state], **words),
-    }
-
-
-STATES: Mapping[str, str] = {
-    "open": "note.commitment.open",
-    "kept": "note.commitment.kept",
-    "not_kept": "note.commitment.not_kept",
-    "cannot_judge": "note.commitment.cannot_judge",
-}
-"""Every outcome of a commitment and the sentence that says it."""
 
 COUNTED: Mapping[str, Callable[..., pd.DataFrame]] = {
     "registrations": registrations,

@@ -36,7 +36,7 @@ from .periods import named_period
 __all__ = ["KINDS", "SECTIONS", "Data", "Delivery", "FileMap", "find_deliveries", "read_files"]
 
 SECTIONS = ("overview", "services", "births", "sex_ratio", "checkups", "subsidies", "organisation", "benchmarking",
-            "problems", "plan")  # fmt: skip
+            "revision", "problems", "plan")  # fmt: skip
 """Sections of the report that the analyst's prose may fill: `## <section>` in `prose.<period>.<lang>.md`."""
 
 KINDS = (*CONTRACTS, "prose")

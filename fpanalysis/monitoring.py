@@ -45,6 +45,7 @@ __all__ = [
     "log_e",
     "log_mixture",
     "monitor",
+    "normal_boundaries",
     "spending",
     "watched",
 ]
@@ -56,6 +57,7 @@ STREAMS: Mapping[str, tuple[int, ...]] = {"total": (), "order1": (1,), "order2":
 LAST_BUT_ONE = 0.99
 """Information that a look before the last can reach at most, so that something is left for the last."""
 NEGLIGIBLE = 1e-20
+NODES = 2001
 """Points of the grid for the boundaries in the normal limit (odd)."""
 
 
@@ -211,6 +213,27 @@ def alarm_chance(births: Sequence[float], bounds: Sequence[float], share: float)
             first, mass, known = *_trimmed(first, mass[:cut]), now
         found.append(raised)
     return np.array(found)
+
+
+def normal_boundaries(information: Sequence[float], allowed: Sequence[float]) -> Floats:
+    """Return the z boundaries of the looks in the normal limit, one-sided, by numerical integration.
+
+    For comparison with group-sequential programs (gsDesign, ldbounds); `monitor` uses the exact ones.
+    """
+    z, spent, grid, density = [], 0.0, np.zeros(1), np.ones(1)
+    for number, (at, limit) in enumerate(zip(information, allowed, strict=True)):
+        step = np.sqrt(at - (information[number - 1] if number else 0.0))
+        tail = lambda c, g=grid, d=density, s=step: float(d @ special.ndtr((g - c) / s))  # noqa: E731
+        cut = brentq(lambda c, t=tail, left=limit - spent: t(c) - left, -8.0, 12 * np.sqrt(at), xtol=1e-12)
+        spent += tail(cut)
+        fine = np.linspace(-9 * np.sqrt(at), cut, NODES)
+        weights = np.full(NODES, 2.0)
+        weights[1::2], weights[0], weights[-1] = 4.0, 1.0, 1.0
+        kernel = np.exp(-0.5 * ((fine[:, None] - grid[None, :]) / step) ** 2) / (step * np.sqrt(2 * np.pi))
+        density = kernel @ density * weights * (fine[1] - fine[0]) / 3
+        grid = fine
+        z.append(cut / np.sqrt(at))
+    return np.array(z)
 
 
 def log_e(boys: float, births: float, share: float, *, planned: float) -> float:

@@ -19,8 +19,11 @@ from .results import Fact
 from .tables import measure_kind
 
 __all__ = [
+    "ANSWERS",
+    "DOUBTS",
     "FINDINGS",
     "alarms",
+    "answered",
     "bullets",
     "findings",
     "headline",
@@ -30,14 +33,23 @@ __all__ = [
     "paragraph",
     "promises",
     "refused",
+    "revised",
     "section",
     "sentences",
 ]
 
 FINDINGS = ("check/", "activity_outside/", "registered_mix", "reported_difference/", "roll_opening_gap/", "pay_class/")
 """Measures whose rows are findings that the report must name, in the order they are told."""
+DOUBTS = (
+    *(f"quality/{name}/" for name in ("heaping", "copied", "equal_months", "couples")),
+    *(f"quality/missing/{kind}" for kind in ("registrations", "checkups")),
+    "missing_effect/",
+)
+"""Measures whose rows the note on data quality tells; townships without births are among FINDINGS already."""
 ABOUT = ("activity_outside", "rollup_difference", "reported_difference", "registered_mix", "peer")
 """Measures whose finding needs the name of the measure in front of the remark."""
+ANSWERS = ("kept", "not_kept", "cannot_judge", "said_done", "carried", "done_late")
+"""States of a promise that is answered, in the order in which they are told."""
 WHOLE = 0.995
 """Share of a month's births from which on it counts as registered."""
 RAISED = tuple(
@@ -159,13 +171,43 @@ def refused(fact: Fact | None, lang: str) -> str | None:
     return wording.remark(fact.note, lang)
 
 
-def promises(found: pd.DataFrame, *, period: str, lang: str, id: str = "commitments") -> blocks.Table:
-    """Return the commitments as a table: number, promise, target, when due, who answers for it, state."""
+def answered(facts: Mapping[str, Fact], lang: str) -> str:
+    """Return how many promises fell due and how they came out, as one sentence; "" when none did."""
+    counts = {state: int(facts[key].count) for state in ANSWERS if (key := f"promises/{state}") in facts}
+    if not counts:
+        return ""
+    states = [wording.text("answered.state", lang, n=n, state=f"state.{state}") for state, n in counts.items()]
+    return wording.text("answered.said", lang, n=sum(counts.values()), states=states)
+
+
+def promises(
+    found: pd.DataFrame, *, period: str, lang: str, states: Sequence[str] = ("open",), id: str = "commitments"
+) -> blocks.Table:
+    """Return the commitments in some states as a table: promise, target, result if any, due, owner, state."""
     rows = results.pick(found, period=period, measure="commitment/*")
-    columns = ("id", "text", "target", "due", "owner", "state")
-    heads = {name: wording.text(f"commitment.{name}", lang) for name in columns}
-    frame = pd.DataFrame([_promise(row, lang) for row in rows.itertuples(index=False)], columns=list(columns))
-    return blocks.table(frame, columns=heads, lang=lang, caption=wording.text("table.commitments", lang), id=id)
+    rows = rows[[_state(note) in states for note in rows["note"]]]
+    columns = ["id", "text", "target", "result", "due", "owner", "state"]
+    heads = {
+        name: wording.text(f"commitment.{name}", lang) for name in columns if name != "result" or "open" not in states
+    }
+    frame = pd.DataFrame([_promise(row, lang) for row in rows.itertuples(index=False)], columns=columns)
+    return blocks.table(frame, columns=heads, lang=lang, caption=wording.text(f"table.{id}", lang), id=id)
+
+
+def _state(note: str) -> str:
+    return results.read_note(note)[0].removeprefix("note.commitment.")
+
+
+def revised(found: pd.DataFrame, *, period: str, lang: str, names: Mapping[str, str]) -> blocks.Table:
+    """Return what the report of an earlier period said, what is known now, and the difference, as a table."""
+    rows = results.pick(found, period=period, measure="revision/*")
+    heads = {name: wording.text(f"column.{name}", lang) for name in ("figure", "then", "now", "difference")}
+    words = [wording.label(measure.partition("/")[2], lang, names) for measure in rows["measure"]]
+    columns = [words, rows["total"], rows["count"], rows["value"]]
+    frame = pd.DataFrame({name: list(column) for name, column in zip(heads, columns, strict=True)})
+    kinds = {"figure": "text", "difference": "signedcount"}
+    typed = [blocks.Column(name, head, kinds.get(name, "count")) for name, head in heads.items()]
+    return blocks.table(frame, columns=typed, lang=lang, caption=wording.text("table.revised", lang), id="revised")
 
 
 def _promise(row: Any, lang: str) -> dict[str, str]:
@@ -173,11 +215,16 @@ def _promise(row: Any, lang: str) -> dict[str, str]:
     return {
         "id": row.measure.split("/")[1],
         "text": said[lang],
-        "target": "" if math.isnan(row.total) else wording.format_value(row.total, measure_kind(said["measure"]), lang),
+        "target": _amount(row.total, said["measure"], lang),
+        "result": _amount(row.value, said["measure"], lang),
         "due": wording.period_label(said["due"], lang, calendar=False),
         "owner": said["owner"],
         "state": wording.text(key.replace("note.commitment.", "state."), lang),
     }
+
+
+def _amount(number: float, measure: str, lang: str) -> str:
+    return "" if math.isnan(number) else wording.format_value(number, measure_kind(measure), lang)
 
 
 def _card(name: str, fact: Fact, facts: Mapping[str, Fact], lang: str, values: Mapping[str, Any]) -> blocks.Fact:

@@ -151,6 +151,9 @@ class Reports(_Frozen):
 class Params(_Frozen):
     """Everything that is particular to one place.
 
+    A report is closed `closing_days` after the first delivery that follows its period: what comes later is left out
+    unless it is asked for (`Desk`).
+
     `fonts` is a folder, from the project's home, with the office's own fonts (仿宋, 小标宋, 黑体, 楷体, told by file
     name); with `system_fonts` the system's are taken for what it lacks, and another machine gives other bytes.
     `counties`: of a province, the places in params whose published results it adds up, with their names.
@@ -170,6 +173,7 @@ class Params(_Frozen):
         Literal["two_child_policy", "three_child_policy", "liked_year", "avoided_year", "closure"], Event
     ] = {}
     deadlines: Mapping[str, Annotated[int, Field(ge=1, le=31)]] = {}
+    closing_days: int = Field(default=31, ge=0)
     sex_ratio: SexRatio = SexRatio()
     forecast_months: int = Field(default=18, ge=1, le=24)
     smallest_count: int = Field(default=3, ge=0)

@@ -5,6 +5,7 @@ Imports no analysis: what is computed stands in the notebooks.
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import os
 import shutil
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import releases, results, stages
-from .desk import KEEPERS, REPORT, Desk, open_desk, shared_data
+from .desk import KEEPERS, LATEST, REPORT, Desk, open_desk, shared_data
 from .errors import NotebookError, ParamsError, did_you_mean
 from .execute import CELL_TIMEOUT, declared_parameters, keep_failed, run_notebook
 from .locks import locked, storage
@@ -77,10 +78,11 @@ def _released(
 ) -> tuple[Path, bool]:
     """Return the release that answers `asked`, made if nothing made from the same is there."""
     counties = list(desk.params.counties)
-    read = {"as_of": asked["as_of"], "counties": counties}
+    until = _until(desk, asked["as_of"])
+    read = {"as_of": until, "counties": counties}
     made_from = releases.inputs(desk.home, desk.period, desk.place, notebooks=_notebooks(desk), **read)
     settings = {
-        "period": desk.period.key, "as_of": desk.as_of.isoformat(), "counties": counties, "folder": desk.params.fonts,
+        "period": desk.period.key, "as_of": desk.as_of.isoformat(), "until": until, "counties": counties, "folder": desk.params.fonts,
         "fonts": releases.folder_hash(desk.fonts), "parameters": asked["parameters"],
     }  # fmt: skip
     mark = releases.fingerprint(made_from, **settings)
@@ -103,6 +105,13 @@ def _released(
         marks = {step.name: step.mark for step in plan}
         releases.write_manifest(stage, {**about, "fingerprint": mark, "stages": marks})
     return target, True
+
+
+def _until(desk: Desk, as_of: str) -> str:
+    """Return the last day of receipt of the files that a report takes in, "" for no last day."""
+    if as_of:
+        return "" if as_of == LATEST else as_of
+    return "" if desk.closes == dt.date.max else desk.closes.isoformat()
 
 
 def _stages(desk: Desk, made_from: Mapping[str, Any], settings: Mapping[str, Any]) -> list[stages.Stage]:

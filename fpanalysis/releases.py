@@ -170,7 +170,7 @@ def changes(home: Home, manifest: Mapping[str, Any]) -> list[str]:
     fonts = folder_hash(folder if folder and folder.is_dir() else None)
     period = parse_period(manifest["period"])
     notebooks = [home.notebooks / name for name in manifest["inputs"]["notebooks"]]
-    read = {"as_of": asked["as_of"], "counties": settings.get("counties", [])}
+    read = {"as_of": settings.get("until", ""), "counties": settings.get("counties", [])}
     made_from = inputs(home, period, asked["place"], notebooks=[p for p in notebooks if p.is_file()], **read)
     found = [name for name, content in made_from.items() if content != manifest["inputs"].get(name)]
     return found + ["fonts"] * (fonts != settings["fonts"])

@@ -3,7 +3,8 @@
 SYNTHETIC. The townships are Renqiu's by name; every row is invented. The totals for January-June 2018 equal the
 figures the office published (see `PUBLISHED`), so that a back-test can hold them. Identity numbers are right in
 form and belong to nobody: region code 139999 does not exist. The faults are listed in `planted_faults.csv` beside
-the data, and the report must find each of them.
+the data, and the report must find each of them. The second half of 2018 arrived later and is invented as a whole: its
+facts and faults, which the annual report must state, are listed in `planted_2018.csv`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import io
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,9 @@ FIRST, LAST = pd.Period("2013-07", "M"), pd.Period("2018-06", "M")
 H1_START, H1_END = dt.date(2018, 1, 1), dt.date(2018, 6, 30)
 RECEIVED, LATE = "2018-07-06", "2018-07-18"
 PART = "2018H1"
+YEAR_END = pd.Period("2018-12", "M")
+OCTOBER, JANUARY, LATE_JANUARY = "2018-10-09", "2019-01-08", "2019-01-17"
+SECOND_HALF = pd.period_range("2018-07", "2018-12", freq="M")
 
 PUBLISHED = {
     "registered/first": 1559, "registered/second": 4696, "registered/further": 14, "registered_on_time": 1.0,
@@ -58,6 +62,17 @@ DELAY = np.array([0.65, 0.23, 0.09, 0.012, 0.006, 0.004, 0.003, 0.002, 0.001, 0.
 """Share registered in the month of birth, one month later ...: 65, 88 and 97 % after one, two and three months."""
 
 Table = tuple[list[str], list[list[object]]]
+Rows = dict[tuple[pd.Period, str], list[list[object]]]
+BIRTHS = ["乡镇", "出生年月", "登记年月", "孩次", "性别", "人数"]
+REGISTRATIONS = ["乡镇", "月份", "业务", "办结数", "按时办结数"]
+CHECKUPS = ["项目", "乡镇", "月份", "性别", "人数"]
+ROLL = ["序号", "姓名", "身份证号", "项目", "乡镇", "村代码", "起始日期", "退出日期", "退出原因"]
+PAYMENTS = ["身份证号", "姓名", "银行账号", "项目", "乡镇", "应发年月", "金额", "发放日期", "状态"]
+REPORTED = ["级别", "单位", "统计期", "项目", "指标", "上报数"]
+ACTIVITIES = ["日期", "事项", "对象", "数量", "金额"]
+PLAN = ["统计期", "指标", "目标"]
+PROMISES = ["编号", "承诺期", "到期", "内容", "英文", "指标", "目标", "责任单位"]
+PEERS = ["县市", "英文名", "统计期", "指标", "分子", "分母"]
 
 
 @dataclass
@@ -67,6 +82,7 @@ class _Book:
     rng: np.random.Generator
     files: dict[tuple[str, str], Table] = field(default_factory=dict)
     planted: list[dict[str, object]] = field(default_factory=list)
+    year: list[dict[str, object]] = field(default_factory=list)
     numbers: set[str] = field(default_factory=set)
 
     def add(self, received: str, stem: str, heading: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -76,6 +92,10 @@ class _Book:
     def plant(self, fault: str, measure: str, place: str, count: int, where: str) -> None:
         """List a planted fault: the result row (place, measure, count) that must name it."""
         self.planted.append({"fault": fault, "measure": measure, "place": place, "count": count, "where": where})
+
+    def plant_year(self, fact: str, measure: str, place: str, count: float, where: str) -> None:
+        """List a fact or fault of the whole year: the result row (place, measure, count) that must state it."""
+        self.year.append({"fault": fact, "measure": measure, "place": place, "count": count, "where": where})
 
     def person(self, born: dt.date) -> str:
         """Return a new identity number, right in form, of the region that does not exist."""
@@ -99,8 +119,9 @@ def write_sample(folder: Path, place: str = "renqiu", *, params: Path | None = N
         shutil.rmtree(target)
     written = [_write(target / received / stem, table, book) for (received, stem), table in sorted(book.files.items())]
     if place == "renqiu":
-        written += _write_prose(target / RECEIVED)
+        written += [*_write_prose(target / RECEIVED, PART, PROSE), *_write_prose(target / JANUARY, "2018", PROSE_YEAR)]
         written.append(_write_planted(target / "planted_faults.csv", book.planted))
+        written.append(_write_planted(target / "planted_2018.csv", book.year))
     if params and (params / f"{place}.yaml").exists() and params.resolve() != (folder / "params").resolve():
         (folder / "params").mkdir(parents=True, exist_ok=True)
         shutil.copyfile(params / f"{place}.yaml", folder / "params" / f"{place}.yaml")
@@ -109,7 +130,7 @@ def write_sample(folder: Path, place: str = "renqiu", *, params: Path | None = N
 
 def _renqiu() -> _Book:
     book = _Book(np.random.default_rng(20180630))
-    _births(book, WEIGHTS, 12_000, FIRST, LAST, late="于村乡")
+    later = _births(book, WEIGHTS, 12_000, FIRST, LAST, late="于村乡")
     _registrations(book)
     _checkups(book)
     people = _roll(book)
@@ -119,6 +140,7 @@ def _renqiu() -> _Book:
     _plans(book)
     _peers(book)
     _services(book)
+    _second_half(book, people, later)
     return book
 
 
@@ -142,18 +164,14 @@ def _births(
     *,
     late: str = "",
     suffix: str = ".csv",
-) -> None:
-    """Add births by township, occurrence and registration month, order and sex; one file for each half-year of registration."""
-    heading = ["乡镇", "出生年月", "登记年月", "孩次", "性别", "人数"]
-    months = pd.period_range(first, last, freq="M")
-    counted: dict[tuple[pd.Period, str], list[list[object]]] = {}
-    for place, weight in weights.items():
-        for month in months:
-            mean = yearly / 12 * weight / sum(weights.values()) * SEASON[month.month - 1] * month.days_in_month / 30.44
-            for order, sex, delay, count in _cell(book.rng, place, month, mean):
-                if month + delay <= last:
-                    row = [place, str(month), str(month + delay), ("一孩", "二孩", "多孩")[order], sex, count]
-                    counted.setdefault((month + delay, place), []).append(row)
+) -> Rows:
+    """Add births by township, occurrence and registration month, order and sex; one file for each half-year of registration.
+
+    Returns what was registered after `last`, by month of registration and township: it has not arrived yet.
+    """
+    heading = BIRTHS
+    counted = _registered(book.rng, weights, yearly, pd.period_range(first, last, freq="M"))
+    later = {key: counted.pop(key) for key in [*counted] if key[0] > last}
     for (registered, place), rows in sorted(counted.items()):
         book.add(
             *_births_file(registered, place == late and registered >= pd.Period("2018-01", "M"), place, suffix),
@@ -162,6 +180,19 @@ def _births(
         )
     if late:
         book.plant("late file", "check/late_delivery", "renqiu", 1, f"{LATE}/births.{PART}-{late}.csv, due 2018-07-10")
+    return later
+
+
+def _registered(rng: np.random.Generator, weights: Mapping[str, float], yearly: float, months: pd.PeriodIndex) -> Rows:
+    """Return the rows of births of some months, by month of registration and township."""
+    counted: Rows = {}
+    for place, weight in weights.items():
+        for month in months:
+            mean = yearly / 12 * weight / sum(weights.values()) * SEASON[month.month - 1] * month.days_in_month / 30.44
+            for order, sex, delay, count in _cell(rng, place, month, mean):
+                row = [place, str(month), str(month + delay), ("一孩", "二孩", "多孩")[order], sex, count]
+                counted.setdefault((month + delay, place), []).append(row)
+    return counted
 
 
 def _births_file(registered: pd.Period, is_late: bool, place: str, suffix: str) -> tuple[str, str]:
@@ -211,7 +242,7 @@ def _received(half: str) -> str:
 
 def _registrations(book: _Book) -> None:
     """Add registration services; the published totals of 2018H1, a usual mix before."""
-    heading = ["乡镇", "月份", "业务", "办结数", "按时办结数"]
+    heading = REGISTRATIONS
     published = {"一孩登记": 1559, "二孩登记": 4696, "再生育审批": 14}
     for half, months in _halves("2016-01", "2018-06"):
         usual = {
@@ -231,7 +262,7 @@ def _registrations(book: _Book) -> None:
 
 def _checkups(book: _Book) -> None:
     """Add both check-up programmes; pre-conception ones of 2018H1 as published, in couples."""
-    heading = ["项目", "乡镇", "月份", "性别", "人数"]
+    heading = CHECKUPS
     for half, months in _halves("2016-01", "2018-06"):
         couples = 1443 if half == PART else int(book.rng.poisson(1400))
         stem = f"checkups.{half}.xlsx" if half == PART else f"checkups.{half}.csv"
@@ -279,12 +310,10 @@ def _roll(book: _Book) -> list[_Person]:
         start = _day(book.rng, H1_START, dt.date(2018, 5, 31))
         paid = start + dt.timedelta(days=int(book.rng.integers(10, 25)))
         people.append(_new_person(book, "retirement_award", start, paid, "一次性发放完毕"))
-    heading = ["序号", "姓名", "身份证号", "项目", "乡镇", "村代码", "起始日期", "退出日期", "退出原因"]
+    heading = ROLL
     _plant_people(book, people)
     twice = next(p for p in people if p.programme == "rural_award" and p.exit is None and p.start.year < 2016)
-    listed = [*people, twice]
-    rows = [[i, f"样本{i:04d}", p.number, NAMES[p.programme], p.place, f"{i % 30:03d}", p.start.isoformat(),
-             p.exit.isoformat() if p.exit else "", p.reason] for i, p in enumerate(listed, start=1)]  # fmt: skip
+    rows = _listed([*people, twice])
     book.add(RECEIVED, "roll.csv", heading, rows)
     _plant_class(book, "on the roll twice", twice, "on_roll_twice", f"roll.csv row {len(rows) + 1}")
     return people
@@ -308,6 +337,12 @@ def _own_number(book: _Book, digits: str) -> str:
     number = f"{REGION}{digits}{check_character(REGION + digits)}"
     book.numbers.add(number)
     return number
+
+
+def _listed(people: Sequence[_Person]) -> list[list[object]]:
+    """Return the rows of a roll."""
+    return [[i, f"样本{i:04d}", p.number, NAMES[p.programme], p.place, f"{i % 30:03d}", p.start.isoformat(),
+             p.exit.isoformat() if p.exit else "", p.reason] for i, p in enumerate(people, start=1)]  # fmt: skip
 
 
 def _stock(book: _Book, programme: str, opening: int, new: int, exits: int) -> Iterable[_Person]:
@@ -359,25 +394,28 @@ class _Payment:
 def _payments(book: _Book, people: Sequence[_Person]) -> None:
     """Add the payments of 2018H1 as they were due, then plant the faults."""
     rows = [p for person in people for p in _due_payments(book, person)]
-    rows = _plant_payments(book, rows)
-    order = book.rng.permutation(len(rows))
-    heading = ["身份证号", "姓名", "银行账号", "项目", "乡镇", "应发年月", "金额", "发放日期", "状态"]
-    shuffled = [rows[i] for i in order]
-    listed = [[p.number or p.person.number, "样本", f"{10**15 + i}", NAMES[p.person.programme], p.person.place, str(p.due), p.yuan,
-               p.paid.isoformat(), p.status] for i, p in enumerate(shuffled)]  # fmt: skip
-    book.add(RECEIVED, f"payments.{PART}.csv", heading, listed)
+    book.add(RECEIVED, f"payments.{PART}.csv", PAYMENTS, _shuffled(book, _plant_payments(book, rows)))
 
 
-def _due_payments(book: _Book, person: _Person) -> Iterable[_Payment]:
-    """Yield what a person is due in 2018H1: quarters by months on the roll, June for the yearly award, once at retirement."""
+def _shuffled(book: _Book, payments: Sequence[_Payment]) -> list[list[object]]:
+    """Return the rows of a bank file, in no order."""
+    shuffled = [payments[i] for i in book.rng.permutation(len(payments))]
+    return [[p.number or p.person.number, "样本", f"{10**15 + i}", NAMES[p.person.programme], p.person.place, str(p.due), p.yuan,
+             p.paid.isoformat(), p.status] for i, p in enumerate(shuffled)]  # fmt: skip
+
+
+def _due_payments(
+    book: _Book, person: _Person, quarters: tuple[str, str] = ("2018-03", "2018-06")
+) -> Iterable[_Payment]:
+    """Yield what a person is due: quarters by months on the roll, June for the yearly award, once at retirement."""
     if person.programme == "retirement_award":
         yield _Payment(person, pd.Period(person.start, "M"), 3000, person.exit or person.start)
         return
-    for due in (pd.Period("2018-03", "M"), pd.Period("2018-06", "M")):
+    for due in (pd.Period(quarter, "M") for quarter in quarters):
         if person.programme == "rural_award":
             amount = 960 * (due.month == 6 and _on_roll(person, due))
         else:
-            monthly = {"only_child_award": 10, "special_support": 450 if due.month == 6 else 340}[person.programme]
+            monthly = {"only_child_award": 10, "special_support": 340 if due.month == 3 else 450}[person.programme]
             amount = monthly * sum(_on_roll(person, due - i) for i in range(3))
         if amount:
             yield _Payment(person, due, amount, due.end_time.date() - dt.timedelta(days=int(book.rng.integers(0, 9))))
@@ -454,7 +492,7 @@ def _left(book: _Book) -> list[_Person]:
 
 def _reported(book: _Book, people: Sequence[_Person]) -> None:
     """Add the totals that townships and the county reported; one township's closing does not add up."""
-    heading = ["级别", "单位", "统计期", "项目", "指标", "上报数"]
+    heading = REPORTED
     wrong = ("长丰镇", "rural_award", "closing")
     for programme in NAMES:
         county = dict.fromkeys(("opening", "new", "exits", "closing"), 0)
@@ -474,10 +512,10 @@ def _reported(book: _Book, people: Sequence[_Person]) -> None:
 ITEMS = {"opening": "期初", "new": "新增", "exits": "退出", "closing": "期末"}
 
 
-def _flow(people: Sequence[_Person]) -> dict[str, int]:
+def _flow(people: Sequence[_Person], end: dt.date = H1_END) -> dict[str, int]:
     before = [p for p in people if p.start < H1_START and (p.exit is None or p.exit >= H1_START)]
-    new = [p for p in people if H1_START <= p.start <= H1_END]
-    exits = [p for p in people if p.exit and H1_START <= p.exit <= H1_END]
+    new = [p for p in people if H1_START <= p.start <= end]
+    exits = [p for p in people if p.exit and H1_START <= p.exit <= end]
     return {
         "opening": len(before),
         "new": len(new),
@@ -488,7 +526,7 @@ def _flow(people: Sequence[_Person]) -> dict[str, int]:
 
 def _activities(book: _Book) -> None:
     """Add what the office did, as published: three joint inspections, one of them after the period."""
-    heading = ["日期", "事项", "对象", "数量", "金额"]
+    heading = ACTIVITIES
     rows: list[list[object]] = [[f"2018-{m:02d}-{d:02d}", "集中学习", "", 1, 0] for m in range(1, 7) for d in (8, 22)]
     rows += [[day, "联合检查", "", 1, 0] for day in ("2018-01-18", "2018-05-16", "2018-07-16")]
     rows += [["2018-01-18", "抽调人员", "", 13, 0], ["2018-03-31", "全员大会", "", 1, 0], ["2018-04-20", "中考加分审核", "", 106, 0],
@@ -512,9 +550,9 @@ def _activities(book: _Book) -> None:
 
 
 def _plans(book: _Book) -> None:
-    book.add(RECEIVED, "plan.csv", ["统计期", "指标", "目标"], [["2018", "checkups/preconception", 5600],
+    book.add(RECEIVED, "plan.csv", PLAN, [["2018", "checkups/preconception", 5600],
              ["2018", "checkups/reproductive", 21000], ["2018", "activity/inspection", 4]])  # fmt: skip
-    heading = ["编号", "承诺期", "到期", "内容", "英文", "指标", "目标", "责任单位"]
+    heading = PROMISES
     promises = [
         ["C1", "开展专项检查不少于2次", "At least 2 special inspections", "activity/inspection", 2, "综合治理科"],
         ["C2", "按时、保质、保量完成全年免费孕前优生健康检查任务", "Yearly target of free pre-conception check-ups met on time, in quality and number",
@@ -527,25 +565,240 @@ def _plans(book: _Book) -> None:
     book.add(RECEIVED, f"commitments.{PART}.csv", heading, [[c[0], PART, "2018H2", *c[1:]] for c in promises])
 
 
-def _peers(book: _Book) -> None:
+def _peers(book: _Book, part: str = PART, received: str = RECEIVED, stem: str = "peers.csv", size: int = 1) -> None:
     """Add invented figures of the counties that were visited, for benchmarking."""
     rows = []
     for county, english in COUNTIES.items():
-        births = int(book.rng.integers(2500, 6500))
+        births = int(book.rng.integers(2500, 6500)) * size
         due = int(births * book.rng.uniform(0.5, 0.7))
         rows.append(
             [
                 county,
                 english,
-                PART,
+                part,
                 "registered_on_time",
                 int(book.rng.binomial(births, book.rng.uniform(0.95, 1.0))),
                 births,
             ]
         )
-        rows.append([county, english, PART, "srb", int(book.rng.binomial(births, 1.075 / 2.075)), births])
-        rows.append([county, english, PART, "plan_share/checkups/preconception", int(book.rng.binomial(due, 0.5)), due])
-    book.add(RECEIVED, "peers.csv", ["县市", "英文名", "统计期", "指标", "分子", "分母"], rows)
+        rows.append([county, english, part, "srb", int(book.rng.binomial(births, 1.075 / 2.075)), births])
+        rows.append(
+            [
+                county,
+                english,
+                part,
+                "plan_share/checkups/preconception",
+                int(book.rng.binomial(due, 0.5 if size == 1 else 0.97)),
+                due,
+            ]
+        )
+    book.add(received, stem, PEERS, rows)
+
+
+def _second_half(book: _Book, people: Sequence[_Person], later: Rows) -> None:
+    """Add what arrived in October 2018 and January 2019: the second half of the year, with facts and faults of its own."""
+    book.rng = np.random.default_rng(20181231)
+    _births_later(book, later)
+    _correction(book)
+    _registrations_later(book)
+    _checkups_later(book)
+    everybody = _roll_later(book, people)
+    _payments_later(book, everybody)
+    _reported_later(book, everybody)
+    _activities_later(book)
+    _promises_later(book)
+    _peers(book, "2018", JANUARY, "peers.2018.csv", 2)
+
+
+def _quarter(month: pd.Period) -> tuple[str, str]:
+    """Return when the files of a month's quarter arrived, and the quarter."""
+    return (OCTOBER, "2018Q3") if month.month <= 9 else (JANUARY, "2018Q4")
+
+
+SILENT = "北辛庄乡"
+"""The township whose births of the last quarter never arrived."""
+
+
+def _births_later(book: _Book, later: Rows) -> None:
+    """Add births registered from July to December: a tenth fewer happen, and one township's last quarter is missing."""
+    counted = _registered(book.rng, WEIGHTS, 12_000 * 0.9, SECOND_HALF)
+    keys = sorted({key for key in (*later, *counted) if key[0] <= YEAR_END})
+    for registered, place in keys:
+        received, quarter = _quarter(registered)
+        if not (place == SILENT and quarter == "2018Q4"):
+            rows = [*later.get((registered, place), ()), *counted.get((registered, place), ())]
+            book.add(received, f"births.{quarter}.csv", BIRTHS, rows)
+    missing = f"no row of {SILENT} in births.2018Q4.csv"
+    book.plant_year("township missing", "quality/missing/births", SILENT, 3, missing)
+
+
+def _correction(book: _Book) -> None:
+    """Deliver the late township's births of the first half again: nine births of June had been forgotten."""
+    stem = f"births.{PART}-于村乡.csv"
+    heading, rows = book.files[LATE, stem]
+    last = [i for i, row in enumerate(rows) if row[1] == row[2] == "2018-06"][:3]
+    book.add(OCTOBER, stem, heading, [[*r[:-1], int(str(r[-1])) + 3 * (i in last)] for i, r in enumerate(rows)])
+    book.plant_year("corrected file", "revision_corrected/births", "renqiu", 9, f"{OCTOBER}/{stem}")
+
+
+FLAT, ROUNDED, COPIED, TARDY = "渤海路街道", "长丰镇", "青塔乡", "议论堡乡"
+"""Townships with one value in every month, with rounded values, with last year's values, and with a late file."""
+
+
+def _registrations_later(book: _Book) -> None:
+    """Add registration services of the second half, in a usual mix; one township says the same number every month."""
+    for service, mean in (("一孩登记", 2500), ("二孩登记", 3000), ("再生育审批", 15)):
+        for place, month, n in _by_place_and_month(book, int(book.rng.poisson(mean)), SECOND_HALF):
+            count = 19 if (place, service) == (FLAT, "一孩登记") else n
+            received, quarter = _quarter(month)
+            late = int(book.rng.random() < 0.02 and count > 0)
+            book.add(
+                received,
+                f"registrations.{quarter}.csv",
+                REGISTRATIONS,
+                [[place, str(month), service, count, count - late]],
+            )
+    where = "registrations.2018Q3.csv, registrations.2018Q4.csv"
+    book.plant_year("same value every month", "quality/equal_months/registered/first", FLAT, 6, where)
+
+
+def _checkups_later(book: _Book) -> None:
+    """Add check-ups of the second half: enough couples for the year's plan, too few rural examinations."""
+    for place, month, n in _by_place_and_month(book, 1371, SECOND_HALF):
+        _examined(book, place, month, [["免费孕前优生健康检查", place, str(month), sex, n] for sex in ("男", "女")])
+    before = _last_year(book)
+    for place, month, n in _by_place_and_month(book, 9_200, SECOND_HALF):
+        said = {COPIED: before.get((place, str(month - 12)), n), ROUNDED: round(n, -1)}.get(place, n)
+        _examined(book, place, month, [["农村妇女生殖健康检查", place, str(month), "女", said]])
+    where = "checkups.2018Q3.csv, checkups.2018Q4.csv"
+    book.plant_year("rounded values", "quality/heaping/checkups/reproductive", ROUNDED, 6, where)
+    book.plant_year("last year's values", "quality/copied/checkups/reproductive", COPIED, 6, where)
+    book.plant_year(
+        "late file", "check/late_delivery", "renqiu", 1, f"{LATE_JANUARY}/checkups.2018Q4-{TARDY}.csv, due 2019-01-10"
+    )
+
+
+def _examined(book: _Book, place: str, month: pd.Period, rows: Sequence[Sequence[object]]) -> None:
+    received, quarter = _quarter(month)
+    late = place == TARDY and quarter == "2018Q4"
+    stem = f"checkups.{quarter}-{place}.csv" if late else f"checkups.{quarter}.csv"
+    book.add(LATE_JANUARY if late else received, stem, CHECKUPS, rows)
+
+
+def _last_year(book: _Book) -> dict[tuple[str, str], int]:
+    """Return the rural examinations of the second half of 2017 by township and month."""
+    _, rows = book.files["2018-01-08", "checkups.2017H2.csv"]
+    return {(str(r[1]), str(r[2])): int(str(r[4])) for r in rows if r[0] == "农村妇女生殖健康检查"}
+
+
+LATER = {"only_child_award": (40, 85), "rural_award": (12, 38), "special_support": (4, 2)}
+"""New and exits of 2018H2: 3,182 + 12 - 38 = 3,156 and 225 + 4 - 2 = 227 at the end of the year."""
+
+
+def _roll_later(book: _Book, people: Sequence[_Person]) -> list[_Person]:
+    """Deliver the whole roll again as it stood at the end of the year; the person listed twice stands once."""
+    everybody = [*people]
+    for programme, (new, exits) in LATER.items():
+        steady = [i for i, p in enumerate(people) if p.programme == programme and not p.exit and p.start.year == 2017]
+        for i in (int(i) for i in book.rng.choice(steady, exits, replace=False)):
+            gone, reason = _day(book.rng, *AUTUMN), str(book.rng.choice(REASONS[programme]))
+            everybody[i] = replace(people[i], exit=gone, reason=reason)
+        everybody += [_new_person(book, programme, _day(book.rng, *AUTUMN)) for _ in range(new)]
+    for _ in range(44):
+        start = _day(book.rng, *AUTUMN)
+        paid = start + dt.timedelta(days=int(book.rng.integers(10, 25)))
+        everybody.append(_new_person(book, "retirement_award", start, paid, "一次性发放完毕"))
+    book.add(JANUARY, "roll.csv", ROLL, _listed(everybody))
+    for programme in ("rural_award", "special_support"):
+        opening, new, exits = (a + b for a, b in zip(STOCKS[programme], (0, *LATER[programme]), strict=True))
+        for item, n in zip(FLOW, (opening, new, exits, opening + new - exits), strict=True):
+            book.plant_year("stock and flow", f"roll_{item}/{programme}", "renqiu", n, "roll.csv")
+    return everybody
+
+
+AUTUMN = (dt.date(2018, 7, 2), dt.date(2018, 11, 30))
+FLOW = ("opening", "new", "exits", "closing")
+
+
+def _payments_later(book: _Book, people: Sequence[_Person]) -> None:
+    """Add the payments of the second half, all on time, and what had not arrived in June, made good in September."""
+    by_number = {p.number: p for p in people}
+    rows = [p for person in people for p in _due_payments(book, person, ("2018-09", "2018-12"))
+            if p.due >= SECOND_HALF[0]]  # fmt: skip
+    due = [p for p in people if p.programme == "rural_award" and _on_roll(p, pd.Period("2018-06", "M"))]
+    paid = {str(r[0]) for r in _bank_rows(book) if r[3] == NAMES["rural_award"] and r[8] == "成功"}
+    corrected = {n[:-4] + n[-3] + n[-4] + n[-2:] for n in paid}
+    missed = [p for p in due if p.number not in paid and p.number not in corrected]
+    rows += [_Payment(by_number[p.number], pd.Period("2018-06", "M"), 960, dt.date(2018, 9, 20)) for p in missed]
+    book.add(JANUARY, "payments.2018H2.csv", PAYMENTS, _shuffled(book, rows))
+    where = "payments.2018H2.csv, due in June and paid on 2018-09-20"
+    book.plant_year("made good", "pay_class/rural_award/late", "renqiu", len(missed), where)
+
+
+def _bank_rows(book: _Book) -> list[list[object]]:
+    return book.files[RECEIVED, f"payments.{PART}.csv"][1]
+
+
+def _reported_later(book: _Book, people: Sequence[_Person]) -> None:
+    """Add the totals reported for the year; the county's new entrants are those of the first half."""
+    for programme in NAMES:
+        mine, county = [p for p in people if p.programme == programme], dict.fromkeys(ITEMS, 0)
+        for place in WEIGHTS:
+            for item, n in _flow([p for p in mine if p.place == place], dt.date(2018, 12, 31)).items():
+                county[item] += n
+                book.add(
+                    JANUARY, "reported.2018.csv", REPORTED, [["乡级", place, "2018", NAMES[programme], ITEMS[item], n]]
+                )
+        for item, n in county.items():
+            shown = STOCKS[programme][1] if (programme, item) == ("rural_award", "new") else n
+            book.add(
+                JANUARY,
+                "reported.2018.csv",
+                REPORTED,
+                [["县级", "任丘市", "2018", NAMES[programme], ITEMS[item], shown]],
+            )
+    short = STOCKS["rural_award"][1] - county_new(people)
+    book.plant_year(
+        "half-year's figure reported for the year",
+        "reported_difference/rural_award/new",
+        "renqiu",
+        short,
+        "reported.2018.csv",
+    )
+
+
+def county_new(people: Sequence[_Person]) -> int:
+    """Return how many entered the rural award in the year."""
+    return _flow([p for p in people if p.programme == "rural_award"], dt.date(2018, 12, 31))["new"]
+
+
+def _activities_later(book: _Book) -> None:
+    """Add what the office did in the second half; the inspection of mid-July stands in the file of the first."""
+    rows: list[list[object]] = [[f"2018-{m:02d}-{d:02d}", "集中学习", "", 1, 0] for m in range(7, 13) for d in (9, 23)]
+    rows += [["2018-09-12", "联合检查", "", 1, 0], ["2018-11-20", "联合检查", "", 1, 0], ["2018-09-14", "查结案件", "", 2, 0],
+             ["2018-11-23", "查结案件", "", 3, 0], ["2018-11-23", "没收设备", "", 1, 0], ["2018-09-17", "罚款", "", 2, 9000],
+             ["2018-11-26", "罚款", "", 3, 14000], ["2018-12-12", "全员大会", "", 1, 0], ["2018-09-18", "走访家庭", "", 48, 0],
+             ["2018-09-18", "慰问钱物", "", 48, 47400], ["2018-10-16", "对标走访", "黄骅市", 1, 0],
+             ["2018-10-30", "对标报告", "黄骅市", 1, 0]]  # fmt: skip
+    book.add(JANUARY, "activities.2018H2.csv", ACTIVITIES, sorted(rows, key=lambda r: str(r[0])))
+    book.plant_year(
+        "inspections of the year", "activity/inspection", "renqiu", 5, "activities.2018H1.csv, activities.2018H2.csv"
+    )
+
+
+def _promises_later(book: _Book) -> None:
+    """Add what the annual report promises, the targets of the year after, and how the half-year's promises came out."""
+    book.add(JANUARY, "plan.2019.csv", PLAN, [["2019", "checkups/preconception", 5600],
+             ["2019", "checkups/reproductive", 21000], ["2019", "activity/inspection", 4]])  # fmt: skip
+    promises = [
+        ["D1", "2018", "2019H1", "补查2018年未完成的农村妇女生殖健康检查，上半年完成不少于11500人", "Reproductive-health examinations missed in 2018 made good: at least 11,500 in the first half",
+         "checkups/reproductive", 11500, "妇幼科"],
+        ["D2", "2018", "2019", "全年开展专项检查不少于4次", "At least 4 special inspections in the year", "activity/inspection", 4, "综合治理科"],
+        ["D3", "2018", "2019", "登记服务按时办结", "Registrations completed on time", "registered_on_time", 1, "政务服务科"],
+    ]  # fmt: skip
+    book.add(JANUARY, "commitments.2018.csv", PROMISES, promises)
+    for name, state in (("C1", "kept"), ("C2", "kept"), ("C3", "not_kept"), ("C4", "cannot_judge"), ("C5", "kept")):
+        book.plant_year(f"promise {state}", f"commitment/{name}", "renqiu", 1, f"commitments.{PART}.csv")
 
 
 RISKS = {"2016H1": (0.081, 0.95), "2016H2": (0.078, 0.96), "2017H1": (0.083, 0.95), "2017H2": (0.080, 0.93),
@@ -633,10 +886,39 @@ Benchmarking will go on to drive improvement, data checks to drive order; each p
 """,
 }
 
+PROSE_YEAR = {
+    "zh": """（本文件为合成样本，供演示分析人员文字的位置；双花括号内写指标名，数字由结果填入。）
 
-def _write_prose(folder: Path) -> list[Path]:
-    paths = [folder / f"prose.{PART}.{lang}.md" for lang in PROSE]
-    for path, body in zip(paths, PROSE.values(), strict=True):
+## checkups
+孕前优生健康检查完成{{checkups/preconception}}人，超过全年计划；农村妇女生殖健康检查完成计划的{{plan_share/checkups/reproductive}}，
+两个乡镇的检查数是照搬或取整的，正在核实。
+
+## problems
+1. **生殖健康检查没有完成计划。** 全年完成{{checkups/reproductive}}人，秋收时节到检率低。
+2. **一个乡第四季度出生数据未报。** 已派人下乡补录。
+
+## plan
+先补报、后补查：一季度补齐缺报的出生登记，上半年补齐生殖健康检查。
+""",
+    "en": """(This file is synthetic; it shows where the analyst's own words go. A measure in double braces is filled in from the results.)
+
+## checkups
+Pre-conception check-ups reached {{checkups/preconception}} people, more than planned; reproductive-health examinations stand at
+{{plan_share/checkups/reproductive}} of the plan, and the figures of two townships, copied or rounded, are being verified.
+
+## problems
+1. **Reproductive-health examinations fell short.** {{checkups/reproductive}} women came in the year; few did during the harvest.
+2. **Births of one township are missing for the last quarter.** Staff have been sent to enter them.
+
+## plan
+First the missing registrations, in the first quarter; then the missed examinations, in the first half.
+""",
+}
+
+
+def _write_prose(folder: Path, part: str, prose: Mapping[str, str]) -> list[Path]:
+    paths = [folder / f"prose.{part}.{lang}.md" for lang in prose]
+    for path, body in zip(paths, prose.values(), strict=True):
         path.write_text(body, "utf-8", newline="\n")
     return paths
 

@@ -10,15 +10,20 @@ own manner: `{n:count}`, `{share:pct}`, `{n:inspection|inspections}` (English si
 | n1, n2 | 109.84 | 109.8 | 109.8 |
 | pct | 0.985 | 98.5% | 98.5% (1 is 100%; 0.9999 is >99.9%, not 100%) |
 | signedpct | -0.031 | -3.1% | -3.1% |
+| points | 0.012 | +1.2个百分点 | +1.2 percentage points |
 | p | 0.0004 | <0.001 | <0.001 |
 | date | 2018-07-16 | 2018年7月16日 | 16 July 2018 |
 | month | 2018-06 | 2018年6月 | June 2018 |
 | list | ["a", "b"] | a、b | a, b |
+| period | 2018H1 | 2018年上半年 | first half of 2018 |
 | word | a key of the catalogue | its wording | its wording |
 | label | a measure | its label | its label |
 | remark | a result row's note | its wording | its wording |
 | floor | 102600 | 100,000 | 100,000 (down to one leading digit, for "over ...") |
 | one\\|many | 1 | one | one |
+
+`change` says of a result row whether it rose: "rose by 5.2%" or "fell by 5.2%" only where its interval excludes zero,
+else "showed no real change (+0.2%)"; of a row that is a difference of shares it says so in percentage points.
 
 A format followed by + prints the interval of a result row too: `{srb:n1+}` is 109.8 (103.2–116.9).
 
@@ -162,6 +167,8 @@ def format_value(value: Any, kind: str, lang: str) -> str:
         return one if _plain(value) == 1 else many
     if kind.endswith("+") and isinstance(value, Fact):
         return _with_interval(value, kind.removesuffix("+"), lang)
+    if kind == "change" and isinstance(value, Fact):
+        return _change(value, lang)
     value = _plain(value)
     if _missing(value):
         return text("no_data", lang)
@@ -201,6 +208,17 @@ def _with_interval(fact: Fact, kind: str, lang: str) -> str:
     return text("interval", lang, value=format_value(fact.value, kind, lang), lower=low, upper=high)
 
 
+def _change(fact: Fact, lang: str) -> str:
+    """Return whether a figure rose or fell, by its interval; without one, or with zero in it, that it did not."""
+    if _missing(fact.value):
+        return text("no_data", lang)
+    side = "up" if fact.lower > 0 else "down" if fact.upper < 0 else "none"
+    signed = has(fact.measure.split("/")[0]) and indicator(fact.measure)["kind"] == "points"
+    kind = "points" if signed else "signedpct" if side == "none" else "pct"
+    size = fact.value if side == "none" or signed else abs(fact.value)
+    return text(f"change.{side}", lang, size=format_value(size, kind, lang))
+
+
 def _missing(value: Any) -> bool:
     if value is None or value is pd.NaT:
         return True
@@ -215,7 +233,7 @@ def _decimals(places: int, scale: int = 1, sign: str = "", unit: str = "") -> An
             return "∞" if value > 0 else "−∞"
         exact = Decimal(repr(float(value))) * scale
         rounded = exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP) + 0
-        return f"{rounded:{sign},.{places}f}".replace("-", "−") + unit
+        return f"{rounded:{sign if exact else ''},.{places}f}".replace("-", "−") + unit
 
     return write
 
@@ -230,8 +248,14 @@ def _pct(value: Any, lang: str) -> str:
 
 
 def _floor(value: Any, lang: str) -> str:
+    if math.isinf(value):
+        return _decimals(0)(value, lang)
     size = 10 ** (len(str(int(value))) - 1)
     return f"{int(value) // size * size:,}"
+
+
+def _points(value: Any, lang: str) -> str:
+    return text("points", lang, size=_decimals(1, 100, sign="+")(value, lang))
 
 
 def _p(value: Any, lang: str) -> str:
@@ -260,17 +284,19 @@ FORMATS = {
     "n2": _decimals(2),
     "signedcount": _decimals(0, sign="+"),
     "signed": _decimals(1, sign="+"),
-    "points": _decimals(1, 100, sign="+"),
     "pct": _pct,
     "floor": _floor,
     "pct0": _decimals(0, 100, unit="%"),
     "signedpct": _decimals(1, 100, sign="+", unit="%"),
+    "points": _points,
+    "change": _decimals(1, 100, sign="+", unit="%"),
     "p": _p,
     "date": _date,
     "month": _month,
     "list": _list,
     "word": lambda value, lang: text(str(value), lang),
     "words": lambda value, lang: _list([text(str(key), lang) for key in value], lang),
+    "period": lambda value, lang: period_label(str(value), lang, calendar=False),
     "remark": lambda value, lang: remark(value, lang),
     "label": lambda value, lang: label(str(value), lang),
     "plain": lambda value, lang: str(value),

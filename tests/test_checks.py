@@ -170,3 +170,17 @@ def test_a_file_is_late_for_its_own_period_and_the_year_it_is_part_of(desk, year
     )
 
     assert results.value(found, measure="check/late_delivery") == late
+
+
+def test_a_corrected_file_is_late_only_if_it_first_came_late(desk):
+    base = desk.data.deliveries[-1]
+    days = {"a": ("2018-07-05", "2018-10-09"), "b": ("2018-07-18", "2018-10-09")}
+    files = [replace(base, kind="births", part=f"2018H1-{part}", period="2018H1", received=dt.date.fromisoformat(day),
+                     used=n == 1) for part, both in days.items() for n, day in enumerate(both)]  # fmt: skip
+    found = checks.deliveries(
+        files, period=PERIOD, county="renqiu", deadlines={"births": 10}, as_of=dt.date(2018, 10, 9)
+    )
+    late = found[(found["measure"] == "check/late_delivery") & (found["count"] > 0)]
+
+    assert 1 == len(late)
+    assert "2018-07-18" in late["note"].iloc[0]

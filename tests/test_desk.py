@@ -28,7 +28,7 @@ def test_a_desk_knows_place_period_and_calendar(root):
     [
         (("renqui", "2018H1"), "did you mean 'renqiu'"),
         (("renqiu", "2018H9"), "period '2018H9' is not understood"),
-        (("renqiu", "2031H1"), "lies outside the data, which cover 2013-07 to 2018-06"),
+        (("renqiu", "2031H1"), "lies outside the data, which cover 2013-07 to 2018-12"),
         (("renqiu", "2018H1", "fr"), "language 'fr' does not exist"),
         (("renqiu", "2018H1", "zh", "July"), "as_of is 'July', expected a date"),
         (("renqiu", "2018H1", "zh", "2001-01-01"), "nothing was received by 2001-01-01"),
@@ -74,8 +74,8 @@ def test_a_birth_dated_in_the_future_moves_no_month(desk):
     ("period", "coming", "past"),
     [
         ("2018H1", ["2018H2", "2019H1"], ["2016H1", "2016H2", "2017H1", "2017H2", "2018H1"]),
-        ("2017H1", ["2018H2", "2019H1"], ["2015H1", "2015H2", "2016H1", "2016H2", "2017H1"]),
-        ("2018", ["2018", "2019"], ["2013", "2014", "2015", "2016", "2017"]),
+        ("2017H1", ["2017H2", "2018H1"], ["2015H1", "2015H2", "2016H1", "2016H2", "2017H1"]),
+        ("2018", ["2019", "2020"], ["2014", "2015", "2016", "2017", "2018"]),
         ("2018Q1", ["2018Q3", "2018Q4"], ["2017Q1", "2017Q2", "2017Q3", "2017Q4", "2018Q1"]),
         ("S2018H1", ["S2018H2", "S2019H1"], ["S2016H1", "S2016H2", "S2017H1", "S2017H2", "S2018H1"]),
     ],
@@ -89,8 +89,8 @@ def test_what_is_known_is_not_to_come_and_what_is_to_come_is_not_past(root, peri
 
 @pytest.mark.parametrize(
     ("period", "as_of", "reached"),
-    [("2018H1", "", None), ("2018", "", "2018-06"), ("2018H1", "2018-07-06", None), ("2017", "", None),
-     ("2018H1", "2018-04-01", "2017-12"), ("S2018H2", "", "2018-06")],
+    [("2018H1", "", None), ("2018", "2018-07-18", "2018-06"), ("2018H1", "2018-07-06", None), ("2017", "", None),
+     ("2018H1", "2018-04-01", "2017-12"), ("S2018H2", "2018-07-18", "2018-06"), ("2018", "", None)],
 )  # fmt: skip
 def test_a_period_that_is_not_over_says_how_far_the_data_reach(root, period, as_of, reached):
     if period == "2018H1" and as_of == "2018-04-01":
@@ -181,8 +181,44 @@ def test_a_report_says_that_the_analyst_wrote_in_the_other_language_only(desk, p
     assert replace(desk, lang=lang, data=replace(desk.data, prose=prose)).prose("plan") == said
 
 
-def test_the_day_of_the_report_is_that_of_the_last_delivery_not_of_the_clock(desk):
-    assert desk.as_of == dt.date(2018, 7, 18)
+def test_the_day_of_the_report_is_that_of_the_last_delivery_before_it_was_closed(desk):
+    """First delivery after June on 6 July, and 31 days: what came in October and January is left out, and counted."""
+    assert (desk.as_of, desk.closes, desk.revised) == (dt.date(2018, 7, 18), dt.date(2018, 8, 6), False)
+    assert desk.later > 10
+
+
+def test_a_report_can_be_made_anew_from_everything_and_says_that_it_is_revised(root, desk):
+    latest = open_desk("renqiu", "2018H1", as_of="latest", home=root)
+
+    assert (latest.as_of, latest.revised, latest.later) == (dt.date(2019, 1, 17), True, 0)
+    assert latest.births[latest.births["occurred"].isin(latest.months)]["count"].sum() > 5584
+
+
+@pytest.mark.parametrize(("days", "as_of"), [(0, "2018-07-06"), (12, "2018-07-18"), (200, "2019-01-17")])
+def test_params_say_how_long_a_report_stays_open(home, days, as_of):
+    path = home / "params" / "renqiu.yaml"
+    path.write_text(path.read_text("utf-8").replace("closing_days: 31", f"closing_days: {days}"), "utf-8")
+
+    assert as_of == open_desk("renqiu", "2018H1", home=home).as_of.isoformat()
+
+
+def test_the_annual_report_looks_back_on_the_half_year_as_it_was(root, desk):
+    year = open_desk("renqiu", "2018", home=root)
+    (half,) = year.reported()
+
+    assert desk.births.equals(year.closed(half).births)
+    assert [] == desk.reported() == open_desk("renqiu", "2018", as_of="2018-07-18", home=root).reported()
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_analysts_words_are_known_by_file_and_line(root, lang):
+    year = open_desk("renqiu", "2018", lang, home=root)
+    path = root / "data" / "raw" / "renqiu" / "2019-01-08" / f"prose.2018.{lang}.md"
+    for said, file, line in year.written().values():
+        assert file == f"2019-01-08/prose.2018.{lang}.md"
+        assert path.read_text("utf-8").splitlines()[line - 1] == said.splitlines()[0]
+
+    assert "x" == year.saying({"plan": "x"}).prose("plan")
 
 
 def test_only_months_that_payments_reach_are_reconciled(root, desk):

@@ -11,10 +11,8 @@ from pandas.testing import assert_frame_equal
 
 from fpanalysis import results, wording
 from fpanalysis.indicators import (
-    STATES,
     activities,
     checkups,
-    commitments,
     counted,
     difference,
     monthly,
@@ -361,68 +359,6 @@ def test_a_target_without_a_figure_says_so():
 
     assert np.isnan(fact["value"])
     assert "No figure to hold against the target" == wording.remark(fact["note"], "en")
-
-
-# Commitments
-
-
-def promises(
-    due: str = "2018H1", measure: str = "activity/inspection", target: float = 2, made: str = "2017H2"
-) -> pd.DataFrame:
-    record = {
-        "id": "C1",
-        "made": made,
-        "due": due,
-        "zh": "检查",
-        "en": "Inspections",
-        "measure": measure,
-        "target": target,
-        "owner": "科",
-    }
-    return pd.DataFrame([record])
-
-
-@pytest.mark.parametrize(
-    ("state", "promise", "inspections"),
-    [
-        ("kept", promises(), 2), ("not_kept", promises(), 1), ("cannot_judge", promises(), None),
-        ("cannot_judge", promises(measure=""), 2), ("cannot_judge", promises(target=np.nan), 2), ("open", promises(due="2018H2"), 2),
-    ],
-)  # fmt: skip
-def test_a_promise_comes_back_with_its_outcome(state, promise, inspections):
-    known = figures(activity__inspection=inspections) if inspections else results.empty()
-    fact = commitments(promise, known, **WHERE).iloc[0]
-
-    assert STATES[state] == results.read_note(fact["note"])[0]
-    assert "commitment/C1" == fact["measure"]
-
-
-def test_the_annual_report_judges_what_was_due_in_its_halves():
-    known = figures(activity__inspection=2).assign(period="2018H2")
-    fact = commitments(promises(due="2018H2", made="2018H1"), known, period="2018", county="x").iloc[0]
-
-    assert ("note.commitment.kept", 2) == (results.read_note(fact["note"])[0], fact["value"])
-
-
-def test_promises_of_later_and_of_settled_periods_are_left_out():
-    listed = pd.concat([promises(due="2017H2", made="2017H1"), promises(due="2019H1", made="2018H2")])
-
-    assert 0 == len(commitments(listed, results.empty(), **WHERE))
-
-
-def test_two_promises_of_one_name_keep_apart():
-    listed = pd.concat([promises(made="2017H1"), promises(made="2017H2")])
-
-    assert ["commitment/C1/2017H1", "commitment/C1/2017H2"] == commitments(listed, results.empty(), **WHERE)[
-        "measure"
-    ].tolist()
-
-
-def test_every_note_and_state_has_its_words():
-    words = {"zh": "检查", "en": "Inspections", "made": "2017H2", "due": "2018H1", "owner": "科"}
-
-    assert all(wording.text(key, lang, **words) for key in STATES.values() for lang in wording.LANGS)
-    assert all(wording.has(f"state.{state}") for state in STATES)
 
 
 # The sample

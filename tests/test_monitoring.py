@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom
+from scipy.stats import binom, multivariate_normal, norm
 
 from fpanalysis import monitoring, results, stats, wording
 from fpanalysis.errors import FpError
@@ -38,18 +38,38 @@ def size(births, planned, alpha=0.05):
     return boundaries(births, spending(information, alpha), NULL)
 
 
-@pytest.mark.parametrize(
-    ("alpha", "limits"),
-    [(0.025, [4.8769, 3.3570, 2.6803, 2.2898, 2.0310]), (0.05, [3.74955, 2.53993, 2.01604, 1.72014])],
-    ids=["gsDesign", "SeqBounds.jl"],
-)
-def test_exact_boundaries_approach_the_normal_ones_for_many_births(alpha, limits):
-    """gsDesign (sfLDOF, 5 equal looks, one-sided 0.025); README of SeqBounds.jl (4 looks, one-sided 0.05)."""
-    births = np.arange(1, len(limits) + 1) * 200_000
-    bounds, _ = boundaries(births, spending(births / births[-1], alpha), NULL)
+def test_boundaries_in_the_normal_limit_equal_gsdesign():
+    """gsDesign (sfLDOF, 5 equal looks, one-sided 0.025): 4.8769, 3.3570, 2.6803, 2.2898, 2.0310."""
+    looks = np.arange(1, 6) / 5
+
+    np.testing.assert_allclose(
+        [4.8769, 3.3570, 2.6803, 2.2898, 2.0310], monitoring.normal_boundaries(looks, spending(looks, 0.025)), atol=1e-4
+    )
+
+
+def test_boundaries_in_the_normal_limit_equal_seqbounds():
+    """README of SeqBounds.jl: 4 looks, one-sided 0.05, O'Brien-Fleming."""
+    looks = np.arange(1, 5) / 4
+
+    np.testing.assert_allclose(
+        [3.74955, 2.53993, 2.01604, 1.72014], monitoring.normal_boundaries(looks, spending(looks, 0.05)), atol=1e-4
+    )
+
+
+def test_two_looks_in_the_normal_limit_spend_what_a_bivariate_normal_says():
+    first, second = monitoring.normal_boundaries([0.5, 1.0], spending([0.5, 1.0], 0.025))
+    quiet = multivariate_normal([0, 0], [[1, np.sqrt(0.5)], [np.sqrt(0.5), 1]]).cdf([first, second])
+
+    assert 0.025 == pytest.approx(1 - quiet, abs=1e-6)
+    assert norm.isf(spending(0.5, 0.025)) == pytest.approx(first, abs=1e-9)
+
+
+def test_exact_boundaries_approach_the_normal_ones_for_many_births():
+    births = np.arange(1, 6) * 200_000
+    bounds, _ = boundaries(births, spending(births / births[-1], 0.025), NULL)
     z = (bounds - 0.5 - births * NULL) / np.sqrt(births * NULL * (1 - NULL))
 
-    np.testing.assert_allclose(limits, z, atol=0.01)
+    np.testing.assert_allclose([4.8769, 3.3570, 2.6803, 2.2898, 2.0310], z, atol=0.01)
 
 
 def test_spending_starts_at_nothing_and_ends_with_all():

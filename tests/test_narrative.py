@@ -228,3 +228,49 @@ def test_the_classes_that_occur_are_explained():
                             row("pay_class/rural_award", 3)])  # fmt: skip
 
     assert ["unpaid: due, and no payment was made."] == narrative.meanings(classes, "en")
+
+
+def promised(state: str, number: int, value: float = NAN) -> dict[str, object]:
+    words = {
+        "zh": "检查",
+        "en": "Inspections",
+        "made": "2017H2",
+        "due": "2018H1",
+        "owner": "科",
+        "measure": "activity/inspection",
+    }
+    return {**BASE, "measure": f"commitment/C{number}", "count": value, "total": 2,
+            "note": results.note(f"note.commitment.{state}", **words)}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lang", "counts", "said"),
+    [
+        ("en", {"kept": 1}, "1 commitment has fallen due: 1 kept."),
+        ("en", {"kept": 2, "not_kept": 1, "open": 3}, "3 commitments have fallen due: 2 kept, 1 not kept."),
+        ("zh", {"not_kept": 1, "cannot_judge": 2}, "到期承诺3项：未兑现1项、无法判断2项。"),
+        ("zh", {"open": 3}, ""),
+    ],
+)
+def test_answers_are_told_in_one_sentence(lang, counts, said):
+    assert said == narrative.answered(facts(*((f"promises/{state}", n) for state, n in counts.items())), lang)
+
+
+def test_promises_due_stand_with_their_result_and_open_ones_without():
+    found = results.rows([promised("not_kept", 1, 1), promised("open", 2)])
+    tables = [narrative.promises(found, period="2018H1", lang="en", states=states, id=name)
+              for states, name in ((narrative.ANSWERS, "answered"), (("open",), "commitments"))]  # fmt: skip
+
+    assert ("C1", "Inspections", "2", "1", "first half of 2018", "科", "not kept") == tables[0].texts[0]
+    assert ("C2", "Inspections", "2", "first half of 2018", "科", "not yet due") == tables[1].texts[0]
+    assert [1, 1] == [len(table.texts) for table in tables]
+
+
+@pytest.mark.parametrize("lang", wording.LANGS)
+def test_a_revision_stands_beside_what_was_said(lang):
+    found = results.rows([{**BASE, "measure": f"revision/{m}", "count": now, "total": then, "value": now - then}
+                          for m, now, then in (("births", 6130, 5584), ("registered", 10, 10))])  # fmt: skip
+    table = narrative.revised(found, period="2018H1", lang=lang, names={})
+
+    assert ("5,584", "6,130", "+546") == table.texts[0][1:]
+    assert "0" == table.texts[1][3]

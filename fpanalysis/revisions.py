@@ -1,0 +1,78 @@
+"""What an earlier report of the same year said, what is known now, and why the two differ.
+
+The half-year report is made anew from the files that it was made from, and held against the files that are there now:
+
+    known now - said then = registered since + files that came or were corrected since
+
+exactly, for births. Figures that do not wait for late registrations (registrations, check-ups, rolls) can differ by
+files alone. What the half-year report estimated or foretold comes back too, with its interval and whether it held: an
+office that publishes intervals should say how often they hold (Dawid, JASA 77 (1982) 605, on calibration).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from .results import combine, note, pick, rows, value
+
+__all__ = ["births", "estimates", "figures"]
+
+
+def births(
+    then: pd.DataFrame, now: pd.DataFrame, *, months: pd.PeriodIndex, period: str, county: str, known_then: pd.Period
+) -> pd.DataFrame:
+    """Return why the births of an earlier period differ from what its report said.
+
+    `revision/births`: now minus then (count = now, total = then); `revision_late/births`: registered after
+    `known_then`, the last month known then; `revision_corrected/births`: the rest, by files come or corrected since.
+    """
+    before, after = (frame[frame["occurred"].isin(months)] for frame in (then, now))
+    said, known = int(before["count"].sum()), int(after["count"].sum())
+    late = int(after.loc[after["registered"] > known_then, "count"].sum())
+    base = {"place": county, "period": period, "method": "compared"}
+    return rows([
+        {**base, "measure": "revision/births", "count": known, "total": said, "value": known - said},
+        {**base, "measure": "revision_late/births", "count": late},
+        {**base, "measure": "revision_corrected/births", "count": known - said - late},
+    ])  # fmt: skip
+
+
+def figures(
+    then: pd.DataFrame, now: pd.DataFrame, *, measures: Sequence[str], period: str, county: str
+) -> pd.DataFrame:
+    """Return `revision/<measure>`: now minus then (count = now, total = then) of the county's figures of a period.
+
+    `then` and `now` are results; measures that either lacks have no row.
+    """
+    where = {"place": county, "period": period}
+    pairs = {m: [value(table, measure=m, **where) for table in (now, then)] for m in measures}
+    base = {**where, "method": "compared"}
+    return rows([{**base, "measure": f"revision/{m}", "count": known, "total": said, "value": known - said}
+                 for m, (known, said) in pairs.items() if not np.isnan([known, said]).any()])  # fmt: skip
+
+
+def estimates(
+    foretold: pd.DataFrame, monthly: pd.DataFrame, *, periods: Mapping[str, pd.PeriodIndex], county: str
+) -> pd.DataFrame:
+    """Return `foretold/births`: what was estimated or forecast then, beside what is known now.
+
+    `foretold`: rows `births_forecast` of then; `monthly`: the series of now (`nowcast.completed`), births completed for
+    late registration. value, lower, upper: of then; count = registered so far, total = corrected for delay. The note
+    says whether the interval held. Periods that either does not reach have no row.
+    """
+    mine = monthly[monthly["place"] == county].set_index("month")
+    found = pick(foretold, place=county, measure="births_forecast", method="gp-95").set_index("period")
+    known = {key: mine.reindex(months) for key, months in periods.items() if key in found.index}
+    whole = {key: frame for key, frame in known.items() if frame["completed"].notna().all()}
+    return combine([_held(found.loc[key], frame, key, county) for key, frame in whole.items()])
+
+
+def _held(said: pd.Series, known: pd.DataFrame, period: str, county: str) -> pd.DataFrame:
+    births = float(known["completed"].sum())
+    side = "held" if said["lower"] <= births <= said["upper"] else "below" if births < said["lower"] else "above"
+    return rows([{"place": county, "period": period, "measure": "foretold/births", "count": known["births"].sum(),
+                  "total": births, "value": said["value"], "lower": said["lower"], "upper": said["upper"],
+                  "method": "gp-95", "note": note(f"note.foretold.{side}")}])  # fmt: skip
