@@ -82,8 +82,8 @@ def _released(
     read = {"as_of": until, "counties": counties}
     made_from = releases.inputs(desk.home, desk.period, desk.place, notebooks=_notebooks(desk), **read)
     settings = {
-        "period": desk.period.key, "as_of": desk.as_of.isoformat(), "until": until, "counties": counties, "folder": desk.params.fonts,
-        "fonts": releases.folder_hash(desk.fonts), "parameters": asked["parameters"],
+        "period": desk.period.key, "as_of": desk.as_of.isoformat(), "until": until, "counties": counties,
+        "folder": desk.params.fonts, "fonts": releases.folder_hash(desk.fonts), "parameters": asked["parameters"],
     }  # fmt: skip
     mark = releases.fingerprint(made_from, **settings)
     last = releases.newest(desk.home.releases(desk.place, desk.period.key))
