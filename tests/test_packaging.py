@@ -22,7 +22,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-CONDA_NAMES = {"brotli-python": "brotli"}
+CONDA_NAMES = {"brotli-python": "brotli", "python-duckdb": "duckdb"}
 TARGETS = ["help", "setup", "report", "test", "test-slow", "lab", "sample", "format", "lock", "clean"]
 CONFIGURATION = ["requirements.lock", "environment.yml", "pyproject.toml", "Makefile", ".ci/run"]
 CONFIGURATION += [".github/workflows/ci.yml", ".pre-commit-config.yaml", ".editorconfig", ".gitignore"]
