@@ -422,7 +422,7 @@ def reconcile(words: argparse.Namespace) -> int:
             float_format="%.2f"
         )
     )
-    print(f"{_short(words.out)}: statement.csv; classes/ is internal (persons under a hash), not to be published")
+    print(f"{_short(words.out)}: statement.csv (small counts unhidden), classes/ (persons under a hash): internal")
     return 0
 
 

@@ -822,7 +822,7 @@ def _classes(results: pd.DataFrame, place: str, programme: str) -> pd.Series:
 
 def _bridge(results: pd.DataFrame, place: str, programme: str) -> tuple[float, float, pd.Series]:
     """Return yuan due and paid, and what each class that matters adds to what was due, in the order of the rules."""
-    ends = [pick(results, place=place, measure=f"{name}/{programme}" if programme else f"{name}/*")["value"]
+    ends = [pick(results, place=place, measure=f"{name}/{programme}" if programme else f"{name}/*")["value"].dropna()
             for name in ("entitled_amount", "pay_amount")]  # fmt: skip
     due, paid = (float(end.sum()) if len(end) else math.nan for end in ends)
     below = pick(results, place=place, measure=f"pay_class_amount/{programme}/*" if programme else "pay_class_amount/*")

@@ -9,9 +9,10 @@ What stands in the tables that the text reads (`TABLES`), and the definitions it
 
 The steps. `tally` counts, for each person-programme, the rows that are exactly as they should be: on the roll on every
 day that counts, and each payment due paid once, in full, in time. Who has these rows and no others is `matched` and
-needs no closer look: on a sound roll nine in ten. `odd` are the rest; their rows are looked at month by month (`owed`,
-`months`, `judged`) and end in marks for each thing that can be wrong. The rules (`catalogue/rules.csv`) are asked in
-their order of all alike, and the first that fits is the class. Rows without a person are each a case of their own.
+needs no closer look: on a sound roll nine in ten; who is `barred` (on a roll that excludes another) has a row too many.
+`odd` are the rest; their rows are looked at month by month (`owed`, `months`, `judged`) and end in marks for each thing
+that can be wrong. The rules (`catalogue/rules.csv`) are asked in their order of all alike, and the first that fits is
+the class. Rows without a person are each a case of their own.
 
 The idea of one key, counts and sums by source and one ordered list of rules is that of record reconciliation in
 accounting. A sum of tokens 1, 16, 256, ... tells that each stands once when the number of rows is that of the
@@ -79,6 +80,7 @@ WITH known AS (SELECT * FROM roll WHERE person IS NOT NULL),
 made AS (
   SELECT p.*, c.deadline, c.token, c.amiss, c.whole
   FROM payments p JOIN calendar c ON p.programme = c.programme AND p.due = c.due WHERE p.person IS NOT NULL),
+barred AS ({barred}),
 tally AS (
   SELECT programme, person, MAX(place) AS place, CAST(SUM(token) AS BIGINT) AS tokens, COUNT(*) AS found
   FROM (
@@ -90,15 +92,14 @@ tally AS (
     SELECT m.programme, m.person, -1,
       CASE WHEN m.returned = 0 AND m.corrected = 0 AND m.paid <= m.deadline AND m.amount = m.whole
            THEN m.token ELSE m.amiss END
-    FROM made m) rows_of_all
+    FROM made m
+    UNION ALL SELECT programme, person, -1, 0 FROM barred) rows_of_all
   GROUP BY programme, person),
-barred AS ({barred}),
 odd AS (
-  SELECT a.programme, a.person, MAX(a.rivals) AS rivals FROM (
-    SELECT y.programme, y.person, 0 AS rivals FROM tally y JOIN terms t ON y.programme = t.programme
-    WHERE y.tokens <> t.tokens OR y.found <> t.dues + 1
-    UNION ALL SELECT programme, person, 1 FROM barred) a
-  GROUP BY a.programme, a.person),
+  SELECT y.programme, y.person, CASE WHEN b.person IS NULL THEN 0 ELSE 1 END AS rivals
+  FROM tally y JOIN terms t ON y.programme = t.programme
+  LEFT JOIN barred b ON y.programme = b.programme AND y.person = b.person
+  WHERE y.tokens <> t.tokens OR y.found <> t.dues + 1),
 on_roll AS (SELECT r.* FROM known r JOIN odd o ON r.programme = o.programme AND r.person = o.person),
 paid_to AS (SELECT m.* FROM made m JOIN odd o ON m.programme = o.programme AND m.person = o.person),
 {spells},
@@ -220,7 +221,7 @@ persons AS (
   SELECT y.programme, y.person, y.place, t.whole, 0, t.whole, 1, 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0,
     CASE WHEN t.whole > 0 THEN 1 ELSE 0 END, t.dues, 1
   FROM tally y JOIN terms t ON y.programme = t.programme
-  WHERE y.tokens = t.tokens AND y.found = t.dues + 1 {sound_only}
+  WHERE y.tokens = t.tokens AND y.found = t.dues + 1
   UNION ALL
   SELECT programme, person, place, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0
   FROM roll WHERE person IS NULL AND since <= {closes} AND (until > {opens} OR since >= {opens})
@@ -239,7 +240,6 @@ BARRED = """
   WHERE a.since < b.until AND b.since < a.until AND a.since < a.until AND b.since < b.until
     AND a.since <= {closes} AND b.since <= {closes} AND a.until > {opens} AND b.until > {opens}"""
 NOBODY = "SELECT programme, person FROM known WHERE 1 = 0"
-NOT_BARRED = "AND NOT EXISTS (SELECT 1 FROM barred x WHERE x.programme = y.programme AND x.person = y.person)"
 
 
 def query(
@@ -278,7 +278,6 @@ def query(
         sound=_by_programme(sound, "r"),
         entering="".join(_entering(n, months, _by_programme(sound, "r")) for n, months in entering.items()),
         eligible=_by_programme(looked, "s"),
-        sound_only=NOT_BARRED if excluding else "",
     )
 
 

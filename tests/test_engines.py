@@ -6,6 +6,7 @@ from pandas.testing import assert_frame_equal
 from planted import AS_OF, MONTHS, mix, rates
 
 from fpanalysis import engines
+from fpanalysis.__main__ import main
 from fpanalysis.errors import FpError
 from fpanalysis.reconcile import at_scale, classify
 
@@ -135,3 +136,22 @@ def test_frames_in_buckets_give_every_row(tmp_path):
     roll, payments, _ = mix(5)
 
     assert_frame_equal(classify(roll, payments, **TERMS), classify(roll, payments, buckets=3, **TERMS))
+
+
+def test_the_command_reads_office_files_and_writes_a_statement(home, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(home)
+    day = home / "data" / "raw" / "renqiu" / "2018-07-06"
+    given = [
+        "--roll",
+        f"{day / 'roll.csv'}",
+        "--payments",
+        f"{day / 'payments.2018H1.csv'}",
+        "--out",
+        f"{tmp_path / 'found'}",
+    ]
+
+    assert 0 == main(["reconcile", "renqiu", "2018H1", *given, "--as-of", "2018-07-18"])
+    assert "internal" in capsys.readouterr().out
+    assert {"statement.csv", "classes"} == {path.name for path in (tmp_path / "found").iterdir()}
+    assert 2 == main(["reconcile", "renqiu", "2018H1", *given])
+    assert "exists: name a folder that does not" in capsys.readouterr().err
