@@ -101,8 +101,15 @@ def findings(
     """
     rows = results.pick(found, period=period)
     picked = [rows[rows["measure"].str.startswith(kind)] for kind in kinds]
-    told = [_finding(row, county, lang, names) for table in picked for row in table.itertuples(index=False)]
+    told = [said for table in picked for said in _told(table, county, lang, names)]
     return [said for said in told if said]
+
+
+def _told(table: pd.DataFrame, county: str, lang: str, names: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each row; the outcomes of the payments check of one programme are one sentence."""
+    outcomes = table["measure"].str.startswith("pay_class/")
+    others = [_finding(row, lang, names) for row in table[~outcomes].itertuples(index=False)]
+    return others + _payments(table[outcomes & (table["place"] == county) & (table["count"] > 0)], lang, names)
 
 
 def alarms(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> str:
@@ -254,12 +261,8 @@ def _missing(known: Mapping[str, Any], name: str) -> bool:
     return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
 
 
-def _finding(row: Any, county: str, lang: str, names: Mapping[str, str]) -> str:
-    indicator, *parts = row.measure.split("/")
-    place = names.get(row.place, row.place)
-    if indicator == "pay_class":
-        wrong = len(parts) == 2 and parts[1] not in AGREED and row.place == county and row.count > 0
-        return _payment(row, place, parts, lang, names) if wrong else ""
+def _finding(row: Any, lang: str, names: Mapping[str, str]) -> str:
+    indicator, place = row.measure.partition("/")[0], names.get(row.place, row.place)
     if not row.note:
         return ""
     remark = wording.remark(row.note, lang)
@@ -270,6 +273,14 @@ def _finding(row: Any, county: str, lang: str, names: Mapping[str, str]) -> str:
     return wording.text("finding", lang, place=place, remark=remark)
 
 
-def _payment(row: Any, place: str, parts: Sequence[str], lang: str, names: Mapping[str, str]) -> str:
-    programme, outcome = names.get(parts[0], parts[0]), wording.text(f"class.{parts[1]}", lang)
-    return wording.text("finding.payment", lang, place=place, programme=programme, outcome=outcome, n=row.count)
+def _payments(rows: pd.DataFrame, lang: str, names: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each programme with all outcomes that are not as they should be, and their people."""
+    found: dict[str, list[str]] = {}
+    for row in rows.itertuples(index=False):
+        programme, _, outcome = row.measure.removeprefix("pay_class/").partition("/")
+        if outcome and outcome not in AGREED:
+            said = wording.text("finding.outcome", lang, outcome=wording.text(f"class.{outcome}", lang), n=row.count)
+            found.setdefault(programme, []).append(said)
+    place = names.get(rows["place"].iloc[0], rows["place"].iloc[0]) if len(rows) else ""
+    return [wording.text("finding.payment", lang, place=place, programme=names.get(key, key), outcomes=said)
+            for key, said in found.items()]  # fmt: skip

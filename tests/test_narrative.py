@@ -84,7 +84,7 @@ def test_outcomes_of_payments_are_told_for_the_county_and_only_when_wrong():
         row("pay_class/rural_award", 12, results.note("note.reconcile.people", on_roll=12, others=0)),
     )
 
-    assert found == ["Renqiu, Rural award: unpaid, 3 people."]
+    assert found == ["Renqiu, Rural award: unpaid (3 people)."]
 
 
 def test_no_finding_gives_no_list():
@@ -108,7 +108,7 @@ def test_a_card_says_its_change_or_that_there_is_nothing_to_compare_with():
 def test_the_change_of_a_share_is_in_points():
     given = facts(("pay_on_time", 0.998), ("pay_on_time_change", -0.012))
 
-    assert "−1.2 points on the year before" == narrative.headline(given, "en", low=103, high=107)[0].change
+    assert "−1.2 percentage points on the year before" == narrative.headline(given, "en", low=103, high=107)[0].change
 
 
 def test_names_in_a_remark_are_worded():

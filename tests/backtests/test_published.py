@@ -102,12 +102,12 @@ NAMED = {
            "paid but not on the roll": "不在册而发放1人", "township total does not add up": "各乡镇上报合计3,185",
            "inspection outside the period": "日期为2018年7月16日，在统计期之后"},
     "en": {"late file": "births.2018H1-于村乡.csv was received on 18 July 2018", "unusual mix of registrations": "Outside the usual range",
-           "on the roll twice": "on the roll twice, 1 person", "unpaid": "unpaid, 3 people", "paid twice": "paid twice, 2 people",
-           "wrong rate (the old one)": "wrong rate, 2 people", "too young for the roll": "not eligible, 1 person",
-           "on two rolls that exclude each other": "on two rolls that exclude each other, 1 person", "late": "late, 2 people",
-           "transposed identity number": "matched after correcting the identity number, 1 person",
-           "returned by the bank": "returned by the bank, 1 person", "paid after exit": "paid after leaving, 2 people",
-           "paid but not on the roll": "paid but not on the roll, 1 person", "township total does not add up": "the townships reported 3,185 together",
+           "on the roll twice": "on the roll twice (1 person)", "unpaid": "unpaid (3 people)", "paid twice": "paid twice (2 people)",
+           "wrong rate (the old one)": "wrong rate (2 people)", "too young for the roll": "not eligible (1 person)",
+           "on two rolls that exclude each other": "on two rolls that exclude each other (1 person)", "late": "late (2 people)",
+           "transposed identity number": "matched after correcting the identity number (1 person)",
+           "returned by the bank": "returned by the bank (1 person)", "paid after exit": "paid after leaving (2 people)",
+           "paid but not on the roll": "paid but not on the roll (1 person)", "township total does not add up": "the townships reported 3,185 together",
            "inspection outside the period": "Dated 16 July 2018, after the period"},
 }  # fmt: skip
 
