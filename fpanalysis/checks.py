@@ -58,7 +58,7 @@ def repairs(repaired: pd.DataFrame, *, period: Period, county: str) -> pd.DataFr
         {
             "place": county, "period": period.key, "measure": f"repair/{row.repair}",
             "count": row.cells, "method": "counted",
-            "note": note("repair.found", file=row.file, row=row.first_row, repair=f"repair.{row.repair}"),
+            "note": note("repair.found", file=row.file, repair=f"repair.{row.repair}"),
         }
         for row in repaired.itertuples()
     )  # fmt: skip
@@ -102,12 +102,13 @@ def _as_rows(name: str, cases: pd.DataFrame, period: str, county: str) -> pd.Dat
 
 def _registered_before_occurred(frames: Mapping[str, pd.DataFrame], **context: Any) -> pd.DataFrame:
     births = frames["births"]
-    return births.loc[births["registered"] < births["occurred"], ["place", "file", "row"]]
+    return births.loc[births["registered"] < births["occurred"], ["file", "row"]].assign(place="")
 
 
 def _births_in_future(frames: Mapping[str, pd.DataFrame], *, as_of: dt.date, **context: Any) -> pd.DataFrame:
     births, last = frames["births"], pd.Period(as_of, "M")
-    return births.loc[(births["registered"] > last) | (births["occurred"] > last), ["place", "file", "row"]]
+    late = (births["registered"] > last) | (births["occurred"] > last)
+    return births.loc[late, ["file", "row"]].assign(place="")
 
 
 def _township_without_births(
@@ -136,8 +137,9 @@ def _not_reached(kind: str, column: str) -> Callable[..., pd.DataFrame]:
 
 
 def _of_county(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return cases about persons for the county as a whole: a township's may be a single person."""
-    return rows[["file", "row"]].assign(place="")
+    """Return cases about persons for the county as a whole, without their rows: a township's, or the one in a row, may
+    be a single person. The follow-up workbook, which is internal, leads to the row."""
+    return rows[["file"]].assign(place="")
 
 
 def _exit_before_start(frames: Mapping[str, pd.DataFrame], **context: Any) -> pd.DataFrame:
@@ -171,6 +173,7 @@ RULES: Mapping[str, Callable[..., pd.DataFrame]] = {
     "births_not_reached": _not_reached("births", "registered"),
     "registrations_not_reached": _not_reached("registrations", "month"),
     "checkups_not_reached": _not_reached("checkups", "month"),
+    "risks_not_reached": _not_reached("risks", "month"),
     "months_without_payments": _not_reached("payments", "due"),
     "exit_before_start": _exit_before_start,
     "exit_without_reason": _exit_without_reason,

@@ -54,6 +54,7 @@ stands for, each with its amount. `tariff`: every amount that a part ever had. `
 may be on both rolls.
 """
 
+# Equal rows come in any order, in each window in its own: RANGE counts them together, ROWS would part them.
 SPELLS = """
 ordered AS (
   SELECT r.*,
@@ -65,7 +66,7 @@ numbered AS (
   SELECT o.*,
     SUM(CASE WHEN reached IS NULL OR (since >= reached AND since <> since_before) THEN 1 ELSE 0 END)
       OVER (PARTITION BY programme, person ORDER BY since, until, place, reason
-            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS spell,
+            RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS spell,
     CASE WHEN reached IS NULL OR (since >= reached AND since <> since_before) THEN 1 ELSE 0 END AS head
   FROM ordered o),
 spells AS (

@@ -105,9 +105,12 @@ def risks(risks: pd.DataFrame, *, months: pd.PeriodIndex, period: str, county: s
     """Return people found at high risk and those of them followed up, by programme, for the county alone.
 
     `checkups_risk/<programme>`, `checkups_followed/<programme>` (only over rows that say how many were followed up). No
-    township figure is made: it would count a few people by their health.
+    township figure is made: it would count a few people by their health. Nothing is made of months that the file does
+    not reach to their end: a part must not stand for the whole.
     """
     mine = risks[risks["month"].isin(months)]
+    if len(mine) and mine["month"].max() < months[-1]:
+        return rows([])
     records = []
     for programme, group in mine.groupby("programme"):
         records.append(_counted(county, period, f"checkups_risk/{programme}", group["found"].sum()))
@@ -314,8 +317,9 @@ def _usual(
     whole = past.sum(axis=1)
     told = {s: surprise(n, total, posterior(past[s], whole, centre=1 / 3), level) for s, n in counts.items()}
     adjusted = adjust([t[3] for t in told.values()])
+    together = sum(expected for expected, *_ in told.values())  # each is drawn towards a third for itself
     base = {"place": county, "period": period, "total": total, "method": f"predictive-{100 * level:g}"}
-    return [{**base, "measure": f"registered_usual/{s}", "count": counts[s], "value": expected, "lower": low,
+    return [{**base, "measure": f"registered_usual/{s}", "count": counts[s], "value": expected / together, "lower": low,
              "upper": high, "p": p, "note": note("note.mix.share", share=counts[s] / total, periods=len(past))}
             for (s, (expected, low, high, _)), p in zip(told.items(), adjusted, strict=True)]  # fmt: skip
 

@@ -63,7 +63,7 @@ def test_a_count_alone_has_an_interval_and_no_test():
 
     assert [40, 30] == found["value"].tolist()
     assert found["p"].isna().all()
-    assert "No total to compare by: not tested (1 peer counties)" == wording.remark(found["note"].iloc[0], "en")
+    assert "No total to compare by: not tested (1 peer county)" == wording.remark(found["note"].iloc[0], "en")
 
 
 @pytest.mark.parametrize(("count", "key"), [(60, "higher"), (50, "same"), (40, "lower")])

@@ -110,7 +110,7 @@ def test_a_release_has_each_format_in_each_language_and_facts_once(tmp_path):
     readers = {f"report.{lang}{e}" for name, e in EXTENSIONS.items() for lang in notebooks if name != "fp-facts"}
 
     assert readers | {"facts.json", "facts.csv"} == set(made)
-    assert b'lang="zh-CN"' in made["report.zh.html"] and b'lang="en"' in made["report.en.html"]
+    assert b"lang=zh-CN" in made["report.zh.html"] and b"lang=en" in made["report.en.html"]
 
 
 def test_formats_of_a_release_may_be_chosen(tmp_path):

@@ -193,13 +193,17 @@ def risky(*records: tuple) -> pd.DataFrame:
 def test_high_risk_is_counted_for_the_county_alone():
     """A township's few people at high risk would be persons by their health."""
     found = risks(
-        risky(("preconception", "a", "2018-02", 7, 5), ("preconception", "b", "2018-03", 3, np.nan)),
+        risky(("preconception", "a", "2018-02", 7, 5), ("preconception", "b", "2018-06", 3, np.nan)),
         months=MONTHS,
         **WHERE,
     )
 
     assert {"x"} == set(found["place"])
     assert {"checkups_risk/preconception": 10, "checkups_followed/preconception": 5} == counts(found)
+
+
+def test_a_part_of_the_period_does_not_stand_for_the_whole():
+    assert risks(risky(("preconception", "a", "2018-05", 7, 5)), months=MONTHS, **WHERE).empty
 
 
 def delivered(**frames: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -156,7 +156,8 @@ def spoil_encoding(raw: Path) -> None:
 
 
 def spoil_missing(raw: Path) -> None:
-    (raw / "2018-07-06" / "roll.csv").unlink()
+    for path in raw.glob("*/roll.csv"):
+        path.unlink()
 
 
 def spoil_params(raw: Path) -> None:

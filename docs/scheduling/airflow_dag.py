@@ -18,7 +18,7 @@ HOME = os.environ.get("FPANALYSIS_HOME", "/srv/fpanalysis")
 PLACE, PERIOD = "renqiu", "2018H1"
 TARGET = f"{HOME}/outputs/airflow/{PLACE}/{PERIOD}"
 KEEPERS = ("01_check_data", "02_births", "03_sex_ratio", "04_subsidies", "05_services")
-READS = {"03_sex_ratio": ("02_births",), "05_services": ("04_subsidies",)}
+READS = {"03_sex_ratio": ("02_births",), "05_services": ("02_births", "04_subsidies")}
 
 with DAG(dag_id="fpanalysis", schedule="30 2 11 1,7 *", start_date=datetime(2018, 7, 1), catchup=False) as dag:
     given = {"place": PLACE, "period": PERIOD}

@@ -100,7 +100,8 @@ NAMED = {
            "on two rolls that exclude each other": "同在互斥名册1人", "late": "迟发2人",
            "transposed identity number": "更正证号后相符1人", "returned by the bank": "银行退票1人", "paid after exit": "退出后发放2人",
            "paid but not on the roll": "不在册而发放1人", "township total does not add up": "各乡镇上报合计3,185",
-           "inspection outside the period": "日期为2018年7月16日，在统计期之后"},
+           "inspection outside the period": "日期为2018年7月16日，在统计期之后",
+           "follow-up worse than peers and worsening": "差于9个对标县"},
     "en": {"late file": "births.2018H1-于村乡.csv was received on 18 July 2018", "unusual mix of registrations": "Outside the usual range",
            "on the roll twice": "on the roll twice (1 person)", "unpaid": "unpaid (3 people)", "paid twice": "paid twice (2 people)",
            "wrong rate (the old one)": "wrong rate (2 people)", "too young for the roll": "not eligible (1 person)",
@@ -108,7 +109,8 @@ NAMED = {
            "transposed identity number": "matched after correcting the identity number (1 person)",
            "returned by the bank": "returned by the bank (1 person)", "paid after exit": "paid after leaving (2 people)",
            "paid but not on the roll": "paid but not on the roll (1 person)", "township total does not add up": "the townships reported 3,185 together",
-           "inspection outside the period": "Dated 16 July 2018, after the period"},
+           "inspection outside the period": "Dated 16 July 2018, after the period",
+           "follow-up worse than peers and worsening": "and worse than a year ago"},
 }  # fmt: skip
 
 
