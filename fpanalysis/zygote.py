@@ -73,7 +73,9 @@ IMPORTED = (
     "psutil",
 )
 """What notebooks use, late imports too; not the inline backend, which must be imported by the kernel itself."""
-LEFT_OUT = {"__main__", "engine", "fonts", "kernels", "pipeline", "publish", "sample", "zygote"}
+LEFT_OUT = {
+    "__main__", "due", "engine", "fleet", "fonts", "kernels", "ledger", "pipeline", "publish", "sample", "stages", "zygote"
+}  # fmt: skip
 """Modules of the package that notebooks do not use."""
 LAUNCHER = ["-m", "ipykernel_launcher", "-f"]
 LOOK = 2000
