@@ -74,7 +74,8 @@ IMPORTED = (
 )
 """What notebooks use, late imports too; not the inline backend, which must be imported by the kernel itself."""
 LEFT_OUT = {
-    "__main__", "due", "engine", "fleet", "fonts", "kernels", "ledger", "pipeline", "publish", "sample", "stages", "zygote"
+    "__main__", "due", "engine", "fleet", "fonts", "kernels", "ledger", "pipeline", "publish", "sample", "stages",
+    "zygote",
 }  # fmt: skip
 """Modules of the package that notebooks do not use."""
 LAUNCHER = ["-m", "ipykernel_launcher", "-f"]

@@ -59,7 +59,9 @@ state = {
     "folders": [str(Path.cwd()), tempfile.gettempdir(), multiprocessing.process.ORIGINAL_DIR],
     "signals": {str(number): repr(signal.getsignal(number)).split(" at ")[0] for number in range(1, 32)},
     "loggers": sorted(
-        (name, one.level, len(one.handlers)) for name, one in loggers.items() if one.level or one.handlers
+        (name, one.level, len(one.handlers))
+        for name, one in loggers.items()
+        if (one.level or one.handlers) and name != "lark"  # made by nbformat's check of a notebook, which is done early
     ),
     "collector": [gc.isenabled(), gc.get_threshold(), gc.get_debug()],
     "threads": sorted(thread.name.split("-")[0] for thread in threading.enumerate()),
