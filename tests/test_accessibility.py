@@ -20,6 +20,7 @@ import pytest
 
 from fpanalysis.blocks import Figure, Table, csv_text
 from fpanalysis.publish.document import read_document
+from fpanalysis.publish.marks import marked
 from fpanalysis.typeface import font_files
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -107,7 +108,8 @@ def test_a_phone_shows_the_page_without_scrolling_sideways(page, tmp_path):
 def test_each_table_hands_over_its_numbers_as_csv(edition, tmp_path):
     """What the page's script reads off the printed cells is, byte for byte, the CSV of the raw values."""
     notebook = nbformat.read(edition / "notebooks" / "06_report.zh.ipynb", as_version=4)
-    parts = [part.content for part in read_document(notebook, name="x", fonts=font_files()).parts]
+    document = marked(read_document(notebook, name="x", fonts=font_files()))
+    parts = [part.content for part in document.parts]
     tables = {
         part.id: part if isinstance(part, Table) else part.data for part in parts if isinstance(part, (Table, Figure))
     }

@@ -95,14 +95,14 @@ def test_every_planted_fault_is_in_the_results(found, root):
 
 
 NAMED = {
-    "zh": {"late file": "births.2018H1-于村乡.csv 于2018年7月18日收到", "unusual mix of registrations": "超出通常范围", "on the roll twice": "重复在册1人",
+    "zh": {"late file": "births.2018H1-于村乡.csv 于2018年7月18日收到", "unusual mix of registrations": "通常每1件一孩登记对应1.04～1.38件二孩登记", "on the roll twice": "重复在册1人",
            "unpaid": "未发3人", "paid twice": "重复发放2人", "wrong rate (the old one)": "标准不符2人", "too young for the roll": "不符合条件1人",
            "on two rolls that exclude each other": "同在互斥名册1人", "late": "迟发2人",
            "transposed identity number": "更正证号后相符1人", "returned by the bank": "银行退票1人", "paid after exit": "退出后发放2人",
            "paid but not on the roll": "不在册而发放1人", "township total does not add up": "各乡镇上报合计3,185",
            "inspection outside the period": "日期为2018年7月16日，在统计期之后",
            "follow-up worse than peers and worsening": "差于9个对标县"},
-    "en": {"late file": "births.2018H1-于村乡.csv was received on 18 July 2018", "unusual mix of registrations": "Outside the usual range",
+    "en": {"late file": "births.2018H1-于村乡.csv was received on 18 July 2018", "unusual mix of registrations": "usually 1.04–1.38 second-child for each first-child one",
            "on the roll twice": "on the roll twice (1 person)", "unpaid": "unpaid (3 people)", "paid twice": "paid twice (2 people)",
            "wrong rate (the old one)": "wrong rate (2 people)", "too young for the roll": "not eligible (1 person)",
            "on two rolls that exclude each other": "on two rolls that exclude each other (1 person)", "late": "late (2 people)",
