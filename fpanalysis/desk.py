@@ -134,11 +134,6 @@ class Desk:
         return hashlib.sha256(" ".join(used).encode()).hexdigest()[:12]
 
     @property
-    def pace(self) -> float:
-        """Return the share of the year that has passed at the end of the period."""
-        return ((self.period.last_month - self.period.whole_year().first_month).n + 1) / 12
-
-    @property
     def where(self) -> dict[str, str]:
         """Return the period's and the county's key, as every analysis takes them."""
         return {"period": self.period.key, "county": self.place}

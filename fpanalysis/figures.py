@@ -25,7 +25,7 @@ from .periods import parse_period
 from .results import pick, read_note
 from .stats import funnel_limits, ratio_to_share, share_to_ratio
 from .typeface import font_files, register_matplotlib
-from .wording import format_value, has, label, period_label, text
+from .wording import format_value, has, period_label, text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,14 +36,12 @@ __all__ = [
     "alt_bridge",
     "alt_classes",
     "alt_funnel",
-    "alt_plan",
     "alt_sex_ratio",
     "alt_small_multiples",
     "plot_births",
     "plot_bridge",
     "plot_classes",
     "plot_funnel",
-    "plot_plan",
     "plot_sex_ratio",
     "plot_small_multiples",
     "to_svg",
@@ -356,47 +354,6 @@ def alt_bridge(
         return text("figure.alt.bridge.none", lang, place=_name(place, names), due=due)
     said = [text("figure.alt.bridge.item", lang, name=_class_name(name, lang), n=n) for name, n in items.items()]
     return text("figure.alt.bridge", lang, place=_name(place, names), due=due, paid=paid, list=_listed(said, lang))
-
-
-@_styled
-def plot_plan(
-    results: pd.DataFrame, *, place: str, lang: str, pace: float | None = None, ax: Axes | None = None
-) -> Axes:
-    """Return the share of each yearly target that is done, as bars against the target.
-
-    Reads plan_share/<measure> (count = done, total = target); `pace` is the share of the year that has passed.
-    """
-    rows = _plan(results, place, lang)
-    ax = _axes(ax, 1.0 + 0.68 * max(1, len(rows)))
-    if rows.empty:
-        return _no_data(ax, lang)
-    heights = -np.arange(len(rows), dtype=float)
-    ax.barh(heights, 1, height=0.26, color=RULE, linewidth=0)
-    ax.barh(heights, rows["value"], height=0.26, color=BLUE, linewidth=0)
-    for height, row in zip(heights, rows.to_dict("records"), strict=True):
-        done = text("figure.plan.done", lang, done=row["count"], target=row["total"], share=row["value"])
-        ax.annotate(f"{row['name']}\n{done}", (0, height + 0.15), (0, 2), textcoords="offset points", va="bottom",
-                    fontsize=10.5, linespacing=1.45)  # fmt: skip
-    _mark(ax, heights, 1.0, text("figure.plan.target", lang), "-")
-    if pace is not None and abs(pace - 1) > 0.02:
-        _mark(ax, heights, pace, text("figure.plan.pace", lang, share=pace), (0, (2, 1)))
-    ax.set_yticks([])
-    ax.set_ylim(heights[-1] - 0.4, 0.85)
-    ax.set_xlim(0, max(1.05, rows["value"].max() * 1.05))
-    ax.xaxis.set_major_formatter(lambda value, _: format_value(value, "pct0", lang))
-    ax.set_xlabel(text("figure.plan.axis", lang))
-    ax.spines["left"].set_visible(False)
-    return _finish(ax, lang, grid="")
-
-
-def alt_plan(results: pd.DataFrame, *, place: str, lang: str) -> str:
-    """Return in words what `plot_plan` shows: done, target and share of every measure."""
-    rows = _plan(results, place, lang)
-    if rows.empty:
-        return text("figure.alt.none", lang, what=text("plan_share", lang))
-    items = [text("figure.alt.plan.item", lang, name=row["name"], done=row["count"], target=row["total"],
-                  share=row["value"]) for row in rows.to_dict("records")]  # fmt: skip
-    return text("figure.alt.plan", lang, list=_listed(items, lang))
 
 
 @_styled
@@ -833,18 +790,6 @@ def _bridge(results: pd.DataFrame, place: str, programme: str) -> tuple[float, f
 
 def _class_name(name: str, lang: str) -> str:
     return text(f"class.{name}", lang) if has(f"class.{name}") else name
-
-
-def _plan(results: pd.DataFrame, place: str, lang: str) -> pd.DataFrame:
-    rows = pick(results, place=place, measure="plan_share/*").dropna(subset=["value"])
-    return rows.assign(name=[label(m.partition("/")[2], lang) for m in rows["measure"]])
-
-
-def _mark(ax: Axes, heights: np.ndarray, x: float, words: str, style: Any) -> None:
-    """Mark one place on every bar, named once on top."""
-    ax.vlines([x] * len(heights), heights - 0.22, heights + 0.13, color=INK, linewidth=1.3, linestyle=style)
-    ax.annotate(words, (x, 1), (0, 2), xycoords=("data", "axes fraction"), textcoords="offset points", ha="center",
-                va="bottom", color=GREY, fontsize=10)  # fmt: skip
 
 
 def _panels(results: pd.DataFrame, names: Mapping[str, str], measure: str, periods: Sequence[str]) -> pd.DataFrame:

@@ -74,7 +74,6 @@ PLOTS = {
     "funnel": (figures.plot_funnel, figures.alt_funnel, {"county": "renqiu", "names": NAMES}),
     "classes": (figures.plot_classes, figures.alt_classes, {"place": "renqiu"}),
     "bridge": (figures.plot_bridge, figures.alt_bridge, {"place": "renqiu"}),
-    "plan": (figures.plot_plan, figures.alt_plan, {"place": "renqiu"}),
     "small_multiples": (
         figures.plot_small_multiples,
         figures.alt_small_multiples,
