@@ -191,7 +191,7 @@ def _noted(asked: Mapping[str, Any], work: Callable[[], tuple[Path, bool]]) -> t
 
     def end(event: str, **about: str) -> None:
         named = ledger.Event(asked["place"], str(asked["period"]), event, **about)
-        ledger.append(find_home().ledger, named, now=lambda: dt.datetime.now().astimezone())
+        ledger.append(find_home().ledger, named, now=ledger.local_time)
 
     try:
         release, new = work()

@@ -65,6 +65,12 @@ ORDERS = {
 }
 """Birth order: first, second, third and later (国人口统1表 counts the third and later as 多孩)."""
 
+EXAMINATIONS = {
+    "preconception": ("免费孕前优生健康检查", "孕前", "preconception"),
+    "reproductive": ("农村妇女生殖健康检查", "生殖健康", "reproductive"),
+}
+"""Programmes of free examinations, in the files of check-ups and of what was found in them."""
+
 SEXES = {"male": ("男", "男性", "1", "m", "male"), "female": ("女", "女性", "2", "f", "female")}
 
 ACTIVITIES = {
@@ -207,13 +213,7 @@ CONTRACTS = {
     ),
     "checkups": Contract(
         {
-            "programme": Column(
-                "choice",
-                choices={
-                    "preconception": ("免费孕前优生健康检查", "孕前", "preconception"),
-                    "reproductive": ("农村妇女生殖健康检查", "生殖健康", "reproductive"),
-                },
-            ),
+            "programme": Column("choice", choices=EXAMINATIONS),
             "place": Column("place", required=False),
             "month": Column("month"),
             "sex": Column("choice", choices=SEXES),
@@ -224,13 +224,7 @@ CONTRACTS = {
     ),
     "risks": Contract(
         {
-            "programme": Column(
-                "choice",
-                choices={
-                    "preconception": ("免费孕前优生健康检查", "孕前", "preconception"),
-                    "reproductive": ("农村妇女生殖健康检查", "生殖健康", "reproductive"),
-                },
-            ),
+            "programme": Column("choice", choices=EXAMINATIONS),
             "place": Column("place", required=False),
             "month": Column("month"),
             "found": Column("count"),

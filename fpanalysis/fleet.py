@@ -12,10 +12,8 @@ their marks, so nothing runs twice without need.
 from __future__ import annotations
 
 import datetime as dt
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,7 @@ from .errors import FpError
 from .params import load_params, places
 from .paths import Home
 from .periods import parse_period
-from .pipeline import run_report
+from .pipeline import environment, run_report
 
 __all__ = ["PAUSES", "catch_up", "copy_release", "run_due", "summary"]
 
@@ -93,7 +91,7 @@ def catch_up(
     home = Home(Path(root))
     happened: list[ledger.Event] = []
     tried: set[str] = set()
-    with _outputs(outputs):
+    with environment(FPANALYSIS_OUTPUTS=outputs or str(home.outputs)):
         while report := _next(home, place, today, tried):
             tried.add(report.period)
             happened += _made(home, report, pauses, url, make)
@@ -118,29 +116,11 @@ def _made(home: Home, report: due.Report, pauses: Sequence[float], url: str, mak
 
     about = {"place": report.place, "period": report.period, "data": mark}
     for pause in (*pauses, None):
-        happened += ledger.recorded(home.ledger, work, **about, now=_now)
+        happened += ledger.recorded(home.ledger, work, **about, now=ledger.local_time)
         if pause is None or not happened[-1].passing:
             break
         time.sleep(pause)
     return happened
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now().astimezone()
-
-
-@contextmanager
-def _outputs(folder: str) -> Iterator[None]:
-    """Let releases go to a folder for the length of a block, also in a worker that was started elsewhere."""
-    before = os.environ.get("FPANALYSIS_OUTPUTS")
-    if folder:
-        os.environ["FPANALYSIS_OUTPUTS"] = folder
-    try:
-        yield
-    finally:
-        os.environ.pop("FPANALYSIS_OUTPUTS", None)
-        if before is not None:
-            os.environ["FPANALYSIS_OUTPUTS"] = before
 
 
 def _on_cluster(
@@ -169,7 +149,7 @@ def _lost(home: Home, place: str, reason: str) -> ledger.Event:
     last = [e for e in ledger.read(home.ledger) if e.place == place and e.event == "started"]
     period = last[-1].period if last else ""
     return ledger.append(
-        home.ledger, ledger.Event(place, period, "failed", reason=reason, kind="KilledWorker"), now=_now
+        home.ledger, ledger.Event(place, period, "failed", reason=reason, kind="KilledWorker"), now=ledger.local_time
     )
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from .errors import FpError
 from .locks import locked
 
-__all__ = ["ENDED", "Event", "append", "last_events", "read", "recorded"]
+__all__ = ["ENDED", "Event", "append", "last_events", "local_time", "read", "recorded"]
 
 ENDED = ("done", "unchanged", "failed")
 """Events after which nobody works on a report any more."""
@@ -47,6 +47,11 @@ class Event:
     def passing(self) -> bool:
         """Return whether this is a failure that may pass by itself."""
         return self.event == "failed" and self.kind in PASSING
+
+
+def local_time() -> dt.datetime:
+    """Return what the clock of this machine says, with its time zone: the `now` of a real run."""
+    return dt.datetime.now().astimezone()
 
 
 def read(path: Path) -> list[Event]:

@@ -22,7 +22,7 @@ from .locks import locked, storage
 from .publish.edition import checked_formats, publish_edition
 from .wording import LANGS
 
-__all__ = ["run_report"]
+__all__ = ["environment", "run_report"]
 
 FACTS = "facts.json"
 WAIT = 3600.0
@@ -159,7 +159,7 @@ def _check_parameters(parameters: Mapping[str, str], notebooks: Sequence[Path]) 
 def _kernels(stage: Path, desk: Desk) -> Iterator[None]:
     """Let kernels find the project, the stage's kept results, and the data that this run has read."""
     home = {"FPANALYSIS_HOME": str(desk.home.root), "FPANALYSIS_WORK": str(stage / "kept")}
-    with shared_data(desk) as data, _environment(**home, **data, **KERNEL):
+    with shared_data(desk) as data, environment(**home, **data, **KERNEL):
         yield
 
 
@@ -207,8 +207,8 @@ def publish(
 
 
 @contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    """Set environment variables, which kernels inherit, for the length of a block."""
+def environment(**values: str) -> Iterator[None]:
+    """Set environment variables, which kernels inherit, for the length of a block, and put back what was there."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -83,7 +83,7 @@ def make(
     with ThreadPoolExecutor(jobs) as pool:
         waiting, running, done = list(stages), dict[Future[None], Stage](), set[str]()
         while waiting or running:
-            for stage in [s for s in waiting if {n for n in s.needs if n in {t.name for t in stages}} <= done]:
+            for stage in [s for s in waiting if set(s.needs) <= done]:
                 if finished(stage, folder):
                     waiting.remove(stage)
                     done.add(stage.name)
