@@ -46,7 +46,6 @@ SIZES = {"zh": (10.5, 9.5, 9.0), "en": (9.5, 9.0, 8.5)}
 GAP = 9.0
 PARTS = 3
 WORDS = 9.0
-KEPT = 12
 TRIES = 3
 """How often a report is set: again where the last row of a table stands alone, with room for a row above it."""
 WIDE = r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f“”‘’—…]"
@@ -212,7 +211,6 @@ class _Model:
             "across": across,
             "unit": self._word("table.unit", unit=table.unit) if table.unit else "",
             "total": table.total,
-            "kept": len(table.texts) <= KEPT,
             "parts": [_cut(table, columns, widths) for columns, widths in parts],
         }
 
