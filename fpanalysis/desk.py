@@ -176,6 +176,11 @@ class Desk:
             found.append(found[-1].next())
         return found
 
+    def foretold(self) -> dict[str, pd.PeriodIndex]:
+        """Return the months of the periods that births are forecast for: those coming, their year and the next."""
+        year = self.coming()[0].whole_year()
+        return {p.key: p.months for p in [*self.coming(), year, year.next()] if not p.is_month}
+
     def past(self, number: int = 5) -> list[Period]:
         """Return the last periods of this kind that are known to their end, oldest first, at most the report's own."""
         found = [self.period]
