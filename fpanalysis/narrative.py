@@ -30,6 +30,7 @@ __all__ = [
     "incomplete",
     "meanings",
     "named",
+    "noted",
     "paragraph",
     "promises",
     "refused",
@@ -131,7 +132,7 @@ def alarms(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> str:
 
 def _alarm(row: Any, lang: str, names: Mapping[str, str]) -> str:
     period = wording.period_label(row.period, lang, calendar=False)
-    place, remark = names.get(row.place, row.place), wording.remark(row.note, lang)
+    place, remark = names.get(row.place, row.place), wording.remark(row.note, lang, names)
     return wording.text("alarm.said", lang, place=place, period=period, remark=remark)
 
 
@@ -145,6 +146,11 @@ def named(fact: Fact | None, key: str, names: Mapping[str, str]) -> list[str]:
     if fact is None or not fact.note:
         return []
     return [names.get(item, item) for item in results.read_note(fact.note)[1].get(key, [])]
+
+
+def noted(fact: Fact | None, lang: str, names: Mapping[str, str]) -> str | None:
+    """Return a result row's remark, what it names worded by `names`; None where there is none."""
+    return wording.remark(fact.note, lang, names) if fact is not None and fact.note else None
 
 
 def headline(facts: Mapping[str, Fact], lang: str, **values: Any) -> list[blocks.Fact]:
@@ -188,7 +194,13 @@ def answered(facts: Mapping[str, Fact], lang: str) -> str:
 
 
 def promises(
-    found: pd.DataFrame, *, period: str, lang: str, states: Sequence[str] = ("open",), id: str = "commitments"
+    found: pd.DataFrame,
+    *,
+    period: str,
+    lang: str,
+    names: Mapping[str, str],
+    states: Sequence[str] = ("open",),
+    id: str = "commitments",
 ) -> blocks.Table:
     """Return the commitments in some states as a table: promise, target, result if any, due, owner, state."""
     rows = results.pick(found, period=period, measure="commitment/*")
@@ -197,7 +209,7 @@ def promises(
     heads = {
         name: wording.text(f"commitment.{name}", lang) for name in columns if name != "result" or "open" not in states
     }
-    frame = pd.DataFrame([_promise(row, lang) for row in rows.itertuples(index=False)], columns=columns)
+    frame = pd.DataFrame([_promise(row, lang, names) for row in rows.itertuples(index=False)], columns=columns)
     return blocks.table(frame, columns=heads, lang=lang, caption=wording.text(f"table.{id}", lang), id=id)
 
 
@@ -217,7 +229,7 @@ def revised(found: pd.DataFrame, *, period: str, lang: str, names: Mapping[str, 
     return blocks.table(frame, columns=typed, lang=lang, caption=wording.text("table.revised", lang), id="revised")
 
 
-def _promise(row: Any, lang: str) -> dict[str, str]:
+def _promise(row: Any, lang: str, names: Mapping[str, str]) -> dict[str, str]:
     key, said = results.read_note(row.note)
     return {
         "id": row.measure.split("/")[1],
@@ -225,7 +237,7 @@ def _promise(row: Any, lang: str) -> dict[str, str]:
         "target": _amount(row.total, said["measure"], lang),
         "result": _amount(row.value, said["measure"], lang),
         "due": wording.period_label(said["due"], lang, calendar=False),
-        "owner": said["owner"],
+        "owner": names.get(said["owner"], said["owner"]),
         "state": wording.text(key.replace("note.commitment.", "state."), lang),
     }
 
@@ -265,7 +277,7 @@ def _finding(row: Any, lang: str, names: Mapping[str, str]) -> str:
     indicator, place = row.measure.partition("/")[0], names.get(row.place, row.place)
     if not row.note:
         return ""
-    remark = wording.remark(row.note, lang)
+    remark = wording.remark(row.note, lang, names)
     if indicator in ABOUT:
         return wording.text(
             "finding.about", lang, place=place, about=wording.label(row.measure, lang, names), remark=remark

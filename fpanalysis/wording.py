@@ -152,12 +152,18 @@ def period_label(period: Period | str, lang: str, *, calendar: bool = True, arti
     return text(f"period.{found.calendar}.long", lang, name=name, first=found.first_month, last=found.last_month)
 
 
-def remark(note: str, lang: str) -> str:
-    """Return the words of a result row's note, "" for none."""
+def remark(note: str, lang: str, names: Mapping[str, str] | None = None) -> str:
+    """Return the words of a result row's note, "" for none; `names` words places and others that it names by key."""
     if not note:
         return ""
     key, values = read_note(note)
-    return text(key, lang, **values)
+    return text(key, lang, **{name: _worded(value, names or {}) for name, value in values.items()})
+
+
+def _worded(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, list):
+        return [_worded(item, names) for item in value]
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 def format_value(value: Any, kind: str, lang: str) -> str:

@@ -141,9 +141,9 @@ def test_a_promise_is_a_row_with_its_state():
         measure="activity/inspection",
     )
     table = results.rows([{**BASE, "measure": "commitment/C1", "count": NAN, "total": 2, "note": note}])
-    made = narrative.promises(table, period="2018H1", lang="en")
+    made = narrative.promises(table, period="2018H1", lang="en", names={"A": "Unit A"})
 
-    assert made.texts == (("C1", "Inspections", "2", "second half of 2018", "A", "not yet due"),)
+    assert made.texts == (("C1", "Inspections", "2", "second half of 2018", "Unit A", "not yet due"),)
 
 
 def test_a_sentence_needs_each_attribute_that_it_names():
@@ -258,7 +258,7 @@ def test_answers_are_told_in_one_sentence(lang, counts, said):
 
 def test_promises_due_stand_with_their_result_and_open_ones_without():
     found = results.rows([promised("not_kept", 1, 1), promised("open", 2)])
-    tables = [narrative.promises(found, period="2018H1", lang="en", states=states, id=name)
+    tables = [narrative.promises(found, period="2018H1", lang="en", names={}, states=states, id=name)
               for states, name in ((narrative.ANSWERS, "answered"), (("open",), "commitments"))]  # fmt: skip
 
     assert ("C1", "Inspections", "2", "1", "first half of 2018", "科", "not kept") == tables[0].texts[0]
