@@ -36,7 +36,7 @@ from .wording import indicator
 __all__ = ["COMPARED", "FEW", "births", "changes", "pairs", "scatter", "seasons", "spans"]
 
 COMPARED = (
-    "registered/*", "registered_on_time", "checkups/*", "checkups_risk/*", "checkups_followed_share/*",
+    "registered", "registered/*", "registered_on_time", "checkups/*", "checkups_risk/*", "checkups_followed_share/*",
     "activity/inspection", "activity/case_closed",
 )  # fmt: skip
 """Measures that are compared with earlier periods."""
@@ -136,7 +136,8 @@ def changes(
     default COMPARED (`*` stands for one part). count = now, total = then; value = relative change of the count a day
     with its interval and p, for `previous` beyond what usually lies between the two. A share gives
     `change_points/...`: points by which it differs (count, total = its numerators). `scatter` divides counts (see the
-    module). The note says rise, fall, no real change or too few; where nothing was before there is no relative change.
+    module), that of its parts where a sum has none. The note says rise, fall, no real change or too few; where nothing
+    was before there is no relative change.
     """
     records = []
     patterns = list(measures or COMPARED)
@@ -148,7 +149,7 @@ def changes(
             past = _past(measure, usual) if name == "previous" else None
             if not _known(measure, first, second) or past == []:
                 continue
-            factor, days = (scatter or {}).get(measure, 1.0), _days(now, then)
+            factor, days = _factor(measure, scatter or {}), _days(now, then)
             told = _told(first[measure], second[measure], past, days, factor, level)
             head = "change_points" if _is_share(measure) else "change"
             records.append({"place": county, "period": period, "measure": f"{head}/{name}/{measure}",
@@ -187,6 +188,12 @@ def _series(known: pd.DataFrame, measure: str) -> pd.DataFrame:
     months = [key for key in known.index if parse_period(key).is_month]
     frame = {"measure": measure, "month": pd.PeriodIndex(months, freq="M"), "count": known.loc[months, "value"].array}
     return pd.DataFrame(frame).dropna()
+
+
+def _factor(measure: str, scatter: Mapping[str, float]) -> float:
+    """Return what a count is divided by; a sum scatters at most as the worst of its parts does."""
+    parts = [factor for name, factor in scatter.items() if name.startswith(f"{measure}/")]
+    return scatter.get(measure, max(parts, default=1.0))
 
 
 def _sum(known: pd.DataFrame, key: str) -> tuple[float, float] | None:

@@ -24,11 +24,13 @@ __all__ = [
     "FINDINGS",
     "alarms",
     "answered",
+    "bases",
     "bullets",
     "findings",
     "headline",
     "incomplete",
     "meanings",
+    "missing",
     "named",
     "noted",
     "paragraph",
@@ -61,6 +63,8 @@ AGREED = ("matched", "nothing_due")
 """Outcomes of the payments check that are in order."""
 CARDS = {"births": "births", "srb": "srb", "registered": "registered", "pay": "pay_on_time"}
 """Headline figures: key in the catalogue (`card.<key>`) and measure."""
+MISSING = {"births": "silent_births", "registrations": "silent_registrations", "checkups": "silent_checkups"}
+"""What the places without a report of some month are called in sentences, by the kind of report."""
 
 
 def sentences(section: str, facts: Mapping[str, Fact], lang: str, **values: Any) -> list[str]:
@@ -94,13 +98,20 @@ def findings(
     lang: str,
     names: Mapping[str, str],
     kinds: Sequence[str] = FINDINGS,
+    again: bool = False,
 ) -> list[str]:
     """Return a sentence for every result row of the period that names something wrong, in the order of `kinds`.
 
-    `names` words places and programmes. Elsewhere a finding is a row with a remark; the outcomes of the payments check
+    `period`: the report's own, or one whose findings it repeats (`again`), which the sentence then names. `names` words
+    places and programmes. Elsewhere a finding is a row with a remark; the outcomes of the payments check
     need none, and are told for the county alone, since a township's may be a single person.
     """
     rows = results.pick(found, period=period)
+    if again:
+        places = {
+            key: wording.text("finding.when", lang, place=names.get(key, key), period=period) for key in rows["place"]
+        }
+        names = {**names, **places}
     picked = [rows[rows["measure"].str.startswith(kind)] for kind in kinds]
     told = [said for table in picked for said in _told(table, county, lang, names)]
     return [said for said in told if said]
@@ -148,6 +159,13 @@ def named(fact: Fact | None, key: str, names: Mapping[str, str]) -> list[str]:
     return [names.get(item, item) for item in results.read_note(fact.note)[1].get(key, [])]
 
 
+def missing(found: pd.DataFrame, *, period: str, names: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the places of which reports of some months are missing, for sentences: by kind (`MISSING`), worded."""
+    rows = results.pick(found, period=period)
+    places = {word: rows[rows["measure"] == f"quality/missing/{kind}"]["place"] for kind, word in MISSING.items()}
+    return {word: [names.get(place, place) for place in found] for word, found in places.items() if len(found)}
+
+
 def noted(fact: Fact | None, lang: str, names: Mapping[str, str]) -> str | None:
     """Return a result row's remark, what it names worded by `names`; None where there is none."""
     return wording.remark(fact.note, lang, names) if fact is not None and fact.note else None
@@ -175,6 +193,17 @@ def meanings(classes: pd.DataFrame, lang: str) -> list[str]:
 def incomplete(fact: Fact) -> Fact | None:
     """Return a share of births registered, None when all but half a per cent are (and nothing need be said)."""
     return None if fact.value >= WHOLE else fact
+
+
+def bases(facts: Mapping[str, Fact]) -> dict[str, Fact | None]:
+    """Return which sentences on the bases of births hold: corrected or not, with births registered later or not."""
+    births, later = facts.get("births"), facts.get("births_unregistered")
+    corrected = facts.get("births_corrected")
+    return {
+        "uncorrected": births if corrected is None or math.isnan(corrected.lower) else None,
+        "settled": births if later is not None and later.count == 0 else None,
+        "later": later if later is not None and later.count > 0 else None,
+    }
 
 
 def refused(fact: Fact | None, lang: str) -> str | None:
@@ -248,8 +277,12 @@ def _amount(number: float, measure: str, lang: str) -> str:
 
 def _card(name: str, fact: Fact, facts: Mapping[str, Fact], lang: str, values: Mapping[str, Any]) -> blocks.Fact:
     kind = wording.indicator(fact.measure)["kind"]
-    change, reference = (_said(f"card.{name}.{part}", facts, lang, values) for part in ("change", "reference"))
-    change = change or wording.text("card.no_change", lang)
+    change, missing, reference = (
+        _said(f"card.{name}.{part}", facts, lang, values) for part in ("change", "missing", "reference")
+    )
+    change = wording.text("list.semicolon", lang).join(
+        filter(None, [change or wording.text("card.no_change", lang), missing])
+    )
     raw = None if math.isnan(fact.value) else fact.value
     printed = wording.format_value(fact.value, kind, lang)
     title = wording.text(f"card.{name}", lang)

@@ -19,7 +19,8 @@ own manner: `{n:count}`, `{share:pct}`, `{n:inspection|inspections}` (English si
 | word | a key of the catalogue | its wording | its wording |
 | label | a measure | its label | its label |
 | remark | a result row's note | its wording | its wording |
-| floor | 102600 | 100,000 | 100,000 (down to one leading digit, for "over ...") |
+| money | 34500 | 3.45万 | 34,500 (yuan, exactly; in 万 from 10,000 on, as Chinese offices write it) |
+| floor | 102600 | 10万 | 100,000 (down to one leading digit, for "over ...") |
 | one\\|many | 1 | one | one |
 
 `change` says of a result row whether it rose: "rose by 5.2%" or "fell by 5.2%" only where its interval excludes zero,
@@ -254,10 +255,20 @@ def _pct(value: Any, lang: str) -> str:
 
 
 def _floor(value: Any, lang: str) -> str:
-    if math.isinf(value):
+    if math.isinf(value) or value < 1:
         return _decimals(0)(value, lang)
     size = 10 ** (len(str(int(value))) - 1)
-    return f"{int(value) // size * size:,}"
+    return _money(int(value) // size * size, lang)
+
+
+def _money(value: Any, lang: str) -> str:
+    """Return an amount in full, or in the large unit of the language (`money.unit`) with all its digits."""
+    unit = text("money.unit", lang)
+    size = int(text(f"numbers.scale.{unit}", lang)) if has(f"numbers.scale.{unit}") else math.inf
+    if math.isinf(value) or abs(value) < size:
+        return _decimals(0 if value % 1 == 0 or math.isinf(value) else 2)(value, lang)
+    scaled = (Decimal(repr(float(value))) / int(size)).normalize()
+    return f"{scaled:,f}".replace("-", "−") + unit
 
 
 def _points(value: Any, lang: str) -> str:
@@ -292,6 +303,7 @@ FORMATS = {
     "signed": _decimals(1, sign="+"),
     "pct": _pct,
     "floor": _floor,
+    "money": _money,
     "pct0": _decimals(0, 100, unit="%"),
     "signedpct": _decimals(1, 100, sign="+", unit="%"),
     "points": _points,
