@@ -2,7 +2,8 @@
 
 A paragraph is the catalogue entries `say.<section>.<number>` in the order of the file. A sentence is said when
 every measure that it names is in the results with a value, and left out otherwise; when none can be said, the
-section says that there are no data. So a sentence is added, or reworded, in the catalogue alone.
+section says that there are no data. So a sentence is added, or reworded, in the catalogue alone. A measure that a
+sentence hangs on without saying it is written `{srb:|}`, which prints nothing.
 """
 
 from __future__ import annotations

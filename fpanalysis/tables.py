@@ -279,7 +279,8 @@ def _text(record: Mapping[str, Any] | None, part: str, column: Column, lang: str
     if not column.interval or record["lower"] != record["lower"] or record["lower"] == record["upper"]:
         return printed
     ends = {end: format_value(record[end], column.kind, lang) for end in ("lower", "upper")}
-    return text("table.interval", lang, value=printed, **ends)
+    key = "table.interval_signed" if column.kind.startswith(("signed", "points", "change")) else "table.interval"
+    return text(key, lang, value=printed, **ends)
 
 
 def _is_suppressed(record: Mapping[str, Any]) -> bool:

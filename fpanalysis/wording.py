@@ -8,7 +8,7 @@ own manner: `{n:count}`, `{share:pct}`, `{n:inspection|inspections}` (English si
 |---|---|---|---|
 | count | 1559 | 1,559 | 1,559 |
 | n1, n2 | 109.84 | 109.8 | 109.8 |
-| pct | 0.985 | 98.5% | 98.5% (1 is 100%; 0.9999 is >99.9%, not 100%) |
+| pct | 0.985 | 98.5% | 98.5% (1 is 100%; 0.9999 is >99.9%, 0.0001 <0.1%) |
 | signedpct | -0.031 | -3.1% | -3.1% |
 | points | 0.012 | +1.2个百分点 | +1.2 percentage points |
 | p | 0.0004 | <0.001 | <0.001 |
@@ -246,11 +246,11 @@ def _decimals(places: int, scale: int = 1, sign: str = "", unit: str = "") -> An
 
 
 def _pct(value: Any, lang: str) -> str:
-    """Return a share as per cent; only what is exactly 1 reads 100%."""
+    """Return a share as per cent; only what is exactly 1 reads 100%, and only what is exactly 0 reads 0%."""
     if value in (0, 1):
         return f"{100 * value:.0f}%"
-    if 0.9995 <= value < 1:
-        return ">99.9%"
+    if 0.9995 <= value < 1 or 0 < value < 0.0005:
+        return ">99.9%" if value > 0.5 else "<0.1%"
     return _decimals(1, 100, unit="%")(value, lang)
 
 

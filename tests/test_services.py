@@ -114,7 +114,7 @@ def test_real_changes_are_counted_apart_from_the_others():
     first = services.changed(changed_rows(0.2), lang="en", **LOOK)[0]
 
     assert "; no real change in 1 other." in first
-    assert "Registrations, first child up 20.0%" in first
+    assert "Registrations, first child, up 20.0%" in first
 
 
 @pytest.mark.parametrize(
