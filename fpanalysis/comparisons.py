@@ -6,11 +6,18 @@ comparisons, the tests are exact ones, which err on the side of silence.
 
 *Counts* are taken as Poisson and compared as rates a day (the second half-year has three days more than the first): the
 conditional binomial test of Przyborowski and Wilenski (Biometrika 31 (1940) 313), its interval that of Clopper and
-Pearson. Where past years show that months scatter more than Poisson counts do, both counts are divided by that factor
+Pearson. Where past years show that months scatter more than Poisson counts do, all counts are divided by that factor
 first (quasi-Poisson: McCullagh and Nelder, Generalized Linear Models, 1989, 6.2.3). *Shares* differ in points, with
 Newcombe's interval from two Wilson ones (Statistics in Medicine 17 (1998) 873, method 10) and the exact conditional
 test. *Births* are compared corrected for late registration against corrected; what the correction does not know is
-added to the variance. Sums of money have no test, because a sum tells nothing of how its parts vary.
+added to the variance. Sums of money have no test, because a sum tells nothing of how its parts vary. Counts that are
+both under FEW are not compared: nothing but a leap could be seen in them.
+
+*The period before* is another season: more are born in autumn than in spring, and offices have their own rhythm. So
+its comparison asks whether the two differ more, or less, than the same two periods of earlier years did: the odds
+ratio of now and before against those years together, by the exact conditional test and interval (Fisher 1935, Cornfield
+1956); shares by the difference of the two differences, its interval put together from theirs (MOVER: Zou and Donner,
+Statistics in Medicine 27 (2008) 1693). Where no earlier year is known the comparison is left out.
 """
 
 from __future__ import annotations
@@ -26,15 +33,19 @@ from .results import facts, note, pick, rows
 from .stats import binomial_interval, binomial_p, odds_ratio, share_to_ratio
 from .wording import indicator
 
-__all__ = ["COMPARED", "births", "changes", "pairs", "scatter"]
+__all__ = ["COMPARED", "FEW", "births", "changes", "pairs", "scatter", "seasons", "spans"]
 
 COMPARED = (
-    "registered/*", "registered_on_time", "checkups/*", "checkups_risk/*", "checkups_followed_share/*",
+    "registered", "registered/*", "registered_on_time", "checkups/*", "checkups_risk/*", "checkups_followed_share/*",
     "activity/inspection", "activity/case_closed",
 )  # fmt: skip
 """Measures that are compared with earlier periods."""
 FEWEST = 20
 """Cases below which past months tell nothing of how much they scatter."""
+FEW = 10
+"""Counts that are both below this are not compared (shares: of so few cases in either period)."""
+SEASONS = 5
+"""Earlier years that say how a period usually differs from the one before, at most."""
 ALPHA = 0.05
 Z95 = 1.959963984540054
 
@@ -59,6 +70,27 @@ def pairs(period: str) -> dict[str, tuple[str, str]]:
         if one.start == year.start and one.end == now.end and one.start < now.start:
             found["so_far"] = (one.key, one.year_ago().key)
     return found
+
+
+def seasons(period: str) -> list[tuple[str, str]]:
+    """Return period and period before of earlier years, the last year first: what lies between them as a rule.
+
+    >>> seasons("2018H1")[0]
+    ('2017H1', '2016H2')
+    """
+    found, now = [], parse_period(period).year_ago()
+    for _ in range(SEASONS):
+        found.append((now.key, now.previous().key))
+        now = now.year_ago()
+    return found
+
+
+def spans(period: str) -> list[str]:
+    """Return the keys of all earlier periods, and the year so far, that the comparisons of a period look at."""
+    keys = {key for pair in pairs(period).values() for key in pair}
+    if "previous" in pairs(period):
+        keys |= {key for pair in seasons(period) for key in pair}
+    return sorted(keys - {period})
 
 
 def scatter(monthly: pd.DataFrame, *, before: pd.Period) -> dict[str, float]:
@@ -100,31 +132,28 @@ def changes(
 ) -> pd.DataFrame:
     """Return `change/<comparison>/<measure>` of the county for every comparison (`pairs`) that the results allow.
 
-    `results` hold the figures of the periods compared, under their keys; `measures`: those to compare, by default
-    COMPARED (`*` stands for one part). count = now, total = then; value = relative change of the count a day with its
-    interval and p. A share gives `change_points/...`: points by which it differs (count, total = its numerators).
-    `scatter` divides counts (see the module). The note says rise, fall or no real change; where nothing was before
-    there is no relative change.
+    `results` hold the figures of the periods compared (`spans`), under their keys; `measures`: those to compare, by
+    default COMPARED (`*` stands for one part). count = now, total = then; value = relative change of the count a day
+    with its interval and p, for `previous` beyond what usually lies between the two. A share gives
+    `change_points/...`: points by which it differs (count, total = its numerators). `scatter` divides counts (see the
+    module), that of its parts where a sum has none. The note says rise, fall, no real change or too few; where nothing
+    was before there is no relative change.
     """
     records = []
-    wanted = [
-        m for m in dict.fromkeys(results["measure"]) if any(_fits(m, pattern) for pattern in measures or COMPARED)
-    ]
+    patterns = list(measures or COMPARED)
+    wanted = [m for m in dict.fromkeys(results["measure"]) if any(_fits(m, pattern) for pattern in patterns)]
+    usual = [tuple(facts(results, place=county, period=key) for key in pair) for pair in seasons(period)]
     for name, (now, then) in pairs(period).items():
         first, second = (facts(results, place=county, period=key) for key in (now, then))
         for measure in wanted:
-            if measure in first and measure in second and not np.isnan(first[measure].count + second[measure].count):
-                base = {
-                    "place": county,
-                    "period": period,
-                    "count": first[measure].count,
-                    "total": second[measure].count,
-                }
-                about = _told(
-                    first[measure], second[measure], _days(now, then), (scatter or {}).get(measure, 1.0), level
-                )
-                head = "change_points" if _is_share(measure) else "change"
-                records.append({**base, "measure": f"{head}/{name}/{measure}", **about})
+            past = _past(measure, usual) if name == "previous" else None
+            if not _known(measure, first, second) or past == []:
+                continue
+            factor, days = _factor(measure, scatter or {}), _days(now, then)
+            told = _told(first[measure], second[measure], past, days, factor, level)
+            head = "change_points" if _is_share(measure) else "change"
+            records.append({"place": county, "period": period, "measure": f"{head}/{name}/{measure}",
+                            "count": first[measure].count, "total": second[measure].count, **told})  # fmt: skip
     return rows(records)
 
 
@@ -134,21 +163,57 @@ def births(
     """Return `births_corrected_change/<comparison>`: births corrected for late registration, now against then.
 
     `monthly`: result rows of the county by month (value, interval at 95 %). A comparison lacking months is left out.
-    The errors of the months are added as if they went together, which makes the interval wider rather than narrower.
+    The errors of the months are added as if they went together, which makes the interval wider rather than narrower;
+    months of past years that scatter more than Poisson counts do (`scatter`) widen it too.
     """
-    rows_ = pick(monthly, place=county, measure=measure).drop_duplicates("period", keep="last").set_index("period")
+    known = pick(monthly, place=county, measure=measure).drop_duplicates("period", keep="last").set_index("period")
+    spread = scatter(_series(known, measure), before=parse_period(period).first_month).get(measure, 1.0)
+    past = [pair for keys in seasons(period) if (pair := [_sum(known, key) for key in keys]) and all(pair)]
     records = []
     for name, keys in pairs(period).items():
-        months = [[str(m) for m in parse_period(key).months] for key in keys]
-        if all(set(some) <= set(rows_.index) for some in months):
-            sums = [rows_.loc[some] for some in months]
-            now, then = (float(s["value"].sum()) for s in sums)
-            errors = [float((s["upper"] - s["lower"]).fillna(0).sum()) / (2 * Z95) for s in sums]
-            if not np.isnan(now + then):
-                factor = max(1 + e**2 / n if n > 0 else 1.0 for e, n in zip(errors, (now, then), strict=True))
-                records.append({"place": county, "period": period, "measure": f"{measure}_change/{name}", "count": now,
-                                "total": then, **_rates(now, then, _days(*keys), factor, level)})  # fmt: skip
+        both = [_sum(known, key) for key in keys]
+        if all(both) and (past or name != "previous"):
+            (now, error_now), (then, error_then) = both
+            factor = max(spread + e**2 / n if n > 0 else spread for n, e in ((now, error_now), (then, error_then)))
+            usual = tuple(sum(pair[side][0] for pair in past) for side in (0, 1))
+            told = (_beyond(now, then, usual, factor, level) if name == "previous"
+                    else _rates(now, then, _days(*keys), factor, level))  # fmt: skip
+            records.append({"place": county, "period": period, "measure": f"{measure}_change/{name}",
+                            "count": now, "total": then, **told})  # fmt: skip
     return rows(records)
+
+
+def _series(known: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Return the months of result rows as `scatter` takes them."""
+    months = [key for key in known.index if parse_period(key).is_month]
+    frame = {"measure": measure, "month": pd.PeriodIndex(months, freq="M"), "count": known.loc[months, "value"].array}
+    return pd.DataFrame(frame).dropna()
+
+
+def _factor(measure: str, scatter: Mapping[str, float]) -> float:
+    """Return what a count is divided by; a sum scatters at most as the worst of its parts does."""
+    parts = [factor for name, factor in scatter.items() if name.startswith(f"{measure}/")]
+    return scatter.get(measure, max(parts, default=1.0))
+
+
+def _sum(known: pd.DataFrame, key: str) -> tuple[float, float] | None:
+    """Return the births of a period and their standard error, None where a month is not known."""
+    months = [str(month) for month in parse_period(key).months]
+    if not set(months) <= set(known.index) or known.loc[months, "value"].isna().any():
+        return None
+    mine = known.loc[months]
+    return float(mine["value"].sum()), float((mine["upper"] - mine["lower"]).fillna(0).sum()) / (2 * Z95)
+
+
+def _known(measure: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    here = measure in first and measure in second
+    return here and not np.isnan(first[measure].count + second[measure].count)
+
+
+def _past(measure: str, usual: Iterable[tuple[Mapping[str, Any], ...]]) -> list[tuple[Any, Any]]:
+    """Return the figures of earlier years, period and period before, that are known and of which there are any."""
+    pairs_ = [(now[measure], then[measure]) for now, then in usual if _known(measure, now, then)]
+    return [(now, then) for now, then in pairs_ if now.count + then.count > 0]
 
 
 def _fits(measure: str, pattern: str) -> bool:
@@ -165,17 +230,31 @@ def _is_share(measure: str) -> bool:
     return indicator(measure)["kind"] == "pct"
 
 
-def _told(now: Any, then: Any, days: tuple[int, int], factor: float, level: float) -> dict[str, Any]:
-    if not _is_share(now.measure):
+def _told(
+    now: Any, then: Any, past: list[tuple[Any, Any]] | None, days: tuple[int, int], factor: float, level: float
+) -> dict[str, Any]:
+    """Return change, interval, p and note of two figures; `past` pairs: beyond what they differ by as a rule."""
+    if _is_share(now.measure):
+        sides = [tuple(sum(getattr(pair[side], part) for pair in past or []) for part in ("count", "total"))
+                 for side in (0, 1)]  # fmt: skip
+        return _points(now, then, sides if past else None, level)
+    if past is None:
         return _rates(now.count, then.count, days, factor, level)
-    return _points(now, then, level)
+    usual = tuple(sum(pair[side].count for pair in past) for side in (0, 1))
+    return _beyond(now.count, then.count, usual, factor, level)
+
+
+def _few(now: float, then: float, method: str) -> dict[str, Any]:
+    """Return what is said of figures that are too small to be compared."""
+    key = "few" if now + then > 0 else "nothing"
+    return {"method": method, "value": np.nan, "note": note(f"note.change.{key}", now=now, then=then)}
 
 
 def _rates(now: float, then: float, days: tuple[int, int], factor: float, level: float) -> dict[str, Any]:
     """Return relative change a day, interval, p and note of two counts."""
     base = {"method": f"change_exact-{100 * level:g}"}
-    if now + then <= 0:
-        return {**base, "value": np.nan, "note": note("note.change.nothing", now=now, then=then)}
+    if max(now, then) < FEW:
+        return _few(now, then, base["method"])
     first, both = now / factor, (now + then) / factor
     ends = (
         share_to_ratio(np.array(binomial_interval(first, both, level, "clopper-pearson"))) / 100 * days[1] / days[0] - 1
@@ -187,23 +266,49 @@ def _rates(now: float, then: float, days: tuple[int, int], factor: float, level:
             "note": _verdict(then, p, float(ends[0]) > 0, float(ends[1]) < 0)}  # fmt: skip
 
 
-def _points(now: Any, then: Any, level: float) -> dict[str, Any]:
-    """Return the difference of two shares in points, Newcombe's interval, exact p and note."""
-    base = {"method": f"points_newcombe-{100 * level:g}"}
-    if not (now.total > 0 and then.total > 0):
-        return {**base, "value": np.nan, "note": note("note.change.nothing", now=now.count, then=then.count)}
-    first, second = now.count / now.total, then.count / then.total
-    (low_1, high_1), (low_2, high_2) = (binomial_interval(f.count, f.total, level, "wilson") for f in (now, then))
-    gap = first - second
-    low = gap - float(np.hypot(first - low_1, high_2 - second))
-    high = gap + float(np.hypot(high_1 - first, second - low_2))
-    p = odds_ratio((now.count, now.total - now.count), (then.count, then.total - then.count), level, "exact")[3]
-    return {**base, "value": 100 * gap, "lower": 100 * low, "upper": 100 * high, "p": p,
-            "note": _verdict(second, p, low > 0, high < 0)}  # fmt: skip
+def _beyond(now: float, then: float, usual: tuple[float, float], factor: float, level: float) -> dict[str, Any]:
+    """Return by how much now over then exceeds what it was in earlier years (`usual`: counts of both), as a share."""
+    method = f"season_exact-{100 * level:g}"
+    if max(now, then) < FEW:
+        return _few(now, then, method)
+    pairs_ = [tuple(round(n / factor) for n in pair) for pair in ((now, then), usual)]
+    _, low, high, p = odds_ratio(*pairs_, level, "exact")
+    value = now * usual[1] / (then * usual[0]) - 1 if then * usual[0] else np.nan
+    ends = {"lower": low - 1, "upper": high - 1 if np.isfinite(high) else np.nan}
+    return {"method": method, "value": value, **ends, "p": p, "note": _verdict(then, p, low > 1, high < 1)}
+
+
+def _points(now: Any, then: Any, usual: list[tuple[float, ...]] | None, level: float) -> dict[str, Any]:
+    """Return the difference of two shares in points, Newcombe's interval, exact p and note.
+
+    `usual`: numerator and denominator of both in earlier years, whose difference is taken off (then without p).
+    """
+    method = f"{'season' if usual else 'points'}_newcombe-{100 * level:g}"
+    if min(now.total, then.total, *(total for _, total in usual or ())) < FEW:
+        return _few(now.total, then.total, method)
+    gap, low, high = _gap((now.count, now.total), (then.count, then.total), level)
+    if usual:
+        other, other_low, other_high = _gap(*usual, level)
+        low, high = (gap - other - float(np.hypot(gap - low, other_high - other)),
+                     gap - other + float(np.hypot(high - gap, other - other_low)))  # fmt: skip
+        gap, p = gap - other, np.nan
+    else:
+        p = odds_ratio((now.count, now.total - now.count), (then.count, then.total - then.count), level, "exact")[3]
+    return {"method": method, "value": 100 * gap, "lower": 100 * low, "upper": 100 * high, "p": p,
+            "note": _verdict(then.count, p, low > 0, high < 0)}  # fmt: skip
+
+
+def _gap(first: tuple[float, ...], second: tuple[float, ...], level: float) -> tuple[float, float, float]:
+    """Return the difference of two shares (numerator, denominator) with Newcombe's interval."""
+    shares = [count / total for count, total in (first, second)]
+    (low_1, high_1), (low_2, high_2) = (binomial_interval(*at, level, "wilson") for at in (first, second))
+    gap = shares[0] - shares[1]
+    low, high = np.hypot(shares[0] - low_1, high_2 - shares[1]), np.hypot(high_1 - shares[0], shares[1] - low_2)
+    return gap, gap - float(low), gap + float(high)
 
 
 def _verdict(then: float, p: float, above: bool, below: bool) -> str:
-    """Return the note: a rise or fall only where test and interval both say so."""
-    told = p < ALPHA and (above or below)
+    """Return the note: a rise or fall only where the interval, and the test if there is one, say so."""
+    told = (above or below) and not p >= ALPHA
     key = ("rise" if above else "fall") if told else "same"
     return note(f"note.change.{'first' if told and then == 0 else key}")

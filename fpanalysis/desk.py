@@ -75,10 +75,10 @@ class Desk:
 
     @property
     def names(self) -> dict[str, str]:
-        """Return the words for keys that params name (places, programmes, indicators) in the desk's language."""
+        """Return the words for what params and raw files name (places, programmes, peers, owners) in this language."""
         worded = {**self.params.indicators, **self.params.programmes}
         programmes = {key: p.zh if self.lang == "zh" else p.en for key, p in worded.items()}
-        return {**self.params.place_names(self.lang), **programmes, **self._peer_names()}
+        return {**self.params.place_names(self.lang), **programmes, **self._given_names()}
 
     @property
     def bilingual(self) -> dict[str, tuple[str, str]]:
@@ -176,6 +176,11 @@ class Desk:
             found.append(found[-1].next())
         return found
 
+    def foretold(self) -> dict[str, pd.PeriodIndex]:
+        """Return the months of the periods that births are forecast for: those coming, their year and the next."""
+        year = self.coming()[0].whole_year()
+        return {p.key: p.months for p in [*self.coming(), year, year.next()] if not p.is_month}
+
     def past(self, number: int = 5) -> list[Period]:
         """Return the last periods of this kind that are known to their end, oldest first, at most the report's own."""
         found = [self.period]
@@ -244,12 +249,13 @@ class Desk:
         worded = {(self.period.key, section, self.lang): words for section, words in said.items()}
         return replace(self, data=replace(self.data, prose={**self.data.prose, **worded}))
 
-    def _peer_names(self) -> dict[str, str]:
-        peers = self.data["peers"]
-        english = sorted(
-            zip(peers["county"], peers["county_en"], strict=True)
-        )  # tables have one order in both languages
-        return {zh: en for zh, en in english if en} if self.lang == "en" else {}
+    def _given_names(self) -> dict[str, str]:
+        """Return the English names that raw files give peers and owners of promises."""
+        found: dict[str, str] = {}
+        for kind, name in (("peers", "county"), ("commitments", "owner")) if self.lang == "en" else ():
+            pairs = zip(self.data[kind][name], self.data[kind][f"{name}_en"], strict=True)
+            found |= {zh: en for zh, en in sorted(set(pairs)) if en}
+        return found
 
     def title(self) -> str:
         """Return place, period and its calendar in words, in the desk's language."""

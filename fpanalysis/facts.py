@@ -146,8 +146,14 @@ def _ids(rows: pd.DataFrame) -> list[str]:
 
 
 def _keys(rows: pd.DataFrame) -> set[str]:
-    """Return the places and the parts of measures: what `names` may word."""
-    return {*rows["place"], *(part for measure in rows["measure"].unique() for part in measure.split("/")[1:])}
+    """Return the places, the parts of measures and what remarks name: what `names` may word."""
+    parts = {part for measure in rows["measure"].unique() for part in measure.split("/")[1:]}
+    told = (value for note in rows["note"].unique() if note for value in read_note(note)[1].values())
+    return {
+        *rows["place"],
+        *parts,
+        *(one for value in told for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)),
+    }
 
 
 def _open_months(rows: pd.DataFrame) -> tuple[str, str]:
@@ -250,7 +256,9 @@ class _Words:
         return self._both("method", key, lambda k, lang: text(words, lang) if has(words) else k, with_key=True)
 
     def note(self, note: str) -> dict[str, str] | None:
-        return self._both("note", note, remark, with_key=False) if note else None
+        if not note:
+            return None
+        return self._both("note", note, lambda k, lang: remark(k, lang, self.names[lang]), with_key=False)
 
 
 BASES_BY_METHOD = {"by_occurrence": "occurrence", "by_registration": "registration", "by_both": "both"}

@@ -18,6 +18,7 @@ Koehler, International Journal of Forecasting 22 (2006) 679 (MASE).
 
 from __future__ import annotations
 
+import copy
 import functools
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,11 +30,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import linalg
 
-from . import gp, results, stats
+from . import gp, nowcast, results, stats
 from . import regressors as _regressors
 from .errors import FpError
 
-__all__ = ["Paths", "backtest", "corrected", "expected", "forecast", "helpful", "sample_paths", "surprises", "totals"]
+__all__ = [
+    "Paths", "backtest", "corrected", "expected", "forecast", "helpful", "known", "sample_paths", "surprises", "totals",
+]  # fmt: skip
 
 Floats: TypeAlias = NDArray[np.float64]
 Window: TypeAlias = tuple[str, pd.PeriodIndex]
@@ -150,10 +153,11 @@ def expected(
 ) -> pd.DataFrame:
     """Return rows `births_expected`: births of a period foretold from the months before it, beside the actual count.
 
-    One row a place and level: count = births of the period so far, total = the same completed for late registration,
-    value = median expected, p = two-sided tail of the actual count among what would be registered by now (mid-p
-    over the draws). Note: as expected, above or below, by the first two of `levels`. Late registrations of earlier
-    months count as known: the expectation is the one that today's knowledge of the time before would have given.
+    One row a place and level: count = births of the period so far, total = the same completed for late registration
+    (the column `completed` where there is one, else count / share), value = median expected, p = two-sided tail of the
+    actual count among what would be registered by now (mid-p over the draws). Note: as expected, above or below, by the
+    first two of `levels`. Late registrations of earlier months count as known: the expectation is the one that today's
+    knowledge of the time before would have given.
     """
     before = monthly[monthly["month"] < months[0]]
     horizon = (months[-1] - months[0]).n + 1
@@ -186,19 +190,14 @@ def backtest(
     `births_expected`), `forecast_error` (mean absolute error relative to the actual births; count = periods) and
     `forecast_coverage` (value = share of intervals that held, count of total, with its own exact interval). Each period
     is foretold from the months before it; one that the data do not hold whole, or with too little before it, is left
-    out. Scores stand under the last period.
+    out. Each is drawn with `rng` as it is given, so that a period has the row that `expected` gives it. Scores stand
+    under the last period.
     """
     windows = list(periods)
     if not len(monthly) or not windows:
         return results.empty()
-    base = int(rng.integers(2**63))
-    tables = []
-    for back, (key, months) in enumerate(reversed(windows)):
-        child = np.random.default_rng([base, back])
-        told = expected(
-            monthly, months=months, period=key, levels=levels, rng=child, draws=draws, regressors=regressors
-        )
-        tables.insert(0, told)
+    terms = {"levels": levels, "draws": draws, "regressors": regressors}
+    tables = [expected(monthly, months=months, period=key, rng=copy.deepcopy(rng), **terms) for key, months in windows]
     rows = results.combine(tables).assign(measure="forecast_backtest")
     rows = rows[rows["value"].notna() & rows["total"].notna()]
     return results.combine([rows, *_scores(rows, windows[-1][0], levels)]) if len(rows) else results.empty()
@@ -209,6 +208,7 @@ def corrected(
     monthly: pd.DataFrame,
     *,
     county: str,
+    periods: Iterable[Window] = (),
     level: float = 0.95,
     rng: np.random.Generator,
     draws: int = DRAWS,
@@ -218,20 +218,19 @@ def corrected(
     `completeness`: rows `births_completeness` and `births_corrected` of `nowcast.completeness`; `monthly`: the series
     of `nowcast.completed`. In months still being registered the count so far and what the months before and the
     seasons say count in one likelihood, each as far as it is sure (method `gp-95`). Other months stay as they are.
+    `periods`: (key, months) of those that get a row `births_corrected` too: the sum of their months, its interval
+    from whole paths.
     """
     (path,) = sample_paths(monthly[monthly["place"] == county], horizon=1, rng=rng, draws=draws) or (None,)
-    if path is None or not len(path.births):
-        return completeness
     frame, method = completeness.copy(), f"gp-{100 * level:g}"
+    if path is None or not len(path.births):
+        return results.combine([frame, _summed(frame, None, periods, county, level)])
     open_months = path.series.months[~_whole(path.series, len(path.series.months)) & path.series.use]
     for month in open_months:
         births = path.births[:, path.months.get_loc(month)]
         bounds = np.quantile(births, [0.5, (1 - level) / 2, (1 + level) / 2])
         mine = (frame["period"] == str(month)) & (frame["place"] == county)
-        whole, share = (
-            mine & (frame["measure"] == "births_corrected"),
-            mine & (frame["measure"] == "births_completeness"),
-        )
+        whole, share = (mine & (frame["measure"] == f"births_{name}") for name in ("corrected", "completeness"))
         frame.loc[whole, ["value", "lower", "upper"]] = bounds
         so_far = frame.loc[share, "count"].to_numpy()
         frame.loc[share, "total"] = bounds[0]
@@ -239,7 +238,52 @@ def corrected(
             frame.loc[share, name] = so_far / max(bound, 1.0)
         frame.loc[whole | share, "method"] = method
         frame.loc[whole | share, "note"] = ""
-    return frame
+    return results.combine([frame, _summed(frame, path, periods, county, level)])
+
+
+def _summed(
+    rows: pd.DataFrame, path: Paths | None, periods: Iterable[Window], county: str, level: float
+) -> pd.DataFrame:
+    """Return `births_corrected` of whole periods from the rows of their months; without paths it has no interval."""
+    mine = results.pick(rows, place=county, measure="births_corrected").set_index("period")
+    records = []
+    for key, months in periods:
+        known = mine.reindex([str(month) for month in months])
+        if known["value"].notna().all():
+            value, method = float(known["value"].sum()), str(known["method"].iloc[-1])
+            row = {"place": county, "period": key, "measure": "births_corrected", "count": known["count"].sum()}
+            inside = path.months.isin(months) if path else np.zeros(0, dtype=bool)
+            if path and inside.sum() == len(months):
+                tails = [(1 - level) / 2, (1 + level) / 2]
+                low, high = np.quantile(path.births[:, inside].sum(axis=1), tails)
+                row |= {"lower": min(float(low), value), "upper": max(float(high), value)}
+                method = f"gp-{100 * level:g}"
+            records.append({**row, "value": value, "method": method})
+    return results.rows(records)
+
+
+def known(
+    births: pd.DataFrame,
+    *,
+    at: pd.Period,
+    months: pd.PeriodIndex,
+    county: str,
+    periods: Iterable[Window] = (),
+    townships: bool = False,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the births known at the end of month `at`: the series for forecasts, and what of `months` is registered.
+
+    The series is that of `nowcast.completed`, the rows are those of `corrected`; the county's `completed` births of a
+    month are its row `births_corrected`, so that one number stands for them whoever asks.
+    """
+    monthly = nowcast.completed(births, at=at, county=county, townships=townships)
+    chained = nowcast.completeness(births, months=months, county=county, at=at)
+    rows = corrected(chained, monthly, county=county, periods=periods, rng=rng, draws=draws)
+    best = results.pick(rows, place=county, measure="births_corrected").set_index("period")["value"]
+    better = monthly["month"].astype(str).map(best).where(monthly["place"] == county)
+    return monthly.assign(completed=better.fillna(monthly["completed"])), rows
 
 
 def surprises(monthly: pd.DataFrame, *, months: pd.PeriodIndex, prior: gp.Prior | None = None) -> pd.DataFrame:
@@ -681,7 +725,7 @@ def _expected(
     missing = len(months) - len(actual)
     births, share = actual["births"].to_numpy(dtype="float64"), _column(actual, "share", 1.0)
     row["count"] = np.nan if missing else births.sum()
-    row["total"] = np.nan if missing else _completed_total(births, share)
+    row["total"] = np.nan if missing else _completed_total(actual, births, share)
     if path is None or not len(path.births):
         note = path.note if path else results.note("note.forecast.too_short", months=0, needed=SHORTEST)
         return results.rows([{**row, "value": np.nan, "method": "gp", "note": note}])
@@ -698,8 +742,10 @@ def _column(frame: pd.DataFrame, name: str, default: float) -> Floats:
     return frame[name].to_numpy(dtype="float64") if name in frame else np.full(len(frame), default)
 
 
-def _completed_total(births: Floats, share: Floats) -> float:
-    return float((births / share).sum()) if (share >= LEAST_SHARE).all() else np.nan
+def _completed_total(actual: pd.DataFrame, births: Floats, share: Floats) -> float:
+    if (share < LEAST_SHARE).any():
+        return np.nan
+    return float((actual["completed"] if "completed" in actual else births / share).sum())
 
 
 def _registered(path: Paths, actual: pd.DataFrame, share: Floats, rng: np.random.Generator) -> Floats:

@@ -2,7 +2,8 @@
 
 A paragraph is the catalogue entries `say.<section>.<number>` in the order of the file. A sentence is said when
 every measure that it names is in the results with a value, and left out otherwise; when none can be said, the
-section says that there are no data. So a sentence is added, or reworded, in the catalogue alone.
+section says that there are no data. So a sentence is added, or reworded, in the catalogue alone. A measure that a
+sentence hangs on without saying it is written `{srb:|}`, which prints nothing.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ __all__ = [
     "FINDINGS",
     "alarms",
     "answered",
+    "bases",
     "bullets",
     "findings",
     "headline",
     "incomplete",
     "meanings",
+    "missing",
     "named",
+    "noted",
     "paragraph",
     "promises",
     "refused",
@@ -60,6 +64,8 @@ AGREED = ("matched", "nothing_due")
 """Outcomes of the payments check that are in order."""
 CARDS = {"births": "births", "srb": "srb", "registered": "registered", "pay": "pay_on_time"}
 """Headline figures: key in the catalogue (`card.<key>`) and measure."""
+MISSING = {"births": "silent_births", "registrations": "silent_registrations", "checkups": "silent_checkups"}
+"""What the places without a report of some month are called in sentences, by the kind of report."""
 
 
 def sentences(section: str, facts: Mapping[str, Fact], lang: str, **values: Any) -> list[str]:
@@ -93,13 +99,20 @@ def findings(
     lang: str,
     names: Mapping[str, str],
     kinds: Sequence[str] = FINDINGS,
+    again: bool = False,
 ) -> list[str]:
     """Return a sentence for every result row of the period that names something wrong, in the order of `kinds`.
 
-    `names` words places and programmes. Elsewhere a finding is a row with a remark; the outcomes of the payments check
+    `period`: the report's own, or one whose findings it repeats (`again`), which the sentence then names. `names` words
+    places and programmes. Elsewhere a finding is a row with a remark; the outcomes of the payments check
     need none, and are told for the county alone, since a township's may be a single person.
     """
     rows = results.pick(found, period=period)
+    if again:
+        places = {
+            key: wording.text("finding.when", lang, place=names.get(key, key), period=period) for key in rows["place"]
+        }
+        names = {**names, **places}
     picked = [rows[rows["measure"].str.startswith(kind)] for kind in kinds]
     told = [said for table in picked for said in _told(table, county, lang, names)]
     return [said for said in told if said]
@@ -131,7 +144,7 @@ def alarms(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> str:
 
 def _alarm(row: Any, lang: str, names: Mapping[str, str]) -> str:
     period = wording.period_label(row.period, lang, calendar=False)
-    place, remark = names.get(row.place, row.place), wording.remark(row.note, lang)
+    place, remark = names.get(row.place, row.place), wording.remark(row.note, lang, names)
     return wording.text("alarm.said", lang, place=place, period=period, remark=remark)
 
 
@@ -145,6 +158,18 @@ def named(fact: Fact | None, key: str, names: Mapping[str, str]) -> list[str]:
     if fact is None or not fact.note:
         return []
     return [names.get(item, item) for item in results.read_note(fact.note)[1].get(key, [])]
+
+
+def missing(found: pd.DataFrame, *, period: str, names: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the places of which reports of some months are missing, for sentences: by kind (`MISSING`), worded."""
+    rows = results.pick(found, period=period)
+    places = {word: rows[rows["measure"] == f"quality/missing/{kind}"]["place"] for kind, word in MISSING.items()}
+    return {word: [names.get(place, place) for place in found] for word, found in places.items() if len(found)}
+
+
+def noted(fact: Fact | None, lang: str, names: Mapping[str, str]) -> str | None:
+    """Return a result row's remark, what it names worded by `names`; None where there is none."""
+    return wording.remark(fact.note, lang, names) if fact is not None and fact.note else None
 
 
 def headline(facts: Mapping[str, Fact], lang: str, **values: Any) -> list[blocks.Fact]:
@@ -171,6 +196,17 @@ def incomplete(fact: Fact) -> Fact | None:
     return None if fact.value >= WHOLE else fact
 
 
+def bases(facts: Mapping[str, Fact]) -> dict[str, Fact | None]:
+    """Return which sentences on the bases of births hold: corrected or not, with births registered later or not."""
+    births, later = facts.get("births"), facts.get("births_unregistered")
+    corrected = facts.get("births_corrected")
+    return {
+        "uncorrected": births if corrected is None or math.isnan(corrected.lower) else None,
+        "settled": births if later is not None and later.count == 0 else None,
+        "later": later if later is not None and later.count > 0 else None,
+    }
+
+
 def refused(fact: Fact | None, lang: str) -> str | None:
     """Return why a figure could not be given: the remark of a row without a value; None when there is a value."""
     if fact is None or not fact.note or not math.isnan(fact.value):
@@ -188,7 +224,13 @@ def answered(facts: Mapping[str, Fact], lang: str) -> str:
 
 
 def promises(
-    found: pd.DataFrame, *, period: str, lang: str, states: Sequence[str] = ("open",), id: str = "commitments"
+    found: pd.DataFrame,
+    *,
+    period: str,
+    lang: str,
+    names: Mapping[str, str],
+    states: Sequence[str] = ("open",),
+    id: str = "commitments",
 ) -> blocks.Table:
     """Return the commitments in some states as a table: promise, target, result if any, due, owner, state."""
     rows = results.pick(found, period=period, measure="commitment/*")
@@ -197,7 +239,7 @@ def promises(
     heads = {
         name: wording.text(f"commitment.{name}", lang) for name in columns if name != "result" or "open" not in states
     }
-    frame = pd.DataFrame([_promise(row, lang) for row in rows.itertuples(index=False)], columns=columns)
+    frame = pd.DataFrame([_promise(row, lang, names) for row in rows.itertuples(index=False)], columns=columns)
     return blocks.table(frame, columns=heads, lang=lang, caption=wording.text(f"table.{id}", lang), id=id)
 
 
@@ -217,7 +259,7 @@ def revised(found: pd.DataFrame, *, period: str, lang: str, names: Mapping[str, 
     return blocks.table(frame, columns=typed, lang=lang, caption=wording.text("table.revised", lang), id="revised")
 
 
-def _promise(row: Any, lang: str) -> dict[str, str]:
+def _promise(row: Any, lang: str, names: Mapping[str, str]) -> dict[str, str]:
     key, said = results.read_note(row.note)
     return {
         "id": row.measure.split("/")[1],
@@ -225,7 +267,7 @@ def _promise(row: Any, lang: str) -> dict[str, str]:
         "target": _amount(row.total, said["measure"], lang),
         "result": _amount(row.value, said["measure"], lang),
         "due": wording.period_label(said["due"], lang, calendar=False),
-        "owner": said["owner"],
+        "owner": names.get(said["owner"], said["owner"]),
         "state": wording.text(key.replace("note.commitment.", "state."), lang),
     }
 
@@ -236,8 +278,12 @@ def _amount(number: float, measure: str, lang: str) -> str:
 
 def _card(name: str, fact: Fact, facts: Mapping[str, Fact], lang: str, values: Mapping[str, Any]) -> blocks.Fact:
     kind = wording.indicator(fact.measure)["kind"]
-    change, reference = (_said(f"card.{name}.{part}", facts, lang, values) for part in ("change", "reference"))
-    change = change or wording.text("card.no_change", lang)
+    change, missing, reference = (
+        _said(f"card.{name}.{part}", facts, lang, values) for part in ("change", "missing", "reference")
+    )
+    change = wording.text("list.semicolon", lang).join(
+        filter(None, [change or wording.text("card.no_change", lang), missing])
+    )
     raw = None if math.isnan(fact.value) else fact.value
     printed = wording.format_value(fact.value, kind, lang)
     title = wording.text(f"card.{name}", lang)
@@ -265,7 +311,7 @@ def _finding(row: Any, lang: str, names: Mapping[str, str]) -> str:
     indicator, place = row.measure.partition("/")[0], names.get(row.place, row.place)
     if not row.note:
         return ""
-    remark = wording.remark(row.note, lang)
+    remark = wording.remark(row.note, lang, names)
     if indicator in ABOUT:
         return wording.text(
             "finding.about", lang, place=place, about=wording.label(row.measure, lang, names), remark=remark

@@ -84,6 +84,16 @@ def _text(cell: str, context: Context) -> Parsed:
     return Parsed(cell)
 
 
+HAN = "[\u3400-\u9fff]"
+FULL_WIDTH = str.maketrans(",;:?!", "，；：？！")
+
+
+def _chinese(cell: str, context: Context) -> Parsed:
+    """Return a Chinese sentence with the punctuation that Chinese has, which `clean` has made half-width."""
+    pointed = re.sub(rf"(?<={HAN})[,;:?!]|(?<=[\d%）)])[,;:?!](?={HAN})", lambda m: m[0].translate(FULL_WIDTH), cell)
+    return Parsed(re.sub(rf"\(([^()]*{HAN}[^()]*)\)", r"（\1）", pointed))
+
+
 LARGEST = 10**15
 """Excel keeps 15 digits of a number."""
 
@@ -304,6 +314,7 @@ def _name(cell: str, context: Context) -> Parsed:
 
 PARSERS: Mapping[str, Callable[[str, Context], Parsed]] = {
     "text": _text,
+    "chinese": _chinese,
     "number": _float,
     "int": _int,
     "count": _count,

@@ -22,7 +22,7 @@ from .errors import PublishError, did_you_mean
 from .periods import parse_period
 from .results import NUMBERS, Fact, facts
 from .tables import measure_kind
-from .wording import LANGS, catalogue, format_value, text
+from .wording import LANGS, catalogue, format_value, indicator, text
 
 __all__ = ["Written", "filled"]
 
@@ -95,8 +95,10 @@ def _figure(
     value = getattr(figures[measure], part)
     if value != value:
         raise PublishError(f"{at}: this figure has no value in this period; say it in words, or leave it out")
-    kind = hole["kind"] or ("count" if part in ("count", "total") else measure_kind(measure, value))
-    return format_value(value, kind, lang)
+    kind = "count" if part in ("count", "total") else measure_kind(measure, value)
+    if kind == "count" and part == "value" and indicator(measure).get("unit") == "yuan":
+        kind = "money"
+    return format_value(value, hole["kind"] or kind, lang)
 
 
 def _elsewhere(period: str, lang: str, places: list[str]) -> Iterator[str]:

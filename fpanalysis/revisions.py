@@ -59,12 +59,14 @@ def estimates(
 ) -> pd.DataFrame:
     """Return `foretold/births`: what was estimated or forecast then, beside what is known now.
 
-    `foretold`: rows `births_forecast` of then; `monthly`: the series of now (`nowcast.completed`), births completed for
-    late registration. value, lower, upper: of then; count = registered so far, total = corrected for delay. The note
-    says whether the interval held. Periods that either does not reach have no row.
+    `foretold`: rows of then, `births_corrected` of a period that was over, else `births_forecast`; `monthly`: the
+    series of now (`forecast.known`), births completed for late registration. value, lower, upper: of then; count =
+    registered so far, total = corrected for delay. The note says whether the interval held. Periods that either does
+    not reach have no row.
     """
     mine = monthly[monthly["place"] == county].set_index("month")
-    found = pick(foretold, place=county, measure="births_forecast", method="gp-95").set_index("period")
+    said = pick(foretold, place=county, measure=["births_corrected", "births_forecast"], method="gp-95")
+    found = said.sort_values("measure", kind="stable").drop_duplicates("period").set_index("period")
     known = {key: mine.reindex(months) for key, months in periods.items() if key in found.index}
     whole = {key: frame for key, frame in known.items() if frame["completed"].notna().all()}
     return combine([_held(found.loc[key], frame, key, county) for key, frame in whole.items()])

@@ -71,7 +71,10 @@ PAYMENTS = ["身份证号", "姓名", "银行账号", "项目", "乡镇", "应�
 REPORTED = ["级别", "单位", "统计期", "项目", "指标", "上报数"]
 ACTIVITIES = ["日期", "事项", "对象", "数量", "金额"]
 PLAN = ["统计期", "指标", "目标"]
-PROMISES = ["编号", "承诺期", "到期", "内容", "英文", "指标", "目标", "责任单位"]
+PROMISES = ["编号", "承诺期", "到期", "内容", "英文", "指标", "目标", "责任单位", "责任单位英文"]
+OWNERS = {"综合治理科": "Comprehensive Management Section", "妇幼科": "Maternal and Child Health Section",
+          "统计科": "Statistics Section", "家庭发展科": "Family Development Section",
+          "政务服务科": "Government Services Section"}  # fmt: skip
 PEERS = ["县市", "英文名", "统计期", "指标", "分子", "分母"]
 
 
@@ -552,7 +555,6 @@ def _activities(book: _Book) -> None:
 def _plans(book: _Book) -> None:
     book.add(RECEIVED, "plan.csv", PLAN, [["2018", "checkups/preconception", 5600],
              ["2018", "checkups/reproductive", 21000], ["2018", "activity/inspection", 4]])  # fmt: skip
-    heading = PROMISES
     promises = [
         ["C1", "开展专项检查不少于2次", "At least 2 special inspections", "activity/inspection", 2, "综合治理科"],
         ["C2", "按时、保质、保量完成全年免费孕前优生健康检查任务", "Yearly target of free pre-conception check-ups met on time, in quality and number",
@@ -562,7 +564,8 @@ def _plans(book: _Book) -> None:
         ["C4", "加强出生人口监测预警", "Birth monitoring and early warning strengthened", "", "", "统计科"],
         ["C5", "按时发放奖励和特别扶助资金", "Awards and special support paid on schedule", "pay_on_time", 1, "家庭发展科"],
     ]  # fmt: skip
-    book.add(RECEIVED, f"commitments.{PART}.csv", heading, [[c[0], PART, "2018H2", *c[1:]] for c in promises])
+    told = [[c[0], PART, "2018H2", *c[1:], OWNERS[c[-1]]] for c in promises]
+    book.add(RECEIVED, f"commitments.{PART}.csv", PROMISES, told)
 
 
 def _peers(book: _Book, part: str = PART, received: str = RECEIVED, stem: str = "peers.csv", size: int = 1) -> None:
@@ -796,7 +799,7 @@ def _promises_later(book: _Book) -> None:
         ["D2", "2018", "2019", "全年开展专项检查不少于4次", "At least 4 special inspections in the year", "activity/inspection", 4, "综合治理科"],
         ["D3", "2018", "2019", "登记服务按时办结", "Registrations completed on time", "registered_on_time", 1, "政务服务科"],
     ]  # fmt: skip
-    book.add(JANUARY, "commitments.2018.csv", PROMISES, promises)
+    book.add(JANUARY, "commitments.2018.csv", PROMISES, [[*c, OWNERS[c[-1]]] for c in promises])
     for name, state in (("C1", "kept"), ("C2", "kept"), ("C3", "not_kept"), ("C4", "cannot_judge"), ("C5", "kept")):
         book.plant_year(f"promise {state}", f"commitment/{name}", "renqiu", 1, f"commitments.{PART}.csv")
 

@@ -22,11 +22,12 @@ __all__ = ["changed", "changes", "indicators", "judged", "league", "planned", "s
 COMPARISONS = ("year_ago", "previous", "so_far")
 CHANGES = ("change/", "change_points/", "births_corrected_change/")
 REAL = ("note.change.rise", "note.change.fall", "note.change.first")
+FEW, NOTHING = "note.change.few", "note.change.nothing"
 
 
 def told(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> str:
     """Return one sentence with the indicators of a place that the catalogue names in no sentence, "" for none."""
-    rows = _made(found).to_dict("records")
+    rows = [r for r in _made(found).to_dict("records") if r["value"] == r["value"]]
     items = [text("indicator.said", lang, name=label(r["measure"], lang, names), value=_valued(r, lang)) for r in rows]
     return text("indicator.all", lang, list=text("list.semicolon", lang).join(items)) if items else ""
 
@@ -40,21 +41,23 @@ def indicators(found: pd.DataFrame, *, lang: str, names: Mapping[str, str], id: 
 
 def changed(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> list[str]:
     """Return a sentence for each comparison of one place and period: what really changed, and in how many nothing."""
+    rows = [r for r in found.to_dict("records") if r["measure"].startswith(CHANGES) and _verdict(r) != NOTHING]
     lines = []
     for name in COMPARISONS:
-        rows = [
-            r
-            for r in found.to_dict("records")
-            if r["measure"].split("/")[1:2] == [name] and r["measure"].startswith(CHANGES)
-        ]
-        rows = [r for r in rows if r["note"] and read_note(r["note"])[0] != "note.change.nothing"]
-        real = [r for r in rows if read_note(r["note"])[0] in REAL]
-        if rows:
-            items = text("list.semicolon", lang).join(_change(r, lang, names) for r in real)
-            key = f"change.{'some' if real else 'none'}.{name}"
-            values = {"list": items} if real else {}
-            lines.append(text(key, lang, rest=len(rows) - len(real), **values))
+        mine = [r for r in rows if r["measure"].split("/")[1] == name]
+        real = [_change(r, lang, names) for r in mine if _verdict(r) in REAL]
+        counts = {"few": sum(_verdict(r) == FEW for r in mine)}
+        counts["rest"] = len(mine) - len(real) - counts["few"]
+        more = [text(f"change.{key}{'' if real or key == 'few' else '.all'}", lang, n=n)
+                for key, n in sorted(counts.items(), reverse=True) if n]  # fmt: skip
+        if mine:
+            said = text("list.semicolon", lang).join([*real, *more])
+            lines.append(text("change.line", lang, about=f"change.{name}", said=said))
     return lines
+
+
+def _verdict(row: Mapping[str, Any]) -> str:
+    return read_note(row["note"])[0] if row["note"] else NOTHING
 
 
 def changes(found: pd.DataFrame, *, lang: str, names: Mapping[str, str], id: str = "changes") -> Table:
@@ -74,7 +77,10 @@ def changes(found: pd.DataFrame, *, lang: str, names: Mapping[str, str], id: str
     heads |= dict.fromkeys(columns, text("column.now", lang))
     for name in have:
         columns += [f"change/{name}@total", f"change/{name}"] if name == "year_ago" else [f"change/{name}"]
-    made = tables.wide(turned, columns, lang=lang, names=words, heads=heads, caption=text("table.changes", lang), id=id)
+    notes = [text(f"table.changes.{key}", lang) for key, told in (("season", "change/previous" in heads),
+             ("few", any(_verdict(r) == FEW for r in rows.to_dict("records")))) if told]  # fmt: skip
+    head = {"heads": heads, "caption": text("table.changes", lang), "notes": notes, "id": id}
+    made = tables.wide(turned, columns, lang=lang, names=words, **head)
     return replace(made, columns=(Column("measure", text("table.measure", lang)), *made.columns[1:]))
 
 
@@ -135,11 +141,13 @@ def _valued(row: Mapping[str, Any], lang: str) -> str:
 def _change(row: Mapping[str, Any], lang: str, names: Mapping[str, str]) -> str:
     head, *parts = row["measure"].split("/", 2)
     name = label(parts[1] if len(parts) > 1 else head.removesuffix("_change"), lang, names)
+    side = "up" if _verdict(row) != "note.change.fall" else "down"
     if head == "change_points":
-        return text("change.said_points", lang, name=name, change=row["value"], lower=row["lower"], upper=row["upper"])
+        size = {"size": abs(row["value"]), "lower": row["lower"], "upper": row["upper"]}
+        return text(f"change.said_points.{side}", lang, name=name, **size)
     if row["value"] != row["value"]:
         return text("change.said_new", lang, name=name, then=row["total"], now=row["count"])
-    return text("change.said", lang, name=name, change=row["value"])
+    return text(f"change.said.{side}", lang, name=name, size=abs(row["value"]))
 
 
 def _plan(measure: str, known: Mapping[str, Fact], lang: str, names: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ from .errors import FpError, did_you_mean
 from .results import COLUMNS, NUMBERS, pick, read_note
 from .wording import format_value, has, indicator, label, period_label, remark, text
 
-__all__ = ["across", "cross", "long", "measure_kind", "measure_unit", "wide"]
+__all__ = ["across", "cross", "long", "measure_kind", "measure_unit", "printed", "wide"]
 
 SUPPRESSED = "note.suppressed"
 KINDS = {"count": "count", "total": "count", "p": "p", "lower": "", "upper": ""}
@@ -186,6 +186,13 @@ def _split(column: str) -> tuple[str, str]:
     return measure, part or "value"
 
 
+def printed(record: Mapping[str, Any], column: Column, lang: str) -> str:
+    """Return the text of a result row's cell under a column of `wide`, `long` or their kin."""
+    part = column.key.partition("@")[2] or (column.key if column.key in NUMBERS else "value")
+    kind = measure_kind(record["measure"], record["value"]) if column.key == "value" else column.kind
+    return _text(record, part, replace(column, kind=kind), lang)
+
+
 def _with_fact(results: pd.DataFrame) -> pd.DataFrame:
     """Return rows with the fact that each is, before they are turned into another table."""
     return results.assign(fact=results["measure"] + "@" + results["place"] + "@" + results["period"])
@@ -272,7 +279,8 @@ def _text(record: Mapping[str, Any] | None, part: str, column: Column, lang: str
     if not column.interval or record["lower"] != record["lower"] or record["lower"] == record["upper"]:
         return printed
     ends = {end: format_value(record[end], column.kind, lang) for end in ("lower", "upper")}
-    return text("table.interval", lang, value=printed, **ends)
+    key = "table.interval_signed" if column.kind.startswith(("signed", "points", "change")) else "table.interval"
+    return text(key, lang, value=printed, **ends)
 
 
 def _is_suppressed(record: Mapping[str, Any]) -> bool:
@@ -314,8 +322,7 @@ def _long_value(record: Mapping[str, Any], column: Column, names: Mapping[str, s
 def _long_text(record: Mapping[str, Any], column: Column, names: Mapping[str, str], lang: str) -> str:
     if column.is_text:
         return _words(record, column.key, names, lang) or MISSING
-    kind = measure_kind(record["measure"], record["value"]) if column.key == "value" else column.kind
-    return _text(record, column.key, Column(column.key, "", kind, interval=column.interval), lang)
+    return printed(record, column, lang)
 
 
 def _words(record: Mapping[str, Any], name: str, names: Mapping[str, str], lang: str) -> str:
@@ -327,6 +334,6 @@ def _words(record: Mapping[str, Any], name: str, names: Mapping[str, str], lang:
         "place": lambda key: names.get(key, key),
         "period": lambda key: period_label(key, lang, calendar=False),
         "measure": lambda key: label(key, lang, names),
-        "note": lambda key: remark(key, lang),
+        "note": lambda key: remark(key, lang, names),
     }
     return wording[name](record[name])

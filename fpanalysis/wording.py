@@ -8,7 +8,7 @@ own manner: `{n:count}`, `{share:pct}`, `{n:inspection|inspections}` (English si
 |---|---|---|---|
 | count | 1559 | 1,559 | 1,559 |
 | n1, n2 | 109.84 | 109.8 | 109.8 |
-| pct | 0.985 | 98.5% | 98.5% (1 is 100%; 0.9999 is >99.9%, not 100%) |
+| pct | 0.985 | 98.5% | 98.5% (1 is 100%; 0.9999 is >99.9%, 0.0001 <0.1%) |
 | signedpct | -0.031 | -3.1% | -3.1% |
 | points | 0.012 | +1.2个百分点 | +1.2 percentage points |
 | p | 0.0004 | <0.001 | <0.001 |
@@ -19,7 +19,8 @@ own manner: `{n:count}`, `{share:pct}`, `{n:inspection|inspections}` (English si
 | word | a key of the catalogue | its wording | its wording |
 | label | a measure | its label | its label |
 | remark | a result row's note | its wording | its wording |
-| floor | 102600 | 100,000 | 100,000 (down to one leading digit, for "over ...") |
+| money | 34500 | 3.45万 | 34,500 (yuan, exactly; in 万 from 10,000 on, as Chinese offices write it) |
+| floor | 102600 | 10万 | 100,000 (down to one leading digit, for "over ...") |
 | one\\|many | 1 | one | one |
 
 `change` says of a result row whether it rose: "rose by 5.2%" or "fell by 5.2%" only where its interval excludes zero,
@@ -152,12 +153,18 @@ def period_label(period: Period | str, lang: str, *, calendar: bool = True, arti
     return text(f"period.{found.calendar}.long", lang, name=name, first=found.first_month, last=found.last_month)
 
 
-def remark(note: str, lang: str) -> str:
-    """Return the words of a result row's note, "" for none."""
+def remark(note: str, lang: str, names: Mapping[str, str] | None = None) -> str:
+    """Return the words of a result row's note, "" for none; `names` words places and others that it names by key."""
     if not note:
         return ""
     key, values = read_note(note)
-    return text(key, lang, **values)
+    return text(key, lang, **{name: _worded(value, names or {}) for name, value in values.items()})
+
+
+def _worded(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, list):
+        return [_worded(item, names) for item in value]
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 def format_value(value: Any, kind: str, lang: str) -> str:
@@ -239,19 +246,29 @@ def _decimals(places: int, scale: int = 1, sign: str = "", unit: str = "") -> An
 
 
 def _pct(value: Any, lang: str) -> str:
-    """Return a share as per cent; only what is exactly 1 reads 100%."""
+    """Return a share as per cent; only what is exactly 1 reads 100%, and only what is exactly 0 reads 0%."""
     if value in (0, 1):
         return f"{100 * value:.0f}%"
-    if 0.9995 <= value < 1:
-        return ">99.9%"
+    if 0.9995 <= value < 1 or 0 < value < 0.0005:
+        return ">99.9%" if value > 0.5 else "<0.1%"
     return _decimals(1, 100, unit="%")(value, lang)
 
 
 def _floor(value: Any, lang: str) -> str:
-    if math.isinf(value):
+    if math.isinf(value) or value < 1:
         return _decimals(0)(value, lang)
     size = 10 ** (len(str(int(value))) - 1)
-    return f"{int(value) // size * size:,}"
+    return _money(int(value) // size * size, lang)
+
+
+def _money(value: Any, lang: str) -> str:
+    """Return an amount in full, or in the large unit of the language (`money.unit`) with all its digits."""
+    unit = text("money.unit", lang)
+    size = int(text(f"numbers.scale.{unit}", lang)) if has(f"numbers.scale.{unit}") else math.inf
+    if math.isinf(value) or abs(value) < size:
+        return _decimals(0 if value % 1 == 0 or math.isinf(value) else 2)(value, lang)
+    scaled = (Decimal(repr(float(value))) / int(size)).normalize()
+    return f"{scaled:,f}".replace("-", "−") + unit
 
 
 def _points(value: Any, lang: str) -> str:
@@ -286,6 +303,7 @@ FORMATS = {
     "signed": _decimals(1, sign="+"),
     "pct": _pct,
     "floor": _floor,
+    "money": _money,
     "pct0": _decimals(0, 100, unit="%"),
     "signedpct": _decimals(1, 100, sign="+", unit="%"),
     "points": _points,

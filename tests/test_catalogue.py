@@ -32,8 +32,8 @@ def fields(key: str) -> list[tuple[str, str]]:
     ]
 
 
-def said(key: str, lang: str, size: float) -> str:
-    """An entry with every number of one size."""
+def said(key: str, lang: str, size: float, alone: dict[str, float] | None = None) -> str:
+    """An entry with every number of one size, those of the facts named in `alone` of another."""
     values: dict[str, object] = {}
     for field, spec in fields(key):
         name = field.split(".")[0]
@@ -41,7 +41,8 @@ def said(key: str, lang: str, size: float) -> str:
         if kind in WORDS and "|" not in spec and "." not in field:
             values.setdefault(name, WORDS[kind])
         else:
-            values[name] = Fact("renqiu", "2018-06", "births", size, size, size, size, size, 0.5, "counted", NOTE)
+            n = (alone or {}).get(name, size)
+            values[name] = Fact("renqiu", "2018-06", "births", n, n, n, n, n, 0.5, "counted", NOTE)
     plain = {n: v for n, v in values.items() if not isinstance(v, Fact)}
     return wording.text(key, lang, {n: v for n, v in values.items() if isinstance(v, Fact)}, **plain)
 
@@ -60,7 +61,7 @@ def test_every_wording_can_be_said_with_any_size(lang, size):
 def plurals() -> set[str]:
     """Every English word that the catalogue itself has in the plural, and some more."""
     specs = {spec for key in KEYS for _, spec in fields(key) if "|" in spec}
-    return {spec.split("|")[1] for spec in specs} | {
+    return {spec.split("|")[1] for spec in specs if spec != "|"} | {
         "births",
         "people",
         "months",
@@ -72,12 +73,48 @@ def plurals() -> set[str]:
     }
 
 
+def singulars() -> set[str]:
+    """Nouns that the catalogue has in the singular where there is one of them."""
+    specs = {spec for key in KEYS for _, spec in fields(key) if "|" in spec}
+    ones = {spec.split("|")[0].split(" ")[0] for spec in specs if spec.split("|")[0] != spec.split("|")[1]}
+    return ones - {"it", "is", "was", "has", "shows", "equals", "usable", "only-child", "other", "peer", ""}
+
+
 def test_english_has_its_singular():
     wrong = re.compile(rf"(?<![\d.,%–−+/-])\b1 (?:{'|'.join(sorted(plurals()))})\b")
     for key in (key for key in KEYS if not key.startswith(FURNITURE)):
         words = said(key, "en", 1)
 
         assert not wrong.search(words), (key, words)
+
+
+def test_each_number_of_a_sentence_agrees_with_its_own_noun():
+    """One of a kind among many of the others, and many among ones: no "1 births", no "2 birth"."""
+    one = re.compile(rf"(?<![\d.,%–−+/-])\b1 (?:{'|'.join(sorted(plurals()))})\b")
+    many = re.compile(rf"(?<![\d.,%–−+/-])\b[02] (?:{'|'.join(sorted(singulars()))})\b(?!-)")
+    for key in (key for key in KEYS if not key.startswith(FURNITURE)):
+        for name in {field.split(".")[0] for field, _ in fields(key)}:
+            for others, alone in ((2, 1), (1, 2), (1, 0)):
+                words = said(key, "en", others, {name: alone})
+
+                assert not (one.search(words) or many.search(words)), (key, name, words)
+
+
+def test_each_language_has_its_own_punctuation():
+    for key in KEYS:
+        entry = wording.catalogue()[key]
+        zh, en = (re.sub(r"\{[^{}]*\}", "0", entry[lang]) for lang in wording.LANGS)
+
+        assert not re.search(r"[\u4e00-\u9fff][,;?!]|[,;?!][\u4e00-\u9fff]", zh), (key, zh)
+        assert not re.search(r"[，。；：？！（）、～]", en), (key, en)
+        assert zh.count("（") == zh.count("）") and en.count("(") == en.count(")"), (key, zh, en)
+
+
+def test_a_sentence_ends_as_sentences_do():
+    for key in (key for key in KEYS if key.startswith("say.") and key != "say.plan.0"):  # that one is a whole sentence
+        entry = wording.catalogue()[key]
+
+        assert (entry["zh"][-1], entry["en"][-1]) == ("。", "."), key
 
 
 @pytest.mark.parametrize("lang", wording.LANGS)

@@ -51,7 +51,7 @@ def test_counts_have_the_exact_conditional_interval():
 
 @pytest.mark.parametrize(
     ("now", "then", "said"), [(160, 100, "rise"), (60, 100, "fall"), (105, 100, "same"), (20, 0, "first"), (0, 0, "nothing"),
-                              (0, 30, "fall"), (1, 0, "same")]
+                              (0, 30, "fall"), (1, 0, "few"), (9, 2, "few"), (10, 9, "same")]
 )  # fmt: skip
 def test_a_rise_or_fall_is_called_one_only_where_the_interval_says_so(now, then, said):
     assert said == key(change(now, then))
@@ -65,12 +65,62 @@ def test_interval_and_verdict_agree():
 
 def test_a_longer_half_year_is_no_rise():
     """The second half has 184 days, the first 181: the same count a day is no change."""
-    table = results.combine([at("2018H2", 184_000), at("2018H1", 181_000)])
-    row = results.pick(changes(table, period="2018H2", county="x"), measure="change/previous/activity/inspection").iloc[
-        0
-    ]
+    table = results.combine(
+        [at("2018H2", 184_000), at("2018H1", 181_000), at("2017H2", 184_000), at("2017H1", 181_000)]
+    )
+    found = changes(table, period="2018H2", county="x")
+    row = results.pick(found, measure="change/previous/activity/inspection").iloc[0]
 
     assert 0 == pytest.approx(row["value"], abs=1e-12)
+
+
+def seasonal(
+    now: float, before: float, *past: tuple[float, float], measure: str = "activity/inspection"
+) -> pd.DataFrame:
+    """What is said of the first half against the second half before, whose earlier years are `past`, last first."""
+    keys = [("2018H1", "2017H2"), *((f"{2017 - n}H1", f"{2016 - n}H2") for n in range(len(past)))]
+    counts = [at(key, n) for pair, both in zip(keys, ((now, before), *past), strict=True)
+              for key, n in zip(pair, both, strict=True)]  # fmt: skip
+    found = changes(results.combine(counts), period="2018H1", county="x")
+    return results.pick(found, measure=f"change/previous/{measure}")
+
+
+def test_a_season_is_no_change():
+    """Fewer in spring than in autumn, year after year."""
+    assert "same" == key(seasonal(5_600, 6_300, (5_580, 6_290), (5_100, 5_700)).iloc[0])
+
+
+def test_what_goes_beyond_the_season_is_one():
+    low, high = (seasonal(now, 6_300, (5_580, 6_290)).iloc[0] for now in (4_800, 6_300))
+
+    assert ["fall", "rise"] == [key(low), key(high)]
+    assert 4_800 / 6_300 * 6_290 / 5_580 - 1 == pytest.approx(low["value"])
+
+
+def test_without_an_earlier_year_the_season_is_not_known():
+    assert seasonal(5_600, 6_300).empty
+
+
+def test_the_change_beyond_the_season_is_fishers_odds_ratio():
+    """R 4.2: fisher.test(matrix(c(12, 20, 30, 22), 2))$conf.int; p is twice its smaller tail,
+    2 * phyper(12, 42, 42, 32)."""
+    row = seasonal(12, 20, (30, 22)).iloc[0]
+
+    assert (0.1607959456, 1.1859302833) == pytest.approx((row["lower"] + 1, row["upper"] + 1), abs=1e-5)
+    assert 0.1151453 == pytest.approx(row["p"], abs=1e-7)
+
+
+def test_shares_are_held_against_the_usual_gap_of_the_two_periods():
+    """On time 90 % now and 95 % before is no change where it always is 5 points less."""
+    keys = [("2018H1", 900), ("2017H2", 950), ("2017H1", 900), ("2016H2", 950)]
+    table = results.combine([at(period, n, 1000, "registered_on_time") for period, n in keys])
+    row = results.pick(changes(table, period="2018H1", county="x"), measure="change_points/previous/*").iloc[0]
+
+    assert (0, "same") == (pytest.approx(row["value"], abs=1e-9), key(row))
+
+
+def test_shares_of_too_few_cases_are_not_compared():
+    assert "few" == key(points((5, 9), (1, 900)))
 
 
 def test_months_that_scatter_make_a_claim_harder():
@@ -142,8 +192,38 @@ def test_noise_is_called_a_rise_or_fall_in_at_most_five_of_a_hundred(mean):
     assert claims <= 0.05 + 0.012
 
 
+@pytest.mark.parametrize("scattered", [1.0, 3.0])
+def test_noise_over_a_season_is_called_a_change_in_at_most_five_of_a_hundred(scattered):
+    """Half-years of 600 with a season of a fifth, as Poisson counts and three times as scattered, two earlier years."""
+    rng = np.random.default_rng(7)
+    season, said = np.array([500.0, 600.0]), []
+    for _ in range(500):
+        draws = (rng.poisson(season, (3, 2)) if scattered == 1
+                 else rng.negative_binomial(season / (scattered - 1), 1 / scattered, (3, 2)))  # fmt: skip
+        told = comparisons._beyond(*draws[0], tuple(draws[1:].sum(axis=0)), scattered, 0.95)
+        said.append(told["p"] < 0.05)
+
+    assert np.mean(said) <= 0.05 + 0.02
+
+
+def test_births_that_scatter_are_rarely_called_changed():
+    """Months of 100 births with three times the variance of a Poisson count, over five years: the same level."""
+    rng, months = np.random.default_rng(11), pd.period_range("2013-01", periods=66, freq="M")
+    said = []
+    for _ in range(60):
+        counts = rng.negative_binomial(50, 1 / 3, len(months)).astype(float)
+        rows = [{"place": "x", "period": str(m), "measure": "births_corrected", "value": n, "lower": n, "upper": n}
+                for m, n in zip(months, counts, strict=True)]  # fmt: skip
+        said += [
+            key(row) in ("rise", "fall")
+            for _, row in births(results.rows(rows), period="2018H1", county="x").iterrows()
+        ]
+
+    assert 120 == len(said) and np.mean(said) <= 0.05 + 0.04
+
+
 @pytest.mark.parametrize("lang", wording.LANGS)
 def test_every_verdict_has_its_words(lang):
     keys = [k for k in wording.catalogue() if k.startswith("note.change.")]
 
-    assert all(wording.text(k, lang) for k in keys)
+    assert all(wording.text(k, lang, now=1, then=0) for k in keys)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fpanalysis import results, wording
 from fpanalysis.errors import FpError
-from fpanalysis.forecast import backtest, expected, forecast, sample_paths, totals
+from fpanalysis.forecast import backtest, expected, forecast, known, sample_paths, totals
 
 FIRST = pd.Period("2013-07", "M")
 SEASON = 0.06 * np.sin(2 * np.pi * np.arange(12) / 12)
@@ -202,6 +202,48 @@ def test_backtest_scores_are_those_of_its_rows():
     assert held == results.value(table, "count", measure="forecast_coverage", method="gp-95")
     assert error == pytest.approx(results.value(table, measure="forecast_error"))
     assert {"2018H1"} == set(results.pick(table, measure=["forecast_error", "forecast_coverage"])["period"])
+
+
+def test_a_period_has_one_expectation():
+    """Its row of the back-test is the one that is published as its expectation."""
+    monthly, (name, months) = monthly_of(), HALVES[-1]
+    tested = results.pick(backtest(monthly, periods=HALVES, rng=generator()), period=name, measure="forecast_backtest")
+    alone = expected(monthly, months=months, period=name, rng=generator())
+
+    assert alone.drop(columns="measure").to_dict("list") == tested.drop(columns="measure").to_dict("list")
+
+
+def late(length=60) -> pd.DataFrame:
+    """Births of `length` months of which 65, 23, 9 and 3 % are registered in the same month and the three after it."""
+    rng, months = np.random.default_rng(3), pd.period_range(FIRST, periods=length, freq="M")
+    rows = [(month, month + delay, n) for month in months
+            for delay, n in enumerate(rng.multinomial(rng.poisson(900), [0.65, 0.23, 0.09, 0.03])) if month + delay <= months[-1]]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["occurred", "registered", "count"])
+    return frame.assign(place="renqiu", order=1, sex="male")
+
+
+def test_one_number_stands_for_the_births_of_a_period():
+    """Months add up to the period, and expectation and comparison are held against that very sum."""
+    births, (name, months) = late(), HALVES[-1]
+    terms = {"at": months[-1], "months": months_of("2016-01", "2018-06"), "county": "renqiu"}
+    series, rows = known(births, **terms, periods=[(name, months)], rng=generator())
+    whole = results.pick(rows, measure="births_corrected", period=name).iloc[0]
+    by_month = results.pick(rows, measure="births_corrected", period=[str(m) for m in months])["value"].sum()
+    told = row_of(expected(series, months=months, period=name, rng=generator(), draws=200))
+
+    assert whole["value"] == pytest.approx(by_month)
+    assert whole["value"] == pytest.approx(told["total"])
+    assert whole["value"] == pytest.approx(series[series["month"].isin(months)]["completed"].sum())
+    assert whole["lower"] <= whole["value"] <= whole["upper"]
+    assert whole["count"] == births[births["occurred"].isin(months)]["count"].sum() < whole["value"]
+
+
+def test_a_period_not_yet_over_has_no_corrected_births():
+    coming = ("2018H2", months_of("2018-07", "2018-12"))
+    terms = {"at": HALVES[-1][1][-1], "months": months_of("2018-01", "2018-06"), "county": "renqiu", "draws": 50}
+    _, rows = known(late(), **terms, periods=[coming], rng=generator())
+
+    assert 0 == len(results.pick(rows, period="2018H2"))
 
 
 def test_only_whole_periods_with_a_history_are_tested():

@@ -78,6 +78,15 @@ def test_a_single_revised_figure_is_marked_itself(before):
     assert made.values == table(read()).values
 
 
+def test_a_change_that_is_not_printed_has_no_mark(before):
+    content = json.loads(before.read_text("utf-8"))
+    for fact in content["facts"]:
+        fact["value"] = 83.2 if fact["id"] == "registered/first@鄚州镇@2018H1" else fact["value"]
+    before.write_text(json.dumps(content), "utf-8")
+
+    assert "[r]" not in str(table(read(before=before)).texts)
+
+
 def test_a_row_whose_figures_share_a_mark_has_it_at_its_name(before):
     assert "鄚州镇 [r]" == table(read(FOUND, "registered/first", before=before)).texts[0][0]
 

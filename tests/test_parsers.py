@@ -205,3 +205,12 @@ def test_a_misspelt_measure_is_refused_with_the_nearest(cell, near):
 @pytest.mark.parametrize("cell", ["plan_share/checkups/preconception", "activity/inspection", "srb", "pay_on_time"])
 def test_a_measure_of_the_catalogue_is_taken(cell):
     assert cell == PARSERS["measure"](cell, CONTEXT).value
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [("补查生殖健康检查，上半年完成不少于11500人", "补查生殖健康检查，上半年完成不少于11500人"), ("人数,其中男5人;女6人", "人数，其中男5人；女6人"),
+     ("完成100%，其余1,234人（含补查）", "完成100%，其余1,234人（含补查）"), ("plain, English (text)", "plain, English (text)")],
+)  # fmt: skip
+def test_a_chinese_sentence_keeps_its_own_punctuation(cell, said):
+    assert said == read("chinese", cell)

@@ -31,6 +31,8 @@ def filled(said: str, lang: str = "zh") -> str:
         ("zh", "{{registered/first}}", "1,559"), ("en", "{{ registered/first }}", "1,559"), ("en", "{{srb}}", "109.8"),
         ("zh", "{{srb.lower}}", "103.2"), ("en", "{{pay_on_time}}", "99.8%"), ("zh", "{{pay_on_time.total}}", "4,766"),
         ("en", "{{births@Maozhou}}", "320"), ("zh", "{{births@鄚州镇}}", "320"), ("zh", "{{srb:n2}}", "109.84"),
+        ("zh", "{{activity_amount/fine}}", "3.45万"), ("en", "{{activity_amount/fine}}", "34,500"),
+        ("zh", "{{activity_amount/fine:count}}", "34,500"),
     ],
 )  # fmt: skip
 def test_a_placeholder_is_filled_as_the_report_prints_it(lang, hole, printed):

@@ -56,8 +56,18 @@ def test_every_contract_column_is_in_the_dictionary():
         ("2018H1", "period", "2018年上半年", "first half of 2018"),
         (1.0, "pct", "100%", "100%"),
         (0.99999, "pct", ">99.9%", ">99.9%"),
+        (0.00004, "pct", "<0.1%", "<0.1%"),
+        (0.0005, "pct", "0.1%", "0.1%"),
         (0.985, "pct", "98.5%", "98.5%"),
-        (102600, "floor", "100,000", "100,000"),
+        (102600, "floor", "10万", "100,000"),
+        (9600, "floor", "9,000", "9,000"),
+        (0, "floor", "0", "0"),
+        (34500, "money", "3.45万", "34,500"),
+        (9999, "money", "9,999", "9,999"),
+        (150000, "money", "15万", "150,000"),
+        (123456789.5, "money", "12,345.67895万", "123,456,789.50"),
+        (-34500, "money", "−3.45万", "−34,500"),
+        (0, "money", "0", "0"),
         (0.0004, "p", "<0.001", "<0.001"),
         (0.034, "p", "0.034", "0.034"),
         ("2018-07-16", "date", "2018年7月16日", "16 July 2018"),
@@ -121,6 +131,13 @@ def test_a_remark_is_worded_in_either_language():
 
     assert wording.remark(note, "en") == "a.csv was replaced by a later delivery"
     assert wording.remark("", "en") == ""
+
+
+def test_what_a_remark_names_is_worded():
+    note = results.note("note.peer.similar", factor=2, n=8, left=["晋州市", "x"])
+
+    assert wording.remark(note, "en", {"晋州市": "Jinzhou"}).endswith("left out: Jinzhou, x")
+    assert wording.remark(note, "zh").endswith("未计入：晋州市、x")
 
 
 def test_labels_word_the_breakdown():

@@ -5,20 +5,25 @@ figure has its own already. The status of a figure is that of its fact (`facts`)
 mark the head carries it, where all of a row do its name, else each figure; what the marks mean is said once, below the
 first table that has one. A forecast or an expectation is called that and is not preliminary.
 
-A mark is part of the printed text alone: raw values, and so files for machines, stay numbers.
+A figure is marked as revised where what is printed has changed: a change behind its last digit changes nothing for
+who reads it (`facts.json` calls it revised all the same). A mark is part of the printed text alone: raw values, and so
+files for machines, stay numbers.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..blocks import MISSING, Cards, Column, Figure, Table
+from ..blocks import MISSING, Cards, Column, Fact, Figure, Table
 from ..errors import PublishError
 from ..facts import statuses
+from ..results import NUMBERS
+from ..tables import measure_kind, printed
 from ..wording import text
 from .document import Document, Part
 
@@ -30,7 +35,9 @@ MARKS = {"preliminary": " [p]", "revised": " [r]"}
 AHEAD = ("births_expected", "births_forecast", "forecast_backtest")
 """Figures of what is to come (or was foretold)."""
 
-MarkOf = Callable[[str], str]
+MarkOf = Callable[[str, str, Column], str]
+"""The mark of a fact by its id, what is printed of it, and the column in which it stands."""
+Facts = Mapping[str, Mapping[str, Any]]
 
 
 def marked(document: Document, *, before: Path | None = None) -> Document:
@@ -40,11 +47,14 @@ def marked(document: Document, *, before: Path | None = None) -> Document:
     """
     if document.ledger is None:
         return document
-    found = statuses(document.ledger, earlier_facts(before) if before else {})
-    here = f"@{document.ledger.place}@{document.ledger.period}"
+    earlier = earlier_facts(before) if before else {}
+    found, then = statuses(document.ledger, earlier), _by_figure(earlier)
+    here, lang = f"@{document.ledger.place}@{document.ledger.period}", document.meta.lang
 
-    def mark_of(id: str) -> str:
-        return "" if id.split("@")[0] in AHEAD else MARKS.get(found.get(id, ""), "")
+    def mark_of(id: str, words: str, column: Column) -> str:
+        status = "" if id.split("@")[0] in AHEAD else found.get(id, "")
+        same = status == "revised" and any(printed(one, column, lang) == words for one in then.get(id, ()))
+        return "" if same else MARKS.get(status, "")
 
     parts = [_part(part, mark_of, here) for part in document.parts]
     return replace(document, parts=tuple(_explained(document.parts, parts, document.meta.lang)))
@@ -67,11 +77,21 @@ def earlier_facts(path: Path) -> dict[str, dict[str, Any]]:
     return {fact["id"]: fact for fact in content["facts"]}
 
 
+def _by_figure(earlier: Facts) -> dict[str, list[dict[str, Any]]]:
+    """Return facts of the release before as result rows, by `measure@place@period` (without the method)."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for fact in earlier.values():
+        numbers = {name: math.nan if fact[name] is None else fact[name] for name in NUMBERS}
+        place, period = fact["place"]["key"], fact["period"]["key"]
+        row = {"measure": fact["measure"], "note": "", **numbers}
+        found.setdefault(f"{fact['measure']}@{place}@{period}", []).append(row)
+    return found
+
+
 def _part(part: Part, mark_of: MarkOf, here: str) -> Part:
     content = part.content
     if isinstance(content, Cards):
-        cards = tuple(replace(fact, value=fact.value + mark_of(fact.key + here)) for fact in content.facts)
-        return replace(part, content=Cards(cards))
+        return replace(part, content=Cards(tuple(_card(fact, mark_of, here) for fact in content.facts)))
     if isinstance(content, Table):
         return replace(part, content=_table(content, mark_of))
     if isinstance(content, Figure) and content.data:
@@ -79,10 +99,16 @@ def _part(part: Part, mark_of: MarkOf, here: str) -> Part:
     return part
 
 
+def _card(fact: Fact, mark_of: MarkOf, here: str) -> Fact:
+    column = Column("value", "", measure_kind(fact.key) if fact.key else "plain")
+    return replace(fact, value=fact.value + mark_of(fact.key + here, fact.value, column))
+
+
 def _table(table: Table, mark_of: MarkOf) -> Table:
     if not table.ids:
         return table
-    marks = [[mark_of(id) if id and words != MISSING else None for id, words in zip(row, texts, strict=True)]
+    marks = [[mark_of(id, words, column) if id and words != MISSING else None
+              for id, words, column in zip(row, texts, table.columns, strict=True)]
              for row, texts in zip(table.ids, table.texts, strict=True)]  # fmt: skip
     if not any(mark for row in marks for mark in row):
         return table

@@ -297,7 +297,8 @@ def _said_by_the_house() -> set[str]:
     """Return the numbers of the catalogue's own wording (95%), and the bounds that formats print (<0.001, >99.9%)."""
     templates = [entry[lang] for key, entry in catalogue().items() for lang in LANGS if not key.startswith("numbers.")]
     said = ["".join(literal for literal, *_ in string.Formatter().parse(template)) for template in templates]
-    return _keys([*said, format_value(0.0, "p", "en"), format_value(0.9999, "pct", "en")])
+    bounds = [format_value(0.0, "p", "en"), *(format_value(share, "pct", "en") for share in (0.0001, 0.9999))]
+    return _keys([*said, *bounds])
 
 
 def _keys(texts: Iterable[str]) -> set[str]:

@@ -46,10 +46,10 @@ def test_every_published_figure_is_in_the_results(found, measure):
 PRINTED = {
     "zh": ["一孩登记1,559件", "二孩登记4,696件", "再生育审批14件", "按时办结率100%", "对标业务10项", "走访10次", "报告10份", "整改方案10份",
            "赵县", "元氏县", "晋州市", "裕华区", "鹿泉区", "平泉市", "乐亭县", "黄骅市", "青县", "抽调人员13人", "联合检查3次", "查结案件7起",
-           "没收设备3台", "罚款34,500元", "健康检查2,886人", "男1,443人", "女1,443人", "每月10元", "一次性奖励3,000元", "按时足额发放率100%",
-           "新增299人", "期末3,182人", "期末225人", "家庭51户", "贫困母亲50人", "超过100,000元", "考生106人", "平均每月2.0次", "2018年3月31日",
+           "没收设备3台", "罚款3.45万元", "健康检查2,886人", "男1,443人", "女1,443人", "每月10元", "一次性奖励3,000元", "按时足额发放率100%",
+           "新增299人", "期末3,182人", "期末225人", "家庭51户", "贫困母亲50人", "超过10万元", "考生106人", "平均每月2.0次", "2018年3月31日",
            "专项检查不少于2次"],
-    "en": ["1,559 first-child registrations", "4,696 second-child registrations", "14 approvals", "100% were completed on time",
+    "en": ["1,559 first-child registrations", "4,696 second-child registrations", "14 approvals", "completed on time was 100%",
            "10 business lines", "10 visits", "10 reports", "10 improvement plans", "Zhaoxian", "Yuanshi", "Jinzhou", "Yuhua", "Luquan",
            "Pingquan", "Laoting", "Huanghua", "Qingxian", "13 officers", "3 joint inspections", "7 cases", "3 devices", "34,500 yuan",
            "2,886 people", "1,443 men", "1,443 women", "10 yuan a month", "3,000 yuan", "100% was paid on time", "299 new", "3,182 at the end",
