@@ -223,11 +223,17 @@ def _promise(row: Any, lang: str) -> dict[str, str]:
         "id": row.measure.split("/")[1],
         "text": said[lang],
         "target": _amount(row.total, said["measure"], lang),
-        "result": _amount(row.value, said["measure"], lang),
+        "result": _covering(_amount(row.value, said["measure"], lang), said, lang),
         "due": wording.period_label(said["due"], lang, calendar=False),
         "owner": said["owner"],
         "state": wording.text(key.replace("note.commitment.", "state."), lang),
     }
+
+
+def _covering(figure: str, said: Mapping[str, Any], lang: str) -> str:
+    """Return a figure with the months that it covers, where they are known."""
+    months = {name: said.get(name) for name in ("first", "last")}
+    return wording.text("commitment.figure", lang, figure=figure, **months) if all(months.values()) else figure
 
 
 def _amount(number: float, measure: str, lang: str) -> str:

@@ -55,6 +55,18 @@ def test_the_number_and_the_target_stand_beside_the_outcome():
     assert ("commitment/C1", 1, 2) == (fact["measure"], fact["value"], fact["total"])
 
 
+def test_the_answer_says_which_months_its_figure_covers():
+    """An inspection count is of the period in which the promise is due; a share of the year's plan is of the year so far."""
+    share = {"place": "x", "period": "2018H2", "measure": "plan_share/activity/inspection", "value": 1.25,
+             "note": results.note("note.plan.year", year="2018")}  # fmt: skip
+    table = results.combine([known(5, "2018H2"), results.rows([share])])
+    listed = [promise("2018H2", m, 1, "2018H1").assign(id=m) for m in ("activity/inspection", share["measure"])]
+    found = results.pick(register(pd.concat(listed), table, period="2018", county="x"), measure="commitment/*")
+
+    months = [tuple(results.read_note(n)[1][end] for end in ("first", "last")) for n in found["note"]]
+    assert [("2018-07", "2018-12"), ("2018-01", "2018-12")] == months
+
+
 def test_the_annual_report_judges_what_was_due_in_its_halves():
     found = register(promise(due="2018H2", made="2018H1"), known(2, "2018H2"), period="2018", county="x")
 
@@ -114,7 +126,8 @@ def test_each_promise_is_in_one_state_and_the_counts_add_up(drawn):
 @pytest.mark.parametrize("lang", wording.LANGS)
 @pytest.mark.parametrize("state", STATES)
 def test_every_state_has_its_words_without_keys_of_periods(state, lang):
-    words = {"zh": "检查", "en": "Inspections", "made": "2017H2", "due": "2018H1", "owner": "科", "done": "2018-03-01"}
+    words = {"zh": "检查", "en": "Inspections", "made": "2017H2", "due": "2018H1", "owner": "科", "done": "2018-03-01",
+             "first": "2018-01", "last": "2018-06"}  # fmt: skip
     said = wording.text(STATES[state], lang, **words)
 
     assert wording.has(f"state.{state}")

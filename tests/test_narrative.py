@@ -36,7 +36,7 @@ def test_a_section_without_data_says_so(lang):
 def test_every_sentence_can_be_said_with_any_size(lang, size):
     """With all numbers 0, 1, 2 or very large no template breaks, and English knows its singular."""
     for key in (k for k in wording.catalogue() if k.startswith(("say.", "card."))):
-        note = results.note("note.activity.on_day", day="2018-03-31")
+        note = results.note("note.activity.on_days", days=["2018-03-31"])
         names = {name.split(".")[0] for name in wording.needs(key)}
         known = {n: Fact("renqiu", "2018-06", n, size, size, size, size, size, 0.5, "counted", note) for n in names}
         words = {n: "x" for n in names if n in ("period", "ahead_label", "long", "refused")} | {
