@@ -49,7 +49,7 @@ def plot_plan_path(results: pd.DataFrame, *, place: str, lang: str, period: str,
         ax.plot(range(len(walked) + 1), [0.0, *walked], color=BLUE, linewidth=2)
         ax.axhline(1, color=INK, linewidth=0.8)
         _forecast(ax, *(row[name] / row["total"] for name in ("value", "lower", "upper")), top)
-        _path_scale(ax, _short(measure, lang), top, lang, first=n == 0)
+        _path_scale(ax, _short(measure, lang, len(panels)), top, lang, first=n == 0)
     if found:
         words = [text(f"figure.path.{name}", lang) for name in ("usual", "walked", "expected")]
         drawing.legend([*panels[0].lines[:2], panels[0].lines[3]], words, loc="outside upper left", ncols=3,
@@ -85,7 +85,7 @@ def plot_peers(
         _no_data(panels[0], lang)
     for ax, (measure, (about, rows)) in zip(panels, found.items(), strict=False):
         _funnel(ax, about, rows, place, names, lang)
-        ax.set_title(_short(measure, lang), loc="left", color=GREY, fontsize=9)
+        ax.set_title(_short(measure, lang, len(panels)), loc="left", color=GREY, fontsize=9)
     return drawing
 
 
@@ -127,13 +127,13 @@ def _forecast(ax: Axes, value: float, lower: float, upper: float, top: float) ->
         ax.plot(12, value, "s", color=ORANGE, markersize=3.5, clip_on=False)
 
 
-def _short(measure: str, lang: str) -> str:
-    """Return the words for a measure in the width of a panel: what is counted alone, of a share its name too."""
+def _short(measure: str, lang: str, panels: int) -> str:
+    """Return the words for a measure, as wide as one of so many panels: what is counted, of a share its name too."""
     head, *parts = measure.split("/")
     keep = parts[-1:] if head in ("checkups", "activity") else [head, *parts[1:]]
     words = text("list.comma", lang).join(text(f"part.{k}" if has(f"part.{k}") else k, lang) for k in keep if has(k) or
                                           has(f"part.{k}"))  # fmt: skip
-    return textwrap.fill(words or label(measure, lang), 13 if lang == "zh" else 27)
+    return textwrap.fill(words or label(measure, lang), (40 if lang == "zh" else 82) // panels)
 
 
 def _path(results: pd.DataFrame, place: str, measure: str) -> list[float]:
