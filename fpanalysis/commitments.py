@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from .indicators import activities, checkups, plan, registrations
-from .periods import Period, parse_period
+from .periods import PARTS, Period, parse_period
 from .results import Fact, combine, fact, note, pick, read_note, rows
 
 __all__ = ["STATES", "figures", "register"]
@@ -37,7 +38,7 @@ def register(commitments: pd.DataFrame, results: pd.DataFrame, *, period: str, c
     """Return `commitment/<id>` for every promise that the report of a period has to list, and `promises/<state>`.
 
     value = done, total = target; the note is one of STATES with the promise in both languages, when it was made, when
-    it is due, who answers for it, and the first and last month that the figure covers. To be judged, a promise needs
+    it is due, who answers for it, and the period that the figure covers. To be judged, a promise needs
     the figures of the period in which it is due (under that period's key) in `results`. `promises/<state>` counts them.
     """
     now = parse_period(period)
@@ -108,14 +109,17 @@ def _outcome(promise: Any, results: pd.DataFrame, now: Period, county: str) -> t
 def _said(promise: Any, state: str, found: Fact) -> str:
     words = {name: getattr(promise, name) for name in ("zh", "en", "made", "due", "owner", "measure")}
     words |= {"done": promise.done.date()} if state in ("said_done", "done_late") else {}
-    return note(STATES[state], **words, **({} if np.isnan(found.value) else _covered(found)))
+    return note(STATES[state], **words, **({} if np.isnan(found.value) else {"covers": _covered(found)}))
 
 
-def _covered(found: Fact) -> dict[str, str]:
-    """Return the first and last month of a figure: of its period, or of the year so far that a target is of."""
+def _covered(found: Fact) -> str:
+    """Return the period that a figure covers, its own or (of a target of the year) the year so far: a key or months."""
     due = parse_period(found.period)
-    of_year = found.note and read_note(found.note)[0] == "note.plan.year"
-    return {"first": str((due.whole_year() if of_year else due).first_month), "last": str(due.last_month)}
+    if not found.note or read_note(found.note)[0] != "note.plan.year":
+        return due.key
+    year = due.whole_year()
+    whole = [p for part in PARTS if (p := replace(year, part=part)).start == year.start and p.end == due.end]
+    return whole[0].key if whole else f"{year.first_month}/{due.last_month}"
 
 
 STATES: Mapping[str, str] = {

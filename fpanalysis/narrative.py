@@ -231,9 +231,8 @@ def _promise(row: Any, lang: str) -> dict[str, str]:
 
 
 def _covering(figure: str, said: Mapping[str, Any], lang: str) -> str:
-    """Return a figure with the months that it covers, where they are known."""
-    months = {name: said.get(name) for name in ("first", "last")}
-    return wording.text("commitment.figure", lang, figure=figure, **months) if all(months.values()) else figure
+    """Return a figure with the period that it covers, where that is known."""
+    return wording.text("commitment.figure", lang, figure=figure, covers=said["covers"]) if "covers" in said else figure
 
 
 def _amount(number: float, measure: str, lang: str) -> str:

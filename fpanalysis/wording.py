@@ -19,6 +19,7 @@ own manner: `{n:count}`, `{share:pct}`, `{n:inspection|inspections}` (English si
 | dates | ["2018-07-16"] | 2018年7月16日 | 16 July 2018 |
 | named | [["赵县", "Zhaoxian"]] | 赵县 | Zhaoxian |
 | period | 2018H1 | 2018年上半年 | first half of 2018 |
+| span | 2018H1 (or 2018-01/2018-09) | 2018年上半年 | first half of 2018 |
 | word | a key of the catalogue | its wording | its wording |
 | label | a measure | its label | its label |
 | remark | a result row's note | its wording | its wording |
@@ -289,6 +290,11 @@ def _named(value: Iterable[tuple[str, str]], lang: str) -> str:
     return _list([pair[LANGS.index(lang)] for pair in value], lang)
 
 
+def _span(value: Any, lang: str) -> str:
+    first, _, last = str(value).partition("/")
+    return text("months", lang, first=first, last=last) if last else period_label(first, lang, calendar=False)
+
+
 FORMATS = {
     "count": _decimals(0),
     "n1": _decimals(1),
@@ -311,6 +317,7 @@ FORMATS = {
     "word": lambda value, lang: text(str(value), lang),
     "words": lambda value, lang: _list([text(str(key), lang) for key in value], lang),
     "period": lambda value, lang: period_label(str(value), lang, calendar=False),
+    "span": _span,
     "remark": lambda value, lang: remark(value, lang),
     "label": lambda value, lang: label(str(value), lang),
     "plain": lambda value, lang: str(value),
