@@ -132,7 +132,7 @@ def _row(
     base = {"place": place, "period": period, "measure": f"peer/{measure}", "count": count, "total": total}
     size, known = (1.0, "count_exact") if np.isnan(total) else (total, "rate_exact")
     if np.isnan(total) or (rated and total):
-        low, high = (float(bound) / size for bound in poisson_interval(count, level, "exact"))
+        low, high = (float(bound) / size for bound in poisson_interval(count, level))
         numbers, method = (count / size, low, high), known
     else:
         kind, method = ("midp", "midp") if measure.split("/")[0] in UNITS else ("wilson", "wilson_share")
