@@ -780,8 +780,10 @@ def _activities_later(book: _Book) -> None:
              ["2018-11-23", "查结案件", "", 3, 0], ["2018-11-23", "没收设备", "", 1, 0], ["2018-09-17", "罚款", "", 2, 9000],
              ["2018-11-26", "罚款", "", 3, 14000], ["2018-12-12", "全员大会", "", 1, 0], ["2018-09-18", "走访家庭", "", 48, 0],
              ["2018-09-18", "慰问钱物", "", 48, 47400], ["2018-10-16", "对标走访", "黄骅市", 1, 0],
-             ["2018-10-30", "对标报告", "黄骅市", 1, 0]]  # fmt: skip
+             ["2018-10-30", "对标报告", "黄骅市", 1, 0], ["2018-08-21", "业务培训", "", 1, 0],
+             ["2018-10-25", "业务培训", "", 1, 0]]  # fmt: skip
     book.add(JANUARY, "activities.2018H2.csv", ACTIVITIES, sorted(rows, key=lambda r: str(r[0])))
+    book.plant_year("trainings", "activity/training", "renqiu", 2, "activities.2018H2.csv")
     book.plant_year(
         "inspections of the year", "activity/inspection", "renqiu", 5, "activities.2018H1.csv, activities.2018H2.csv"
     )
