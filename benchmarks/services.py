@@ -9,6 +9,7 @@ stand for the work of a year in a back-test of the plan's forecasts. Run from th
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -247,14 +248,15 @@ def main() -> None:
     asked.add_argument("--json", type=Path)
     asked.add_argument("--data", type=Path, help="folder of real series: the table plan_real")
     given = asked.parse_args()
-    made = {name: TABLES[name](given.runs) for name in given.tables}
+    wanted = {name: functools.partial(TABLES[name], given.runs) for name in given.tables}
     if given.data:
-        made["plan_real"] = plan_real(read([given.data]), max(1, given.runs // 20))
-    for name, table in made.items():
-        print(f"\n{name}\n{table.round(2).to_string(index=False)}")
-    for name in ("plan_forecasts", "plan_real"):
-        if name in made:
-            print(f"\n{name}", made[name].groupby("years")["covers"].mean().round(1).to_string(), sep="\n")
+        wanted["plan_real"] = lambda: plan_real(read([given.data]), max(1, given.runs // 20))
+    made = {}
+    for name, make in wanted.items():
+        made[name] = make()
+        print(f"\n{name}\n{made[name].round(2).to_string(index=False)}", flush=True)
+        if name.startswith("plan_"):
+            print(made[name].groupby("years")["covers"].mean().round(1).to_string(), flush=True)
     if given.json:
         given.json.write_text(json.dumps({name: table.to_dict("records") for name, table in made.items()}), "utf-8")
 
