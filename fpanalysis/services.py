@@ -169,10 +169,18 @@ def _change(row: Mapping[str, Any], lang: str, names: Mapping[str, str]) -> str:
     return text("change.said", lang, name=name, change=row["value"])
 
 
+def _work(measure: str, lang: str, names: Mapping[str, str]) -> str:
+    """Return what is done, as a sentence begins: of a kind of activity or check-up its own name alone."""
+    head, words = measure.split("/")[0], label(measure, lang, names)
+    if head in ("activity", "checkups"):
+        words = words.removeprefix(label(head, lang) + text("list.comma", lang))
+    return words[:1].upper() + words[1:]
+
+
 def _plan(measure: str, known: Mapping[str, Fact], lang: str, names: Mapping[str, str]) -> str:
     forecast, usual = known[f"plan_forecast/{measure}"], known[f"plan_usual/{measure}"]
     share = forecast.count / forecast.total if forecast.total else float("nan")
-    base = {"name": label(measure, lang, names), "done": forecast.count, "share": share, "verdict": forecast.note}
+    base = {"name": _work(measure, lang, names), "done": forecast.count, "share": share, "verdict": forecast.note}
     pace = known.get(f"plan_pace/{measure}")
     if pace is None:
         return text("plan.over", lang, **base)

@@ -69,6 +69,13 @@ def test_the_plan_reads_with_any_number(lang, n, over):
         assert is_plain(said), said
 
 
+@pytest.mark.parametrize(
+    ("lang", "begins"), [("zh", "免费孕前优生健康检查：完成"), ("en", "Free pre-conception check-ups: ")]
+)
+def test_a_target_begins_with_the_work_itself(lang, begins):
+    assert services.planned(plan_rows(3), ["checkups/preconception"], lang=lang, **LOOK)[0].startswith(begins)
+
+
 @pytest.mark.parametrize("lang", wording.LANGS)
 @pytest.mark.parametrize("n", NUMBERS)
 def test_indicators_read_with_any_number(lang, n):
