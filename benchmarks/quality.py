@@ -144,9 +144,11 @@ def main() -> None:
     parser.add_argument("--only", choices=TABLES)
     parser.add_argument("--json", type=Path)
     words = parser.parse_args()
-    made = {name: table(words.runs) for name, table in TABLES.items() if words.only in (None, name)}
-    for name, table in made.items():
-        print(f"\n{name}\n{table.round(1).to_string(index=False)}")
+    made = {}
+    for name, table in TABLES.items():
+        if words.only in (None, name):
+            made[name] = table(words.runs)
+            print(f"\n{name}\n{made[name].round(1).to_string(index=False)}", flush=True)
     if words.json:
         text = json.dumps({name: table.to_dict("records") for name, table in made.items()}, indent=1)
         words.json.write_text(text + "\n", "utf-8")

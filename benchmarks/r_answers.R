@@ -94,4 +94,35 @@ keep(data.frame(value = haenszel$estimate, lower = haenszel$conf.int[1], upper =
      "r_mantel_haenszel.csv")
 poisson <- sapply(c(0, 1, 10, 250), function(k) poisson.test(k)$conf.int)
 keep(data.frame(count = c(0, 1, 10, 250), lower = poisson[1, ], upper = poisson[2, ]), "r_poisson.csv")
+
+# Ratio of two Poisson counts, conditional and exact (poisson.test of two).
+pairs <- expand.grid(now = c(0, 1, 7, 40, 1559), then = c(1, 5, 52, 2562))
+ratio <- mapply(function(a, b) { test <- poisson.test(c(a, b)); c(test$conf.int, test$p.value) }, pairs$now, pairs$then)
+keep(cbind(pairs, lower = ratio[1, ], upper = ratio[2, ]), "r_poisson_ratio.csv")
+
+# Funnel limits: the counts at which prop.test against the target (score, no correction) is just at 1 - level.
+funnel <- expand.grid(n = c(50, 250, 1200, 5000), target = c(0.5146, 0.9, 0.98), level = c(0.95, 0.998))
+limit <- function(n, target, level, side) {
+  ends <- if (side == "lower") c(1e-9, n * target) else c(n * target, n)
+  excess <- function(k) suppressWarnings(prop.test(k, n, p = target, correct = FALSE))$p.value - (1 - level)
+  if (excess(ends[if (side == "lower") 1 else 2]) > 0) return(if (side == "lower") 0 else 1)
+  uniroot(excess, ends, tol = 1e-12, maxiter = 10000)$root / n
+}
+for (side in c("lower", "upper")) funnel[[side]] <- mapply(limit, funnel$n, funnel$target, funnel$level, side)
+keep(funnel, "r_funnel.csv")
+
+# Ranks with intervals: prop.test of each pair, p.adjust(., "holm") over a county's pairs, how many are better and worse for sure.
+league <- data.frame(group = rep(c("alike", "spread"), c(10, 8)),
+  count = c(149, 291, 174, 153, 271, 303, 310, 272, 116, 220, 4689, 6197, 3516, 5545, 5323, 6157, 4897, 3700),
+  total = c(190, 310, 183, 168, 286, 321, 329, 285, 124, 241, 4828, 6205, 3520, 5783, 5411, 6269, 5119, 3744))
+place <- function(table) {
+  share <- table$count / table$total
+  others <- function(i) setdiff(seq_along(share), i)
+  told <- function(i) p.adjust(sapply(others(i), function(j) suppressWarnings(
+    prop.test(table$count[c(i, j)], table$total[c(i, j)], correct = FALSE))$p.value), "holm") < 0.05
+  sure <- function(i, better) sum(told(i) & (if (better) share[others(i)] > share[i] else share[others(i)] < share[i]))
+  cbind(table, rank = rank(-share, ties.method = "min"), lower = 1 + sapply(seq_along(share), sure, TRUE),
+    upper = length(share) - sapply(seq_along(share), sure, FALSE))
+}
+keep(do.call(rbind, lapply(split(league, league$group), place)), "r_ranks.csv")
 writeLines(made_by, file.path(golden, "r_version.txt"))

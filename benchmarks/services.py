@@ -1,13 +1,15 @@
 """The simulation tables of the services methods: coverage of plan forecasts, claims under the null, ranks and funnels.
 
-Seeded, so that the same numbers come out. Run from the root of the project:
+Seeded, so that the same numbers come out. `--data`: real monthly series (CSV files with series, region, month, births)
+stand for the work of a year in a back-test of the plan's forecasts. Run from the root of the project:
 
-    python -m benchmarks.services --json tables.json
+    python -m benchmarks.services --json tables.json [--data DIR]
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,8 @@ import numpy as np
 import pandas as pd
 
 from fpanalysis import comparisons, funnels, indicators, plan_path, results
+
+from .learn_births_prior import read
 
 SEED = 20180630
 
@@ -47,7 +51,12 @@ def plan_forecasts(runs: int) -> pd.DataFrame:
 
 def _held(rng: np.random.Generator, years: int, now: int, spread: float, volume: float) -> tuple[bool, float]:
     usual = rng.dirichlet(np.full(12, 4.0))
-    counts = np.array([_year(rng, usual, spread, volume) for _ in range(years + 1)])
+    return _foretold(rng, np.array([_year(rng, usual, spread, volume) for _ in range(years + 1)]), now, volume)
+
+
+def _foretold(rng: np.random.Generator, counts: np.ndarray, now: int, volume: float) -> tuple[bool, float]:
+    """Return whether the interval held what the last year (row) came to, and its width as a share of the volume."""
+    years = len(counts) - 1
     months = pd.period_range(f"{2018 - years}-01", periods=12 * (years + 1), freq="M")
     seen = counts.ravel()[: 12 * years + now]
     frame = pd.DataFrame({"measure": "checkups/x", "month": months[: len(seen)], "count": seen})
@@ -56,6 +65,35 @@ def _held(rng: np.random.Generator, years: int, now: int, spread: float, volume:
     row = found[found["measure"] == "plan_forecast/checkups/x"].iloc[0]
     came = counts[-1].sum()
     return bool(row["lower"] <= came <= row["upper"]), float((row["upper"] - row["lower"]) / volume)
+
+
+def plan_real(frame: pd.DataFrame, runs: int) -> pd.DataFrame:
+    """Return the same for real series, `runs` years of each: every month's count stands for work done in it.
+
+    Regions and years are drawn at random; ours is told only what was known by the month.
+    """
+    rng = np.random.default_rng(SEED)
+    by_year = {key: _whole_years(group) for key, group in frame.groupby(["series", "region"])}
+    long = {key: table for key, table in by_year.items() if len(table) >= 6}
+    rows = []
+    for (series, _), table in long.items():
+        for _ in range(runs):
+            end = int(rng.integers(5, len(table)))
+            for years in (0, 1, 2, 3, 5):
+                for now in (2, 6, 9):
+                    counts = table[end - years : end + 1]
+                    rows.append([series, years, now, *_foretold(rng, counts, now, counts[-1].sum())])
+    found = pd.DataFrame(rows, columns=["series", "years", "month", "covers", "width"])
+    told = found.groupby(["years", "month"]).agg(
+        cases=("covers", "size"), covers=("covers", "mean"), width=("width", "median")
+    )
+    return told.assign(covers=100 * told["covers"]).reset_index()
+
+
+def _whole_years(group: pd.DataFrame) -> np.ndarray:
+    """Return the counts of a region, one row a year that is known whole and has any."""
+    table = group.pivot_table(index=group["month"].dt.year, columns=group["month"].dt.month, values="births")
+    return table.dropna().pipe(lambda t: t[t.sum(axis=1) > 0]).to_numpy()
 
 
 def claims(runs: int) -> pd.DataFrame:
@@ -208,12 +246,17 @@ def main() -> None:
     asked.add_argument("--runs", type=int, default=20)
     asked.add_argument("--tables", nargs="*", default=list(TABLES))
     asked.add_argument("--json", type=Path)
+    asked.add_argument("--data", type=Path, help="folder of real series: the table plan_real")
     given = asked.parse_args()
-    made = {name: TABLES[name](given.runs) for name in given.tables}
-    for name, table in made.items():
-        print(f"\n{name}\n{table.round(2).to_string(index=False)}")
-    if "plan_forecasts" in made:
-        print(made["plan_forecasts"].groupby("years")["covers"].mean().round(1).to_string())
+    wanted = {name: functools.partial(TABLES[name], given.runs) for name in given.tables}
+    if given.data:
+        wanted["plan_real"] = lambda: plan_real(read([given.data]), max(1, given.runs // 20))
+    made = {}
+    for name, make in wanted.items():
+        made[name] = make()
+        print(f"\n{name}\n{made[name].round(2).to_string(index=False)}", flush=True)
+        if name.startswith("plan_"):
+            print(made[name].groupby("years")["covers"].mean().round(1).to_string(), flush=True)
     if given.json:
         given.json.write_text(json.dumps({name: table.to_dict("records") for name, table in made.items()}), "utf-8")
 

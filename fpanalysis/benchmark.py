@@ -5,7 +5,8 @@ the order of the rates is mostly chance. One question is asked of each measure: 
 peers taken together? Fisher's exact test (Fisher, Statistical Methods for Research Workers, 1934, section 21.02)
 where cases are a part of a total; the conditional binomial test of two Poisson rates (Przyborowski and Wilenski,
 Biometrika 31 (1940) 313) where they can exceed it, as with work done against a target. A count without a
-total has an interval and no test, because nothing makes the counties comparable.
+total has an interval and no test, because nothing makes the counties comparable. Intervals are those of their kind
+everywhere (`rates`): shares Wilson's, counts and rates exact Poisson, the sex ratio mid-p as in its own section.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from scipy.stats import fisher_exact
 from .results import note, pick, rows
 from .stats import binomial_interval, binomial_p, poisson_interval, share_to_ratio
 
-__all__ = ["UNITS", "of_peers", "peers", "visits"]
+__all__ = ["STEPS", "UNITS", "of_peers", "peers", "visits"]
 
-KINDS = ("benchmark_line", "benchmark_visit", "benchmark_report", "improvement_plan", "improvement_done")
+STEPS = {"benchmark_report": "benchmark_visit", "improvement_plan": "benchmark_report",
+         "improvement_done": "improvement_plan"}  # fmt: skip
+"""What must follow on what: each visit is reported on, each report gives a plan, each plan is carried out."""
 
 
 def peers(
@@ -66,37 +69,42 @@ def _bare(name: str) -> str:
 
 
 def visits(activities: pd.DataFrame, *, first: dt.date, last: dt.date, period: str, county: str) -> pd.DataFrame:
-    """Return the counties visited from the day `first` to `last`: `benchmark_counties`, whose note lists them.
+    """Return the counties visited from the day `first` to `last`, and what became of each visit, report and plan.
 
-    Below it, by step (`benchmark_counties/benchmark_visit`, .../benchmark_line, .../benchmark_report,
-    .../improvement_plan, .../improvement_done): counties with that step; the note names those visited that lack it.
-    `activity/<step>` of
-    `indicators.activities` counts the steps themselves.
+    `benchmark_counties`: counties visited; the note lists them. `benchmark_step/<step>` for each of STEPS: total = all
+    that should have it (made in the period, or still without it when the period began), count = those that had it
+    by `last`; the note lists county and day of the others, which come back in the next period. The steps of a county
+    are taken in the order of their days: its first plan carried out is the first one made.
     """
-    mine = activities[
-        activities["date"].between(pd.Timestamp(first), pd.Timestamp(last)) & (activities["subject"] != "")
-    ]
-    found = {
-        kind: list(dict.fromkeys(mine.loc[mine["activity"] == kind].sort_values(["date", "subject"])["subject"]))
-        for kind in KINDS
-    }
-    visited = found["benchmark_visit"]
-    if not any(found.values()):
-        return rows([])
+    mine = activities[activities["date"] <= pd.Timestamp(last)].sort_values(["date", "subject"])
+    seen = mine[(mine["activity"] == "benchmark_visit") & (mine["date"] >= pd.Timestamp(first))]
+    visited = list(dict.fromkeys(seen.loc[seen["subject"] != "", "subject"]))
     base = {"place": county, "period": period, "method": "counted"}
-    records = [
-        {
-            **base,
-            "measure": "benchmark_counties",
-            "count": len(visited),
-            "note": note("note.benchmark.visited", counties=visited),
-        }
-    ]
-    for kind, counties in found.items():
-        lacking = [c for c in visited if c not in counties]
-        remark = note("note.benchmark.lacking", counties=lacking) if lacking else ""
-        records.append({**base, "measure": f"benchmark_counties/{kind}", "count": len(counties), "note": remark})
+    records = []
+    if visited:
+        remark = note("note.benchmark.visited", counties=visited)
+        records.append({**base, "measure": "benchmark_counties", "count": len(visited), "note": remark})
+    for step, on in STEPS.items():
+        due, open_ = _followed(mine, on, step, pd.Timestamp(first))
+        if due:
+            remark = note("note.benchmark.lacking", items=open_) if open_ else ""
+            records.append({**base, "measure": f"benchmark_step/{step}", "count": due - len(open_), "total": due,
+                            "note": remark})  # fmt: skip
     return rows(records)
+
+
+def _followed(mine: pd.DataFrame, on: str, step: str, first: pd.Timestamp) -> tuple[int, list[list[str]]]:
+    """Return how many should have been followed by a step, and [county, day] of those that were not."""
+    due, left = 0, []
+    for subject, group in mine.groupby("subject"):
+        made = group[group["activity"] == on]
+        days = made["date"].repeat(made["count"].astype(int)).tolist()
+        took = group[group["activity"] == step]
+        settled = int(took.loc[took["date"] < first, "count"].sum())
+        done = int(took["count"].sum())
+        due += len(days[settled:])
+        left += [[str(subject), str(day.date())] for day in days[done:]]
+    return due, sorted(left, key=lambda item: item[::-1])
 
 
 def _measure(
@@ -122,21 +130,16 @@ def _row(
 ) -> dict[str, Any]:
     """Return value and interval of one county; `rated`: cases may exceed the total (a rate, not a share)."""
     base = {"place": place, "period": period, "measure": f"peer/{measure}", "count": count, "total": total}
-    if np.isnan(total):
-        lower, upper = poisson_interval(count, level)
-        return {
-            **base,
-            "value": count,
-            "lower": float(lower),
-            "upper": float(upper),
-            "method": f"count_midp-{100 * level:g}",
-        }
-    if rated and total:
-        numbers = (count / total, *(float(b) / total for b in poisson_interval(count, level)))
+    size, known = (1.0, "count_exact") if np.isnan(total) else (total, "rate_exact")
+    if np.isnan(total) or (rated and total):
+        low, high = (float(bound) / size for bound in poisson_interval(count, level))
+        numbers, method = (count / size, low, high), known
     else:
-        numbers = (count / total if total else np.nan, *(float(b) for b in binomial_interval(count, total, level)))
+        kind, method = ("midp", "midp") if measure.split("/")[0] in UNITS else ("wilson", "wilson_share")
+        low, high = (float(bound) for bound in binomial_interval(count, total, level, kind))
+        numbers = (count / total if total else np.nan, low, high)
     scaled = dict(zip(("value", "lower", "upper"), (_in_unit(measure, n) for n in numbers), strict=True))
-    return {**base, **scaled, "method": f"{'rate' if rated else 'share'}_midp-{100 * level:g}"}
+    return {**base, **scaled, "method": f"{method}-{100 * level:g}"}
 
 
 def _p(count: float, total: float, counts: pd.Series, totals: pd.Series, rated: bool) -> float:

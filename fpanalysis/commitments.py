@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from .indicators import activities, checkups, plan, registrations
-from .periods import Period, parse_period
-from .results import combine, note, pick, rows, value
+from .periods import PARTS, Period, parse_period
+from .results import Fact, combine, fact, note, pick, read_note, rows
 
 __all__ = ["STATES", "figures", "register"]
 
@@ -37,17 +38,17 @@ def register(commitments: pd.DataFrame, results: pd.DataFrame, *, period: str, c
     """Return `commitment/<id>` for every promise that the report of a period has to list, and `promises/<state>`.
 
     value = done, total = target; the note is one of STATES with the promise in both languages, when it was made, when
-    it is due and who answers for it. To be judged, a promise needs the figures of the period in which it is due (under
-    that period's key) in `results`. `promises/<state>` counts them.
+    it is due, who answers for it, and the period that the figure covers. To be judged, a promise needs
+    the figures of the period in which it is due (under that period's key) in `results`. `promises/<state>` counts them.
     """
     now = parse_period(period)
     told = [(promise, _outcome(promise, results, now, county)) for promise in _listed(commitments, now)]
-    told = [(promise, state, done) for promise, (state, done) in told if not _settled(promise, state, now)]
+    told = [(promise, state, found) for promise, (state, found) in told if not _settled(promise, state, now)]
     again = Counter(promise.id for promise, _, _ in told)
     base = {"place": county, "period": period, "method": "promised"}
     names = [f"commitment/{p.id}" + (f"/{p.made}" if again[p.id] > 1 else "") for p, _, _ in told]
-    lines = [{**base, "measure": name, "count": done, "total": p.target, "value": done, "note": _said(p, state)}
-             for name, (p, state, done) in zip(names, told, strict=True)]  # fmt: skip
+    lines = [{**base, "measure": name, "count": found.value, "total": p.target, "value": found.value,
+              "note": _said(p, state, found)} for name, (p, state, found) in zip(names, told, strict=True)]  # fmt: skip
     states = Counter(state for _, state, _ in told)
     counts = [{**base, "measure": f"promises/{s}", "count": states[s]} for s in STATES if states[s]]
     return rows([*lines, *counts])
@@ -89,25 +90,36 @@ def _settled(promise: Any, state: str, now: Period) -> bool:
     return state not in OVERDUE or (state == "done_late" and promise.done < pd.Timestamp(now.start))
 
 
-def _outcome(promise: Any, results: pd.DataFrame, now: Period, county: str) -> tuple[str, float]:
-    """Return the state of a promise and the figure that it was judged by (NaN for none)."""
-    figure = value(results, place=county, period=promise.due, measure=promise.measure) if promise.measure else np.nan
-    said = pd.notna(promise.done) and promise.done <= pd.Timestamp(now.end)
+def _outcome(promise: Any, results: pd.DataFrame, now: Period, county: str) -> tuple[str, Fact]:
+    """Return the state of a promise and the figure that it was judged by (its value NaN for none)."""
+    none = fact(results[:0])
+    found = fact(results, place=county, period=promise.due, measure=promise.measure) if promise.measure else none
+    figure, said = found.value, pd.notna(promise.done) and promise.done <= pd.Timestamp(now.end)
     if parse_period(promise.due).end > now.end:
-        return "open", np.nan
+        return "open", none
     if not np.isnan(figure) and not np.isnan(promise.target) and figure >= promise.target:
-        return "kept", figure
+        return "kept", found
     if _overdue(promise, now):
-        return ("done_late" if said else "carried"), figure
+        return ("done_late" if said else "carried"), found
     if np.isnan(figure) or np.isnan(promise.target):
-        return ("said_done" if said else "cannot_judge"), figure
-    return "not_kept", figure
+        return ("said_done" if said else "cannot_judge"), found
+    return "not_kept", found
 
 
-def _said(promise: Any, state: str) -> str:
+def _said(promise: Any, state: str, found: Fact) -> str:
     words = {name: getattr(promise, name) for name in ("zh", "en", "made", "due", "owner", "measure")}
     words |= {"done": promise.done.date()} if state in ("said_done", "done_late") else {}
-    return note(STATES[state], **words)
+    return note(STATES[state], **words, **({} if np.isnan(found.value) else {"covers": _covered(found)}))
+
+
+def _covered(found: Fact) -> str:
+    """Return the period that a figure covers, its own or (of a target of the year) the year so far: a key or months."""
+    due = parse_period(found.period)
+    if not found.note or read_note(found.note)[0] != "note.plan.year":
+        return due.key
+    year = due.whole_year()
+    whole = [p for part in PARTS if (p := replace(year, part=part)).start == year.start and p.end == due.end]
+    return whole[0].key if whole else f"{year.first_month}/{due.last_month}"
 
 
 STATES: Mapping[str, str] = {

@@ -90,6 +90,7 @@ ACTIVITIES = {
     "exam_candidate_checked": ("中考加分审核", "examination candidates checked"),
     "study_session": ("集中学习", "study session"),
     "staff_meeting": ("全员大会", "all-staff meeting"),
+    "training": ("业务培训", "培训", "training session"),
 }
 """What the office does besides births and subsidies; one key a kind of activity."""
 

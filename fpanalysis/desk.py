@@ -303,6 +303,12 @@ class Desk:
         files = [release / "results.csv" for release in found if (release / "results.csv").is_file()]
         return results.combine([results.pick(results.read(file), measure=measure) for file in files])
 
+    def said(self, period: Period) -> pd.DataFrame:
+        """Return the results that the report of an earlier period published when it was closed; empty without one."""
+        closes = closing_day(self.data.deliveries, period, self.params.closing_days)
+        release = releases.as_closed(self.home.releases(self.place, period.key), closes.isoformat())
+        return results.read(release / "results.csv") if release else results.empty()
+
     def _is_fresh(self, name: str) -> bool:
         made_from = self.home.work(self.place, self.period.key) / f"{name}.made_from"
         return made_from.is_file() and made_from.read_text("utf-8") == self.made_from(name)

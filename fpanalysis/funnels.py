@@ -18,6 +18,8 @@ worse, beyond doubt: pairwise score tests, Holm's correction over the county's p
 Review of Economic Studies 91 (2024) 476). It holds the true rank in at least 95 of 100 cases, ties included, where
 simulated ranks do not.
 
+A county outside the funnel whose rank could still be any is not called better or worse: it cannot be told apart.
+
 *Worse and worsening* needs two periods: outside the funnel on the wrong side (after Holm over the measures), and itself
 changed for the worse by the exact test. Which side is wrong, the catalogue says (`better`).
 """
@@ -64,7 +66,8 @@ def similar(
     everyone = list(dict.fromkeys(mine.loc[mine["period"] == period, "county"]))
     if not everyone:
         return mine, rows([])
-    left = [name for name in everyone if name not in near]
+    english = dict(zip(mine["county"], mine["county_en"], strict=True))
+    left = [[name, english[name] or name] for name in everyone if name not in near]
     base = {"place": county, "period": period, "measure": "peer_similar", "total": len(everyone), "method": "counted"}
     if len(near) < FEWEST:
         said = note("note.peer.all", n=len(everyone))
@@ -99,9 +102,10 @@ def standing(
     records: list[dict[str, Any]] = []
     for (measure, table), p in zip(tables.items(), adjusted, strict=True):
         then = fact(own_results, place=county, period=before, measure=measure)
-        records += _limits(measure, table, made[measure], how)
-        records += _ranks(measure, table)
-        records.append(_standing(measure, table, made[measure], float(p), then))
+        ranked = _ranks(measure, table)
+        records += _limits(measure, table, made[measure], how) + ranked
+        apart = ranked[0]["lower"] > 1 or ranked[0]["upper"] < len(table)
+        records.append(_standing(measure, table, made[measure], float(p), then, apart))
     return rows([{"period": period, **r} for r in records])
 
 
@@ -200,20 +204,25 @@ def _ranks(measure: str, table: pd.DataFrame) -> list[dict[str, Any]]:
             for place, rank, low, high in zip(table["place"], *found, strict=True)]  # fmt: skip
 
 
-def _standing(measure: str, table: pd.DataFrame, funnel: Mapping[str, Any], p: float, then: Fact) -> dict[str, Any]:
+def _standing(
+    measure: str, table: pd.DataFrame, funnel: Mapping[str, Any], p: float, then: Fact, apart: bool
+) -> dict[str, Any]:
+    """Return the standing of the own county; `apart`: its interval of ranks leaves some rank out."""
     own = table.iloc[0]
     better = indicator(measure)["better"]
     outside = p < ALPHA
     worse = outside and better != "" and (funnel["z"] < 0) == (better == "high")
     key = ("worse" if worse else "better" if better else "high" if funnel["z"] > 0 else "low") if outside else "within"
-    if worse:
+    if outside and not apart:
+        key = "untold"
+    elif worse:
         key = {None: "worse_unknown", True: "worse_worsening", False: "worse"}[
             _worsened(own, then, better, funnel["rated"])
         ]
     share = own["count"] / own["total"]
     return {"place": own["place"], "measure": f"peer_standing/{measure}", "count": own["count"], "total": own["total"],
             "value": float(np.atleast_1d(_in_unit(measure, share))[0]), "p": p, "method": "funnel_z",
-            "note": note(VERDICTS[key], n=len(table) - 1, p=p)}  # fmt: skip
+            "note": note(VERDICTS[key], n=len(table) - 1, ranks=len(table), p=p)}  # fmt: skip
 
 
 def _worsened(own: pd.Series, then: Fact, better: str, rated: bool) -> bool | None:
@@ -265,6 +274,6 @@ OVERDISPERSION: Mapping[str, Callable[[Floats, Floats], tuple[float, float]]] = 
 
 VERDICTS: Mapping[str, str] = {
     name: f"note.standing.{name}"
-    for name in ("within", "better", "worse", "worse_unknown", "worse_worsening", "high", "low")
+    for name in ("within", "untold", "better", "worse", "worse_unknown", "worse_worsening", "high", "low")
 }
 """Every standing among peers and the sentence that says it."""

@@ -1,9 +1,8 @@
 """What the office did: registration services, check-ups, activities, the plan.
 
 Counts are complete, not samples. The intervals of shares and of the order mix say how far such a figure moves by
-chance alone between one half-year and the next (the counts taken as binomial, mid-p): Agresti and Gottard,
-Computational Statistics & Data Analysis 51 (2007) 6447. A ratio of two counts has the interval of the first
-one's share of both, turned into odds.
+chance alone between one half-year and the next, by the method of its kind as in `rates`: shares Wilson's, a ratio of
+two counts the exact one of the first one's share of both (Clopper and Pearson), turned into odds.
 
 *The mix of first, second and further registrations* is held against its own history: the shares of earlier periods of
 the same kind give a predictive distribution for this one (`pooling`), and a mix that it would give in fewer than 1 of
@@ -40,6 +39,8 @@ __all__ = [
 ]
 
 SERVICES = ("first", "second", "further")
+FEW_DAYS = 6
+"""Days up to which a report names each on which an activity took place."""
 UNUSUAL = 0.01
 """Chance, given its history, below which a mix of registrations is called unusual."""
 
@@ -159,7 +160,8 @@ def activities(
 ) -> pd.DataFrame:
     """Return what the office did from the day `first` to `last`, by kind of activity, for the county.
 
-    `activity/<kind>`: inside the period only. `activity_amount/<kind>`: yuan (count in fen), for kinds with money.
+    `activity/<kind>`: inside the period only; the note says on which days (of many: the first and last).
+    `activity_amount/<kind>`: yuan (count in fen), for kinds with money.
     `activity_outside/<kind>`: dated after `last` (and not after `as_of`) in a file of this period (`file_period`) that
     also has rows of it, with a note naming the date. `activity_listed/<kind>`: both together, which is what a reader
     of that file counts. `activity_monthly/<kind>`: inside the period, a month (of the months until `as_of`). Kinds that
@@ -172,7 +174,7 @@ def activities(
     records = []
     for kind, group in mine.groupby("activity") if inside.any() else ():
         done, late = group[inside[group.index]], group[outside[group.index]]
-        records.append({**_counted(county, period, f"activity/{kind}", done["count"].sum()), "note": _single_day(done)})
+        records.append({**_counted(county, period, f"activity/{kind}", done["count"].sum()), "note": _days(done)})
         records.append({**_counted(county, period, f"activity_monthly/{kind}", done["count"].sum()),
                         "value": done["count"].sum() / _months(first, min(last, as_of or last))})  # fmt: skip
         records.append(_counted(county, period, f"activity_listed/{kind}", done["count"].sum() + late["count"].sum()))
@@ -192,16 +194,16 @@ def change(
     """Return `<measure>_change`: a count relative to that of the period `before`, minus 1, with its interval and p.
 
     count = now, total = before. The interval of the ratio of two Poisson counts is that of the first one's share of
-    both, turned into odds (Przyborowski and Wilenski 1940; mid-p). Without a count before there is no row.
+    both, turned into odds (Przyborowski and Wilenski 1940; exact). Without a count before there is no row.
     """
     now, then = (value(results, place=county, period=key, measure=measure) for key in (period, before))
     if np.isnan(now) or np.isnan(then) or then <= 0:
         return rows([])
-    bounds = share_to_ratio(np.array(binomial_interval(now, now + then, level))) / 100 - 1
-    p = float(binomial_p(now, now + then, 0.5))
+    bounds = _odds(now, then, level) - 1
+    p = float(binomial_p(now, now + then, 0.5, kind="exact"))
     return rows([{"place": county, "period": period, "measure": f"{measure}_change", "count": now, "total": then,
                   "value": now / then - 1, "lower": bounds[0], "upper": bounds[1], "p": p,
-                  "method": f"ratio_midp-{100 * level:g}"}])  # fmt: skip
+                  "method": f"ratio_exact-{100 * level:g}"}])  # fmt: skip
 
 
 def difference(
@@ -278,19 +280,24 @@ def _registered_in(
 def _on_time(group: pd.DataFrame, level: float) -> dict[str, Any]:
     known = group[group["on_time"].notna()]
     done, total = float(known["on_time"].sum()), float(known["count"].sum())
-    lower, upper = binomial_interval(done, total, level)
+    lower, upper = binomial_interval(done, total, level, "wilson")
     left_out = float(group["count"].sum() - total)
     return {"count": done, "total": total, "value": done / total if total else np.nan, "lower": float(lower),
-            "upper": float(upper), "method": f"share_midp-{100 * level:g}",
+            "upper": float(upper), "method": f"wilson_share-{100 * level:g}",
             "note": note("note.on_time.unknown", cases=left_out) if left_out else ""}  # fmt: skip
 
 
 def _mix(by_service: pd.Series, level: float) -> dict[str, Any]:
     second, first = float(by_service["second"]), float(by_service["first"])
-    lower, upper = share_to_ratio(np.array(binomial_interval(second, second + first, level))) / 100
+    lower, upper = _odds(second, first, level)
     ratio = second / first if first else np.nan
     return {"count": second, "total": first, "value": ratio, "lower": lower, "upper": upper,
-            "method": f"ratio_midp-{100 * level:g}"}  # fmt: skip
+            "method": f"ratio_exact-{100 * level:g}"}  # fmt: skip
+
+
+def _odds(first: float, second: float, level: float) -> np.ndarray:
+    """Return the exact bounds of the ratio of two counts."""
+    return share_to_ratio(np.array(binomial_interval(first, first + second, level, "clopper-pearson"))) / 100
 
 
 def _history(registrations: pd.DataFrame, months: pd.PeriodIndex, period: str) -> pd.DataFrame:
@@ -340,10 +347,12 @@ def _months(first: dt.date, last: dt.date) -> int:
     return (pd.Period(last, "M") - pd.Period(first, "M")).n + 1
 
 
-def _single_day(done: pd.DataFrame) -> str:
-    """Return a note with the day of an activity that took place on one day only."""
-    days = {day.date() for day in done["date"]}
-    return note("note.activity.on_day", day=days.pop()) if len(days) == 1 else ""
+def _days(done: pd.DataFrame) -> str:
+    """Return a note with the days of an activity, of many the first and the last."""
+    days = sorted({day.date() for day in done["date"]})
+    if len(days) > FEW_DAYS:
+        return note("note.activity.from_to", first=days[0], last=days[-1])
+    return note("note.activity.on_days", days=[str(day) for day in days]) if days else ""
 
 
 def _dated(late: pd.DataFrame) -> str:

@@ -265,11 +265,16 @@ def _promise(row: Any, lang: str, names: Mapping[str, str]) -> dict[str, str]:
         "id": row.measure.split("/")[1],
         "text": said[lang],
         "target": _amount(row.total, said["measure"], lang),
-        "result": _amount(row.value, said["measure"], lang),
+        "result": _covering(_amount(row.value, said["measure"], lang), said, lang),
         "due": wording.period_label(said["due"], lang, calendar=False),
         "owner": names.get(said["owner"], said["owner"]),
         "state": wording.text(key.replace("note.commitment.", "state."), lang),
     }
+
+
+def _covering(figure: str, said: Mapping[str, Any], lang: str) -> str:
+    """Return a figure with the period that it covers, where that is known."""
+    return wording.text("commitment.figure", lang, figure=figure, covers=said["covers"]) if "covers" in said else figure
 
 
 def _amount(number: float, measure: str, lang: str) -> str:

@@ -18,7 +18,7 @@ from .errors import ParamsError
 if TYPE_CHECKING:  # the command line asks for names of periods only, and must not wait for pandas
     import pandas as pd
 
-__all__ = ["CALENDARS", "Period", "named_period", "parse_period"]
+__all__ = ["CALENDARS", "PARTS", "Period", "named_period", "parse_period"]
 
 CALENDARS = {"calendar": 1, "statistical": -2}
 """First month of the year, counted from January of the year it is named after (1 = January, -2 = October before)."""

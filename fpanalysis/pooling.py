@@ -17,6 +17,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
+from scipy.optimize import brentq
 
 __all__ = ["Posterior", "posterior", "scatter", "shares", "surprise"]
 
@@ -105,15 +106,17 @@ def surprise(count: float, total: float, known: Posterior, level: float = 0.95) 
     use = known.weights > known.weights.max() * 1e-7
     means, phi, weights = known.means[use], known.concentrations[use], known.weights[use] / known.weights[use].sum()
     below = _exact_below if total <= EXACT else _matched_below
-    cases = np.arange(total + 1) if total <= EXACT else np.linspace(0, total, EXACT + 1)
-    passed = below(cases, total, means, phi) @ weights
+
+    def passed(cases: float) -> float:
+        return float(below(np.array([cases]), total, means, phi)[0] @ weights)
+
     tail, expected = (1 - level) / 2, float(weights @ means)
     if total <= EXACT:
-        low, high = (float(cases[min(np.searchsorted(passed, q), len(cases) - 1)]) for q in (tail, 1 - tail))
+        all_passed = below(np.arange(total + 1), total, means, phi) @ weights
+        low, high = (float(min(np.searchsorted(all_passed, q), total)) for q in (tail, 1 - tail))
     else:
-        low, high = (float(np.interp(q, passed, cases)) for q in (tail, 1 - tail))
-    under, least = (float(below(np.array([k]), total, means, phi)[0] @ weights) for k in (count, count - 1.0))
-    middle = (under + least) / 2
+        low, high = (max(0.0, brentq(lambda x, q=q: passed(x) - q, -0.5, total)) for q in (tail, 1 - tail))
+    middle = (passed(count) + passed(count - 1.0)) / 2
     return expected, low / total, high / total, min(1.0, 2 * min(middle, 1 - middle))
 
 

@@ -136,7 +136,7 @@ def _figure(one: Definition, upper: float, lower: float, level: float) -> dict[s
 
 
 def _count(upper: float, lower: float, level: float) -> Numbers:
-    low, high = poisson_interval(upper, level, "exact")
+    low, high = poisson_interval(upper, level)
     return upper, float(low), float(high)
 
 
@@ -146,7 +146,7 @@ def _share(upper: float, lower: float, level: float) -> Numbers:
 
 
 def _rate(upper: float, lower: float, level: float) -> Numbers:
-    low, high = poisson_interval(upper, level, "exact")
+    low, high = poisson_interval(upper, level)
     return upper / lower, float(low) / lower, float(high) / lower
 
 
@@ -160,7 +160,7 @@ def _mean(upper: float, lower: float, level: float) -> Numbers:
 
 
 def _difference(upper: float, lower: float, level: float) -> Numbers:
-    (low_1, high_1), (low_2, high_2) = (poisson_interval(n, level, "exact") for n in (upper, lower))
+    (low_1, high_1), (low_2, high_2) = (poisson_interval(n, level) for n in (upper, lower))
     gap = upper - lower
     return (gap, gap - float(np.hypot(upper - low_1, high_2 - lower)),
             gap + float(np.hypot(high_1 - upper, lower - low_2)))  # fmt: skip

@@ -27,6 +27,7 @@ from .paths import Home
 from .periods import Period, parse_period
 
 __all__ = [
+    "as_closed",
     "changes",
     "file_hash",
     "fingerprint",
@@ -111,6 +112,13 @@ def _notebook_hash(path: Path) -> str:
 def newest(folder: Path) -> Path | None:
     """Return the newest release in a period's folder, None when there is none."""
     numbered = [p for p in folder.glob("r*") if re.fullmatch(r"r\d+", p.name)] if folder.is_dir() else []
+    return max(numbered, key=lambda p: int(p.name[1:]), default=None)
+
+
+def as_closed(folder: Path, closes: str) -> Path | None:
+    """Return the newest release in a period's folder that was made from what had arrived by the day it was closed."""
+    kept = {p: manifest_of(p).get("as_of", "") for p in folder.glob("r*") if (p / "results.csv").is_file()}
+    numbered = [p for p, day in kept.items() if re.fullmatch(r"r\d+", p.name) and "" < day <= closes]
     return max(numbered, key=lambda p: int(p.name[1:]), default=None)
 
 

@@ -1,6 +1,7 @@
 """What an earlier report of the same year said, what is known now, and why the two differ.
 
-The half-year report is made anew from the files that it was made from, and held against the files that are there now:
+What the half-year report published when it was closed (its kept release; without one, what the files that it was made
+from give today) is held against the files that are there now:
 
     known now - said then = registered since + files that came or were corrected since
 
@@ -16,21 +17,30 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from .results import combine, note, pick, rows, value
+from .results import combine, empty, fact, note, pick, rows, value
 
 __all__ = ["births", "estimates", "figures"]
 
 
 def births(
-    then: pd.DataFrame, now: pd.DataFrame, *, months: pd.PeriodIndex, period: str, county: str, known_then: pd.Period
+    then: pd.DataFrame,
+    now: pd.DataFrame,
+    *,
+    months: pd.PeriodIndex,
+    period: str,
+    county: str,
+    known_then: pd.Period,
+    published: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return why the births of an earlier period differ from what its report said.
 
     `revision/births`: now minus then (count = now, total = then); `revision_late/births`: registered after
     `known_then`, the last month known then; `revision_corrected/births`: the rest, by files come or corrected since.
+    `published`: results of that report, whose births stand for those of the files `then`.
     """
     before, after = (frame[frame["occurred"].isin(months)] for frame in (then, now))
-    said, known = int(before["count"].sum()), int(after["count"].sum())
+    told = fact(empty() if published is None else published, place=county, period=period, measure="births").count
+    said, known = before["count"].sum() if np.isnan(told) else told, after["count"].sum()
     late = int(after.loc[after["registered"] > known_then, "count"].sum())
     base = {"place": county, "period": period, "method": "compared"}
     return rows([
@@ -59,10 +69,10 @@ def estimates(
 ) -> pd.DataFrame:
     """Return `foretold/births`: what was estimated or forecast then, beside what is known now.
 
-    `foretold`: rows of then, `births_corrected` of a period that was over, else `births_forecast`; `monthly`: the
-    series of now (`forecast.known`), births completed for late registration. value, lower, upper: of then; count =
-    registered so far, total = corrected for delay. The note says whether the interval held. Periods that either does
-    not reach have no row.
+    `foretold`: rows of then, `births_corrected` of a period that was over, else `births_forecast`, of several of a
+    period the first; `monthly`: the series of now (`forecast.known`), births completed for late registration. value,
+    lower, upper: of then; count = registered so far, total = corrected for delay. The note says whether the interval
+    held. Periods that either does not reach have no row.
     """
     mine = monthly[monthly["place"] == county].set_index("month")
     said = pick(foretold, place=county, measure=["births_corrected", "births_forecast"], method="gp-95")

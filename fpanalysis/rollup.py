@@ -101,5 +101,5 @@ def _added(measure: str, group: pd.DataFrame, province: str, expected: int) -> d
         lower, upper = (float(bound) for bound in binomial_interval(count, total, kind="wilson"))
         value = count / total if total else np.nan
         return {**base, "count": count, "total": total, "value": value, "lower": lower, "upper": upper,
-                "method": "share_wilson-95"}  # fmt: skip
+                "method": "wilson_share-95"}  # fmt: skip
     return {**base, "count": count, "value": group["value"].sum(min_count=1), "method": "added"}

@@ -611,6 +611,7 @@ def _second_half(book: _Book, people: Sequence[_Person], later: Rows) -> None:
     _activities_later(book)
     _promises_later(book)
     _peers(book, "2018", JANUARY, "peers.2018.csv", 2)
+    _services_later(book)
 
 
 def _quarter(month: pd.Period) -> tuple[str, str]:
@@ -782,8 +783,10 @@ def _activities_later(book: _Book) -> None:
              ["2018-11-23", "查结案件", "", 3, 0], ["2018-11-23", "没收设备", "", 1, 0], ["2018-09-17", "罚款", "", 2, 9000],
              ["2018-11-26", "罚款", "", 3, 14000], ["2018-12-12", "全员大会", "", 1, 0], ["2018-09-18", "走访家庭", "", 48, 0],
              ["2018-09-18", "慰问钱物", "", 48, 47400], ["2018-10-16", "对标走访", "黄骅市", 1, 0],
-             ["2018-10-30", "对标报告", "黄骅市", 1, 0]]  # fmt: skip
+             ["2018-10-30", "对标报告", "黄骅市", 1, 0], ["2018-08-21", "业务培训", "", 1, 0],
+             ["2018-10-25", "业务培训", "", 1, 0]]  # fmt: skip
     book.add(JANUARY, "activities.2018H2.csv", ACTIVITIES, sorted(rows, key=lambda r: str(r[0])))
+    book.plant_year("trainings", "activity/training", "renqiu", 2, "activities.2018H2.csv")
     book.plant_year(
         "inspections of the year", "activity/inspection", "renqiu", 5, "activities.2018H1.csv, activities.2018H2.csv"
     )
@@ -822,17 +825,44 @@ def _services(book: _Book) -> None:
     done = [(dt.date(2018, 5, 10) + dt.timedelta(days=6 * i), county) for i, county in enumerate([*COUNTIES][:7])]
     rows = [[day.isoformat(), "整改完成", county, 1, 0] for day, county in done]
     book.add(LATE, f"activities.{PART}-followup.csv", ["日期", "事项", "对象", "数量", "金额"], rows)
-    _peers_followed(book, rng)
+    _peers_followed(book, rng, ("2017H1", PART), RECEIVED, "peers.followup.csv")
+
+
+def _services_later(book: _Book) -> None:
+    """Add what the services notebook needs of the second half: high risk, improvement plans done, peers' follow-up.
+
+    From then on nearly all are followed up, which does not make up for the first half; two of the plans left are done.
+    """
+    rng = np.random.default_rng(20181230)
+    found = sum(int(str(row[3])) for row in book.files[RECEIVED, f"risks.{PART}.csv"][1])
+    for row in _at_risk(rng, SECOND_HALF, 0.081, 0.96):
+        received, quarter = _quarter(pd.Period(str(row[2]), "M"))
+        book.add(received, f"risks.{quarter}.csv", RISK, [row])
+        found += int(str(row[3]))
+    book.plant_year("found at high risk", "checkups_risk/preconception", "renqiu", found, "risks.*.csv of the year")
+    done = [["2018-08-15", "整改完成", "黄骅市", 1, 0], ["2018-09-10", "整改完成", "赵县", 1, 0]]
+    book.add(JANUARY, "activities.2018H2-followup.csv", ACTIVITIES, done)
+    where = "activities.2018H1-followup.csv, activities.2018H2-followup.csv"
+    book.plant_year("improvement plans done of ten", "benchmark_step/improvement_done", "renqiu", 9, where)
+    _peers_followed(book, rng, ("2017", "2018"), JANUARY, "peers.2018-followup.csv", 2)
+
+
+RISK = ["项目", "乡镇", "月份", "高风险人数", "已随访人数"]
+
+
+def _at_risk(rng: np.random.Generator, months: pd.PeriodIndex, risk: float, followed: float) -> Iterable[list[object]]:
+    """Yield the people found at high risk and followed up, by township and month."""
+    for place, weight in WEIGHTS.items():
+        for month in months:
+            found = int(rng.poisson(2800 / 6 * risk * weight / sum(WEIGHTS.values())))
+            yield ["免费孕前优生健康检查", place, str(month), found, int(rng.binomial(found, followed))]
 
 
 def _risks(book: _Book, rng: np.random.Generator, half: str, risk: float, followed: float) -> None:
-    """Add the people found at high risk and followed up in a half-year, by township and month."""
+    """Add the people found at high risk and followed up in a half-year."""
     start = pd.Period(f"{half[:4]}-{'01' if half.endswith('1') else '07'}", "M")
-    for place, weight in WEIGHTS.items():
-        for month in pd.period_range(start, periods=6, freq="M"):
-            found = int(rng.poisson(2800 / 6 * risk * weight / sum(WEIGHTS.values())))
-            row = ["免费孕前优生健康检查", place, str(month), found, int(rng.binomial(found, followed))]
-            book.add(_received(half), f"risks.{half}.csv", ["项目", "乡镇", "月份", "高风险人数", "已随访人数"], [row])
+    months = pd.period_range(start, periods=6, freq="M")
+    book.add(_received(half), f"risks.{half}.csv", RISK, _at_risk(rng, months, risk, followed))
     if half == PART:
         measure = "peer_standing/checkups_followed_share/preconception"
         book.plant(
@@ -854,16 +884,18 @@ def _earlier_activities(book: _Book, rng: np.random.Generator, half: str, months
     book.add(_received(half), f"activities.{half}.csv", ["日期", "事项", "对象", "数量", "金额"], sorted(rows))
 
 
-def _peers_followed(book: _Book, rng: np.random.Generator) -> None:
+def _peers_followed(
+    book: _Book, rng: np.random.Generator, parts: tuple[str, str], received: str, stem: str, size: int = 1
+) -> None:
     """Add how many high-risk people the peers followed up, this year and last; they truly differ a little."""
     rows = []
     for county, english in COUNTIES.items():
         share = rng.beta(0.95 * 150, 0.05 * 150)
-        for part in ("2017H1", PART):
-            found = int(rng.integers(110, 330))
+        for part in parts:
+            found = int(rng.integers(110, 330)) * size
             measure = "checkups_followed_share/preconception"
             rows.append([county, english, part, measure, int(rng.binomial(found, share)), found])
-    book.add(RECEIVED, "peers.followup.csv", ["县市", "英文名", "统计期", "指标", "分子", "分母"], rows)
+    book.add(received, stem, PEERS, rows)
 
 
 PROSE = {

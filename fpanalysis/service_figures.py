@@ -32,13 +32,14 @@ LIMITS = ((0.95, (0, (4, 2))), (0.998, "-"))
 
 
 @_styled
-def plot_plan_path(results: pd.DataFrame, *, place: str, lang: str, period: str) -> Any:
+def plot_plan_path(results: pd.DataFrame, *, place: str, lang: str, period: str, measures: Sequence[str]) -> Any:
     """Return one panel a target: the share of the plan done by month, the usual path, the forecast with its interval.
 
-    Reads plan_path and plan_walked rows by month, and plan_usual and plan_forecast rows of `period`.
+    Reads plan_path and plan_walked rows by month, and plan_usual and plan_forecast rows of `period`. An interval that
+    goes on above the panel ends in an arrow.
     """
-    found = _targets(results, place, period)
-    drawing, panels = _panels(len(found), 2.0)
+    found = _targets(results, place, period, measures)
+    drawing, panels = _panels(len(found), 2.2)
     top = min(max([1.0, *(row["upper"] / row["total"] for row in found.values())]), HIGHEST)
     if not found:
         _no_data(panels[0], lang)
@@ -46,23 +47,20 @@ def plot_plan_path(results: pd.DataFrame, *, place: str, lang: str, period: str)
         usual, walked = (_path(results, place, f"{head}/{measure}") for head in ("plan_path", "plan_walked"))
         ax.plot(range(len(usual) + 1), [0.0, *usual], color=GREY, linewidth=1.1, linestyle=(0, (4, 2)))
         ax.plot(range(len(walked) + 1), [0.0, *walked], color=BLUE, linewidth=2)
-        ends = [row[name] / row["total"] for name in ("value", "lower", "upper")]
-        ax.plot([12, 12], [ends[1], min(ends[2], top * 1.08)], color=ORANGE, linewidth=2.4, solid_capstyle="butt")
-        ax.plot(12, ends[0], "s", color=ORANGE, markersize=5, clip_on=False)
         ax.axhline(1, color=INK, linewidth=0.8)
-        _path_scale(ax, _short(measure, lang), top, lang, first=n == 0)
-        if n == 0:
-            ax.annotate(text("figure.path.walked", lang), (len(walked), walked[-1]), (-4, 4), color=BLUE, ha="right",
-                        textcoords="offset points")  # fmt: skip
-            ax.annotate(text("figure.path.usual", lang), (11, usual[9]), (-6, -14), color=GREY, ha="right",
-                        textcoords="offset points")  # fmt: skip
+        _forecast(ax, *(row[name] / row["total"] for name in ("value", "lower", "upper")), top)
+        _path_scale(ax, _short(measure, lang, len(panels)), top, lang, first=n == 0)
+    if found:
+        words = [text(f"figure.path.{name}", lang) for name in ("usual", "walked", "expected")]
+        drawing.legend([*panels[0].lines[:2], panels[0].lines[3]], words, loc="outside upper left", ncols=3,
+                       frameon=False, fontsize=9.5, labelcolor="linecolor", borderpad=0)  # fmt: skip
     return drawing
 
 
-def alt_plan_path(results: pd.DataFrame, *, place: str, lang: str, period: str) -> str:
+def alt_plan_path(results: pd.DataFrame, *, place: str, lang: str, period: str, measures: Sequence[str]) -> str:
     """Return in words what `plot_plan_path` shows: done, usual and expected share of each target."""
     items = []
-    for measure, row in _targets(results, place, period).items():
+    for measure, row in _targets(results, place, period, measures).items():
         walked = pick(results, place=place, measure=f"plan_walked/{measure}").sort_values("period")
         usual = pick(results, place=place, period=period, measure=f"plan_usual/{measure}")["value"].iloc[0]
         items.append(text("figure.alt.path", lang, name=label(measure, lang), month=walked["period"].iloc[-1],
@@ -87,7 +85,7 @@ def plot_peers(
         _no_data(panels[0], lang)
     for ax, (measure, (about, rows)) in zip(panels, found.items(), strict=False):
         _funnel(ax, about, rows, place, names, lang)
-        ax.set_title(_short(measure, lang), loc="left", color=GREY, fontsize=9)
+        ax.set_title(_short(measure, lang, len(panels)), loc="left", color=GREY, fontsize=9)
     return drawing
 
 
@@ -114,19 +112,28 @@ def _panels(number: int, height: float) -> tuple[Any, list[Axes]]:
     return drawing, list(axes[0])
 
 
-def _targets(results: pd.DataFrame, place: str, period: str) -> dict[str, Mapping[str, Any]]:
-    rows = pick(results, place=place, period=period, measure="plan_forecast/*")
+def _targets(results: pd.DataFrame, place: str, period: str, measures: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    rows = pick(results, place=place, period=period, measure=[f"plan_forecast/{m}" for m in measures])
     rows = rows[(rows["total"] > 0) & rows["value"].notna()]
     return {row["measure"].partition("/")[2]: row for row in rows.to_dict("records")}
 
 
-def _short(measure: str, lang: str) -> str:
-    """Return the words for a measure in the width of a panel: what is counted alone, of a share its name too."""
+def _forecast(ax: Axes, value: float, lower: float, upper: float, top: float) -> None:
+    """Draw the forecast at the year's end: a bar with an end at each bound, or an arrow where it is cut off."""
+    ax.plot([12, 12], [lower, min(upper, top)], color=ORANGE, linewidth=2.4, solid_capstyle="butt")
+    for bound, mark in ((lower, "_"), (min(upper, top), "_" if upper <= top else "^")):
+        ax.plot(12, bound, mark, color=ORANGE, markersize=9 if mark == "_" else 6, clip_on=False)
+    if value <= top:
+        ax.plot(12, value, "s", color=ORANGE, markersize=3.5, clip_on=False)
+
+
+def _short(measure: str, lang: str, panels: int) -> str:
+    """Return the words for a measure, as wide as one of so many panels: what is counted, of a share its name too."""
     head, *parts = measure.split("/")
     keep = parts[-1:] if head in ("checkups", "activity") else [head, *parts[1:]]
     words = text("list.comma", lang).join(text(f"part.{k}" if has(f"part.{k}") else k, lang) for k in keep if has(k) or
                                           has(f"part.{k}"))  # fmt: skip
-    return textwrap.fill(words or label(measure, lang), 13 if lang == "zh" else 27)
+    return textwrap.fill(words or label(measure, lang), (40 if lang == "zh" else 82) // panels)
 
 
 def _path(results: pd.DataFrame, place: str, measure: str) -> list[float]:
@@ -139,7 +146,7 @@ def _path_scale(ax: Axes, title: str, top: float, lang: str, *, first: bool) -> 
         ax.set_xlabel(text("figure.path.months", lang), fontsize=9.5, loc="left")
     ax.set_xlim(0, 12.4)
     ax.set_ylim(0, top * 1.08)
-    ax.set_xticks([0, 6, 12])
+    ax.set_xticks([3, 6, 9, 12])
     ax.set_yticks([0, 0.5, 1], [format_value(share, "pct0", lang) if first else "" for share in (0, 0.5, 1)])
     ax.tick_params(length=0)
 

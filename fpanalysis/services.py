@@ -17,8 +17,18 @@ from .blocks import Column, Table
 from .results import Fact, facts, pick, read_note
 from .wording import catalogue, defined, format_value, label, needs, text
 
-__all__ = ["changed", "changes", "indicators", "judged", "league", "planned", "standings", "told"]
+__all__ = ["changed", "changes", "indicators", "judged", "league", "planned", "standings", "targets", "told", "undone"]
 
+SECTIONS = {
+    "services": ("registered",),
+    "sex_ratio": ("activity/inspection", "activity/officers_seconded", "activity/case_closed", "activity/device_seized",
+                  "activity/fine"),
+    "checkups": ("checkups",),
+    "subsidies": ("activity/exam_candidate_checked",),
+    "benchmarking": ("activity/benchmark", "activity/improvement"),
+    "organisation": ("activity",),
+}  # fmt: skip
+"""Sections of the report and how the measures begin whose targets they tell; the first that fits."""
 COMPARISONS = ("year_ago", "previous", "so_far")
 CHANGES = ("change/", "change_points/", "births_corrected_change/")
 REAL = ("note.change.rise", "note.change.fall", "note.change.first")
@@ -84,10 +94,27 @@ def changes(found: pd.DataFrame, *, lang: str, names: Mapping[str, str], id: str
     return replace(made, columns=(Column("measure", text("table.measure", lang)), *made.columns[1:]))
 
 
-def planned(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> list[str]:
+def targets(found: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the measures that have a target of the year, by the section of the report that tells them."""
+    told: dict[str, list[str]] = {section: [] for section in SECTIONS}
+    for row in pick(found, measure="plan_forecast/*")["measure"]:
+        measure = row.partition("/")[2]
+        told[next(name for name, starts in SECTIONS.items() if measure.startswith(starts))].append(measure)
+    return told
+
+
+def planned(found: pd.DataFrame, measures: Sequence[str], *, lang: str, names: Mapping[str, str]) -> list[str]:
     """Return a sentence for each target of one place and period: done, usual by now, forecast, verdict, pace needed."""
     known = facts(found, place=found["place"].iloc[0], period=found["period"].iloc[0]) if len(found) else {}
-    return [_plan(m.partition("/")[2], known, lang, names) for m in known if m.startswith("plan_forecast/")]
+    return [_plan(m, known, lang, names) for m in measures]
+
+
+def undone(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each benchmarking step that some visit, report or plan still lacks, naming them."""
+    rows = pick(found, measure="benchmark_step/*")
+    lacking = {r.measure.partition("/")[2]: read_note(r.note)[1]["items"] for r in rows.itertuples() if r.note}
+    worded = {step: [(names.get(name, name), day) for name, day in items] for step, items in lacking.items()}
+    return [text(f"benchmark.open.{step}", lang, items=items) for step, items in worded.items()]
 
 
 def standings(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> list[str]:
@@ -150,10 +177,18 @@ def _change(row: Mapping[str, Any], lang: str, names: Mapping[str, str]) -> str:
     return text(f"change.said.{side}", lang, name=name, size=abs(row["value"]))
 
 
+def _work(measure: str, lang: str, names: Mapping[str, str]) -> str:
+    """Return what is done, as a sentence begins: of a kind of activity or check-up its own name alone."""
+    head, words = measure.split("/")[0], label(measure, lang, names)
+    if head in ("activity", "checkups"):
+        words = words.removeprefix(label(head, lang) + text("list.comma", lang))
+    return words[:1].upper() + words[1:]
+
+
 def _plan(measure: str, known: Mapping[str, Fact], lang: str, names: Mapping[str, str]) -> str:
     forecast, usual = known[f"plan_forecast/{measure}"], known[f"plan_usual/{measure}"]
     share = forecast.count / forecast.total if forecast.total else float("nan")
-    base = {"name": label(measure, lang, names), "done": forecast.count, "share": share, "verdict": forecast.note}
+    base = {"name": _work(measure, lang, names), "done": forecast.count, "share": share, "verdict": forecast.note}
     pace = known.get(f"plan_pace/{measure}")
     if pace is None:
         return text("plan.over", lang, **base)

@@ -25,7 +25,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
-from scipy.optimize import brentq, elementwise
+from scipy.optimize import brentq
 
 from .errors import FpError, did_you_mean
 
@@ -167,22 +167,15 @@ def funnel_limits(
     return np.maximum(share - half, 0.0), np.minimum(share + half, 1.0)
 
 
-def poisson_interval(count: ArrayLike, level: float = 0.95, kind: str = "midp") -> tuple[Floats, Floats]:
-    """Return the lower and upper bound of the mean of a Poisson count; `kind` is "midp" or "exact" (Garwood).
+def poisson_interval(count: ArrayLike, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Return the exact (Garwood's) lower and upper bound of the mean of a Poisson count.
 
     NaN for a negative or missing count.
     """
-    if kind not in ("midp", "exact"):
-        raise FpError(f"interval {kind!r} does not exist{did_you_mean(kind, ('midp', 'exact'))}")
     k = np.asarray(count, dtype="float64")
     k, tail = np.where(k >= 0, k, np.nan), _tail(level)
-    exact = special.gammaincinv(np.where(k > 0, k, np.nan), tail), special.gammainccinv(k + 1, tail)
-    if kind == "exact":
-        return np.where(k == 0, 0.0, exact[0]), exact[1]
-    inner = special.gammaincinv(k + 1, tail), special.gammainccinv(np.where(k > 0, k, np.nan), tail)
-    lower = _root(_poisson_above, exact[0], inner[0], k, tail)
-    upper = _root(_poisson_below, np.where(k > 0, inner[1], 0.0), exact[1], k, tail)
-    return np.where(k == 0, 0.0, lower), upper
+    lower = special.gammaincinv(np.where(k > 0, k, np.nan), tail)
+    return np.where(k == 0, 0.0, lower), special.gammainccinv(k + 1, tail)
 
 
 def adjust(p: ArrayLike, how: str = "holm") -> Floats:
@@ -419,30 +412,6 @@ def _midp_step(k: Floats, n: Floats, share: Floats, z: float) -> tuple[Floats, F
         excess = special.ndtri(special.betainc(k, n - k + 1, share) - likely / 2) - z
         rise = likely / 2 * (k / share + (n - k) / (1 - share))
         return excess, excess * np.exp(-((excess + z) ** 2) / 2) / np.sqrt(2 * np.pi) / rise
-
-
-def _root(function: object, low: Floats, high: Floats, *args: ArrayLike) -> Floats:
-    """Return the root between two arrays of bounds, NaN where a bound is missing."""
-    low, high, *given = np.broadcast_arrays(low, high, *args)
-    use = ~(np.isnan(low) | np.isnan(high))
-    result = np.full(low.shape, np.nan)
-    if use.any():
-        bracket = (low[use], high[use])
-        found = elementwise.find_root(function, bracket, args=tuple(a[use] for a in given),
-                                      tolerances={"xatol": 0, "xrtol": 1e-13, "fatol": 0, "frtol": 0})  # fmt: skip
-        result[use] = found.x
-    return result
-
-
-def _poisson_above(mean: Floats, k: Floats, tail: Floats) -> Floats:
-    """Return P(X > k) + P(X = k) / 2 - tail for X Poisson."""
-    return 0.5 * (special.gammainc(k, mean) + special.gammainc(k + 1, mean)) - tail
-
-
-def _poisson_below(mean: Floats, k: Floats, tail: Floats) -> Floats:
-    """Return P(X < k) + P(X = k) / 2 - tail for X Poisson."""
-    under = np.where(k > 0, special.gammaincc(np.maximum(k, 1), mean), 0.0)
-    return 0.5 * (under + special.gammaincc(k + 1, mean)) - tail
 
 
 def _bounds(n: Floats, ref: Floats, alpha: float, side: str, kind: str) -> tuple[Floats, Floats]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from fpanalysis import results, wording
-from fpanalysis.benchmark import peers, visits
+from fpanalysis.benchmark import STEPS, peers, visits
 
 WHERE = {"period": "2018H1", "county": "x"}
 SPAN = {"first": dt.date(2018, 1, 1), "last": dt.date(2018, 6, 30)}
@@ -51,7 +51,7 @@ def test_work_beyond_the_target_is_a_rate():
     above = 1 - tail + comb(32, 11) * 0.4**11 * 0.6**21
 
     assert min(1, 2 * min(tail, above)) == pytest.approx(found["p"])
-    assert "rate_midp-95" == found["method"]
+    assert "rate_exact-95" == found["method"]
 
 
 def test_a_count_alone_has_an_interval_and_no_test():
@@ -125,14 +125,59 @@ def went(*records: tuple) -> pd.DataFrame:
     return frame.assign(date=pd.to_datetime(frame["date"]), count=1)
 
 
-def test_a_county_visited_twice_is_one_and_a_missing_step_is_named():
-    frame = went(("2018-03-08", "benchmark_visit", "b"), ("2018-02-08", "benchmark_visit", "a"), ("2018-05-08", "benchmark_visit", "a"),
-                 ("2018-07-08", "benchmark_visit", "c"), ("2018-03-18", "benchmark_report", "a"))  # fmt: skip
-    found = visits(frame, **SPAN, **WHERE).set_index("measure")
+TWICE = [("2018-03-08", "benchmark_visit", "b"), ("2018-02-08", "benchmark_visit", "a"), ("2018-05-08", "benchmark_visit", "a"),
+         ("2018-07-08", "benchmark_visit", "c"), ("2018-03-18", "benchmark_report", "a"), ("2018-04-01", "improvement_plan", "a")]  # fmt: skip
 
-    assert [2, 0, 2, 1, 0, 0] == found["count"].tolist()
-    assert ["a", "b"] == results.read_note(found.loc["benchmark_counties", "note"])[1]["counties"]
-    assert ["b"] == results.read_note(found.loc["benchmark_counties/benchmark_report", "note"])[1]["counties"]
+
+def step(found: pd.DataFrame, name: str) -> tuple[float, float, list[list[str]]]:
+    row = results.pick(found, measure=f"benchmark_step/{name}").iloc[0]
+    return row["count"], row["total"], results.read_note(row["note"])[1]["items"] if row["note"] else []
+
+
+def test_a_county_visited_twice_is_one_county_and_two_visits():
+    found = visits(went(*TWICE), **SPAN, **WHERE)
+
+    assert 2 == results.value(found, measure="benchmark_counties")
+    assert ["a", "b"] == results.read_note(found["note"].iloc[0])[1]["counties"]
+    assert (1, 3, [["b", "2018-03-08"], ["a", "2018-05-08"]]) == step(found, "benchmark_report")
+    assert (1, 1, []) == step(found, "improvement_plan")
+
+
+def test_what_was_left_open_comes_back_until_it_is_done():
+    later = [("2018-08-01", "benchmark_report", "b"), ("2018-09-01", "improvement_done", "a")]
+    found = visits(went(*TWICE, *later), first=dt.date(2018, 7, 1), last=dt.date(2018, 12, 31), **WHERE)
+
+    assert ["c"] == results.read_note(found["note"].iloc[0])[1]["counties"]
+    assert (1, 3, [["a", "2018-05-08"], ["c", "2018-07-08"]]) == step(found, "benchmark_report")
+    assert (0, 1, [["b", "2018-08-01"]]) == step(found, "improvement_plan")
+    assert (1, 1, []) == step(found, "improvement_done")
+
+
+def test_of_two_plans_of_one_county_the_first_is_done_first(desk):
+    """The sample: ten plans, two of them for Zhaoxian, seven carried out by June."""
+    done, made, left = step(visits(desk.data["activities"], **SPAN, **desk.where), "improvement_done")
+
+    assert (7, 10) == (done, made)
+    assert [["黄骅市", "2018-05-21"], ["青县", "2018-05-29"], ["赵县", "2018-06-06"]] == left
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.tuples(st.integers(1, 360), st.sampled_from(["benchmark_visit", "benchmark_report", "improvement_plan"]),
+                          st.sampled_from("ab")), max_size=12))  # fmt: skip
+def test_what_is_open_in_june_is_what_december_starts_from(drawn):
+    day = dt.date(2018, 1, 1)
+    frame = went(*[(str(day + dt.timedelta(days=n)), kind, subject) for n, kind, subject in drawn])
+    year = visits(frame, first=day, last=dt.date(2018, 12, 31), **WHERE)
+    halves = [visits(frame, first=a, last=b, **WHERE)
+              for a, b in ((day, SPAN["last"]), (dt.date(2018, 7, 1), dt.date(2018, 12, 31)))]  # fmt: skip
+    for row in results.pick(year, measure="benchmark_step/*").itertuples():
+        first, second = (results.pick(half, measure=row.measure) for half in halves)
+        begun = (first["total"] - first["count"]).sum()
+        made = sum(kind == STEPS[row.measure.partition("/")[2]] for _, kind, _ in drawn)
+
+        assert row.total == made
+        assert second.empty or row.total - row.count == (second["total"] - second["count"]).sum()
+        assert second.empty or begun <= second["total"].sum() + row.count
 
 
 def test_no_benchmarking_is_no_rows():

@@ -55,6 +55,34 @@ def test_the_number_and_the_target_stand_beside_the_outcome():
     assert ("commitment/C1", 1, 2) == (fact["measure"], fact["value"], fact["total"])
 
 
+def test_the_answer_says_which_months_its_figure_covers():
+    """An inspection count is of the period in which the promise is due; a share of the year's plan is of the year so far."""
+    share = {"place": "x", "period": "2018H2", "measure": "plan_share/activity/inspection", "value": 1.25,
+             "note": results.note("note.plan.year", year="2018")}  # fmt: skip
+    table = results.combine([known(5, "2018H2"), results.rows([share])])
+    listed = [promise("2018H2", m, 1, "2018H1").assign(id=m) for m in ("activity/inspection", share["measure"])]
+    found = results.pick(register(pd.concat(listed), table, period="2018", county="x"), measure="commitment/*")
+
+    assert ["2018H2", "2018"] == [results.read_note(n)[1]["covers"] for n in found["note"]]
+
+
+@pytest.mark.parametrize(("due", "covers", "zh", "en"), [("2018Q3", "2018-01/2018-09", "2018年1月至2018年9月", "January 2018 to September 2018"),
+                                                         ("S2018H1", "S2018H1", "2018统计年度上半年", "first half of statistical year 2018")])  # fmt: skip
+def test_a_year_so_far_that_is_no_period_is_told_by_its_months(due, covers, zh, en):
+    share = {
+        "place": "x",
+        "period": due,
+        "measure": "plan_share/m",
+        "value": 1,
+        "note": results.note("note.plan.year", year=2018),
+    }
+    found = register(promise(due, "plan_share/m", 1, "2017H1"), results.rows([share]), period=due, county="x")
+    said = results.read_note(results.pick(found, measure="commitment/*")["note"].iloc[0])[1]
+
+    assert covers == said["covers"]
+    assert [zh, en] == [wording.format_value(said["covers"], "span", lang) for lang in wording.LANGS]
+
+
 def test_the_annual_report_judges_what_was_due_in_its_halves():
     found = register(promise(due="2018H2", made="2018H1"), known(2, "2018H2"), period="2018", county="x")
 
@@ -114,7 +142,8 @@ def test_each_promise_is_in_one_state_and_the_counts_add_up(drawn):
 @pytest.mark.parametrize("lang", wording.LANGS)
 @pytest.mark.parametrize("state", STATES)
 def test_every_state_has_its_words_without_keys_of_periods(state, lang):
-    words = {"zh": "检查", "en": "Inspections", "made": "2017H2", "due": "2018H1", "owner": "科", "done": "2018-03-01"}
+    words = {"zh": "检查", "en": "Inspections", "made": "2017H2", "due": "2018H1", "owner": "科", "done": "2018-03-01",
+             "covers": "2018H1"}  # fmt: skip
     said = wording.text(STATES[state], lang, **words)
 
     assert wording.has(f"state.{state}")

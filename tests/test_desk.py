@@ -1,4 +1,5 @@
 import datetime as dt
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -272,6 +273,21 @@ def test_published_looks_come_from_the_newest_release_of_the_same_year(home):
 
 def test_before_anything_is_published_there_are_no_looks(home):
     assert open_desk("renqiu", "2018H1", home=home).published("srb_look/*").empty
+
+
+def test_what_an_earlier_report_said_is_its_release_as_it_was_closed(home):
+    """r2 was made later, from everything received: it calls itself revised and is not what the report said."""
+    desk = open_desk("renqiu", "2018", home=home)
+    (half,) = desk.reported()
+    births = {"place": "renqiu", "measure": "births", "period": "2018H1"}
+    for release, day, count in (("r1", "2018-07-18", 5584), ("r2", "2019-01-17", 6130)):
+        folder = desk.home.releases("renqiu", half.key) / release
+        folder.mkdir(parents=True)
+        results.write(results.rows([{**births, "count": count}]), folder / "results.csv")
+        (folder / "manifest.json").write_text(json.dumps({"as_of": day}), "utf-8")
+
+    assert [5584] == desk.said(half)["count"].tolist()
+    assert desk.said(desk.period).empty
 
 
 @pytest.fixture

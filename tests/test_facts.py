@@ -59,8 +59,8 @@ ROWS = [
     row("births_forecast", 6764, period="2018H2", method="gp-95", lower=5000, upper=8000),
     row("srb", 106.0, method="midp-95", lower=100.6, upper=float("inf"), p=0.5),
     row("roll_new/rural_award", float("nan"), place="鄚州镇", note=HIDDEN),
-    row("check/late_delivery", 1, note=results.note("note.activity.on_day", day="2018-07-16")),
-    row("check/late_delivery", 1, note=results.note("note.activity.on_day", day="2018-07-17")),
+    row("check/late_delivery", 1, note=results.note("note.activity.on_days", days=["2018-07-16"])),
+    row("check/late_delivery", 1, note=results.note("note.activity.on_days", days=["2018-07-17"])),
 ]
 
 

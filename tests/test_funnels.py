@@ -136,7 +136,7 @@ def test_counties_alike_in_size_are_chosen_and_the_others_named():
     chosen, row = similar(sized(500, 2400, 4000, 6000, 9000), own(2000, 4000, "srb"), **WHERE)
 
     assert {"c1", "c2", "c3"} == set(chosen["county"])
-    assert {"n": 3, "factor": 2.0, "left": ["c0", "c4"]} == results.read_note(row["note"].iloc[0])[1]
+    assert {"n": 3, "factor": 2.0, "left": [["c0", "c0"], ["c4", "c4"]]} == results.read_note(row["note"].iloc[0])[1]
 
 
 @pytest.mark.parametrize(
@@ -167,6 +167,17 @@ def test_worse_than_peers_and_worsening_is_named(now, before, said):
     then = [own(*before, period="2017H1")] if before else []
 
     assert VERDICTS[said] == verdict(stands(alike(0.9), own(*now), *then))
+
+
+def test_outside_the_funnel_with_any_rank_possible_is_not_told_apart():
+    """532 of 1,000 against nine times 500: z of the funnel is 2.02, that of each pair 1.43."""
+    peers = listed(*[(f"c{i}", 500, 1000) for i in range(9)])
+    found = stands(peers, own(532, 1000))
+    rank = results.pick(found, place="x", measure=f"peer_rank/{SHARE}").iloc[0]
+
+    assert (1, 1, 10) == (rank["value"], rank["lower"], rank["upper"])
+    assert results.pick(found, measure=f"peer_standing/{SHARE}")["p"].iloc[0] < 0.05
+    assert VERDICTS["untold"] == verdict(found)
 
 
 @pytest.mark.parametrize(("boys", "said"), [(600, "high"), (420, "low")])
@@ -215,7 +226,7 @@ def test_the_sample_is_worse_and_worsening_where_that_was_planted(desk):
 @pytest.mark.parametrize("lang", wording.LANGS)
 @pytest.mark.parametrize("number", [0, 1, 10**9, float("nan")])
 def test_every_standing_reads_with_any_number(lang, number):
-    said = [wording.text(key, lang, n=number, p=number) for key in VERDICTS.values()]
+    said = [wording.text(key, lang, n=number, ranks=number, p=number) for key in VERDICTS.values()]
     said += [wording.text(f"note.peer.{k}", lang, n=number, factor=number, left=[], spread=number)
              for k in ("all", "similar", "all_similar", "funnel")]  # fmt: skip
 

@@ -323,13 +323,24 @@ def test_money_is_in_yuan_and_counted_in_fen():
     assert (34500, 3_450_000) == (fact["value"], fact["count"])
 
 
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [([18], "18 January 2018"), ([18, 8, 18], "8 January 2018, 18 January 2018"), (range(1, 8), "1 January 2018 to 7 January 2018")],
+)  # fmt: skip
+def test_the_days_of_an_activity_are_told_and_of_many_the_first_and_the_last(days, said):
+    frame = done(*[(f"2018-01-{day:02d}", "staff_meeting", 1, 0) for day in days])
+    row = results.pick(activities(frame, **SPAN, **WHERE), measure="activity/staff_meeting").iloc[0]
+
+    assert said == wording.remark(row["note"], "en")
+
+
 def test_several_dates_outside_name_the_first_and_the_last():
     frame = done(
         ("2018-06-30", "inspection", 1, 0), ("2018-07-01", "inspection", 1, 0), ("2018-07-16", "inspection", 1, 0)
     )
     fact = results.pick(activities(frame, **SPAN, **WHERE), measure="activity_outside/inspection").iloc[0]
 
-    assert "Dated 1 July 2018 to 16 July 2018, after the period, and not counted in it" == wording.remark(
+    assert "dated 1 July 2018 to 16 July 2018, after the period, and not counted in it" == wording.remark(
         fact["note"], "en"
     )
 

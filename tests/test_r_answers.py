@@ -3,6 +3,7 @@
 Arbuthnot's 82 years of London (Philosophical Transactions 27 (1710) 186), Laplace's Paris, edges; and where the files
 are at hand the births of Denmark (Januaries) and of New Taipei by order, of which the project holds R's answers only.
 Funnel limits of PHEindicatormethods, which Debian does not have, are held by its formula in test_stats.
+The synthetic counts of the ranks stand in the script.
 """
 
 import csv
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fpanalysis import birth_order, monitoring, results, stats, townships
+from fpanalysis import birth_order, funnels, indicators, monitoring, results, stats, townships
 from fpanalysis.history import ARBUTHNOT
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -120,9 +121,33 @@ def test_a_change_within_strata_equals_that_of_r():
 def test_poisson_intervals_equal_those_of_r():
     table = golden("r_poisson")
 
-    np.testing.assert_allclose(
-        stats.poisson_interval(table["count"], kind="exact"), [table["lower"], table["upper"]], rtol=1e-9
-    )
+    np.testing.assert_allclose(stats.poisson_interval(table["count"]), [table["lower"], table["upper"]], rtol=1e-9)
+
+
+def test_the_ratio_of_two_counts_has_the_interval_of_r():
+    """poisson.test of two counts: exact, conditional on their sum."""
+    table = golden("r_poisson_ratio")
+    found = np.array([indicators._odds(*pair, 0.95) for pair in table[["now", "then"]].to_numpy()])
+
+    np.testing.assert_allclose(found, table[["lower", "upper"]], rtol=1e-7, atol=1e-12)
+
+
+def test_funnel_limits_are_where_the_score_test_of_r_turns():
+    """prop.test without correction, its count solved by uniroot; cut at 0 and 1."""
+    table = golden("r_funnel")
+    for level, group in table.groupby("level"):
+        found = stats.funnel_limits(group["n"], group["target"], float(level))
+
+        np.testing.assert_allclose(found, [group["lower"], group["upper"]], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("group", ["alike", "spread"])
+def test_ranks_and_their_intervals_equal_those_of_r(group):
+    """prop.test of every pair, p.adjust by Holm over a county's pairs; the sample's follow-up and its peers' registrations."""
+    table = golden("r_ranks").query("group == @group")
+    found = funnels.rank_intervals(table["count"] / table["total"], table["total"], rated=False)
+
+    np.testing.assert_array_equal(found, table[["rank", "lower", "upper"]].to_numpy().T)
 
 
 def test_the_versions_of_r_are_told():

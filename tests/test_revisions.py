@@ -39,6 +39,25 @@ def test_late_and_corrected_are_told_apart():
     assert [15, 10] == found.loc[0, ["count", "total"]].tolist()
 
 
+def test_what_was_published_stands_before_what_the_files_give_today():
+    """The report said 9; its files give 10 today; 15 are known: 3 came since, and 3 are by files."""
+    said = results.rows([{"place": "x", "period": "2018H1", "measure": "births", "count": 9}])
+    found = revisions.births(
+        frame([(5, 0, 10)]), frame([(5, 0, 12), (5, 1, 3)]), known_then=THEN, published=said, **WHERE
+    )
+
+    assert [6, 3, 3] == found["value"].tolist()
+    assert 9 == found.loc[0, "total"]
+
+
+def test_the_published_forecast_comes_before_one_made_anew():
+    said = results.rows([{"place": "x", "period": "2018H1", "measure": "births_forecast", "value": v, "lower": v - 9,
+                          "upper": v + 9, "method": "gp-95"} for v in (60, 90)])  # fmt: skip
+    monthly = pd.DataFrame({"place": "x", "month": MONTHS, "births": 9, "completed": 10.0})
+
+    assert [60] == revisions.estimates(said, monthly, periods={"2018H1": MONTHS}, county="x")["value"].tolist()
+
+
 def test_nothing_new_is_no_revision():
     same = frame([(0, 0, 5), (5, 0, 7)])
 

@@ -63,9 +63,16 @@ def test_changes_read_with_any_number(lang, n, key):
 @pytest.mark.parametrize("over", [True, False])
 def test_the_plan_reads_with_any_number(lang, n, over):
     for key in VERDICTS:
-        (said,) = services.planned(plan_rows(n, key, over), lang=lang, **LOOK)
+        (said,) = services.planned(plan_rows(n, key, over), ["checkups/preconception"], lang=lang, **LOOK)
 
         assert is_plain(said), said
+
+
+@pytest.mark.parametrize(
+    ("lang", "begins"), [("zh", "免费孕前优生健康检查：完成"), ("en", "Free pre-conception check-ups: ")]
+)
+def test_a_target_begins_with_the_work_itself(lang, begins):
+    assert services.planned(plan_rows(3), ["checkups/preconception"], lang=lang, **LOOK)[0].startswith(begins)
 
 
 @pytest.mark.parametrize("lang", wording.LANGS)
@@ -88,7 +95,7 @@ def test_sentences_of_the_catalogue_read_with_any_number(lang, n):
     for key in mine:
         names = {name.split(".")[0] for name in wording.needs(key)}
         facts = {name: results.Fact("x", "2018H1", name, n, n, n, n, n, n, "", note) for name in names}
-        said = wording.text(key, lang, {**facts, "lacking": []})
+        said = wording.text(key, lang, facts)
 
         assert is_plain(said), said
 
@@ -106,7 +113,7 @@ def test_nothing_made_is_nothing_told():
     assert (
         []
         == services.changed(results.empty(), lang="zh", **LOOK)
-        == services.planned(results.empty(), lang="zh", **LOOK)
+        == services.planned(results.empty(), [], lang="zh", **LOOK)
     )
 
 
@@ -160,6 +167,24 @@ def test_a_league_is_in_the_order_of_names_and_shows_ranks_with_their_intervals(
     made = services.league(results.rows(rows), ["registered_on_time"], lang="en", names={"a": "A", "b": "B"})
 
     assert [("A", "90.0%", "2 (1–2)"), ("B", "90.0%", "1 (1–2)")] == list(made.texts)
+
+
+def test_every_target_is_told_in_the_section_of_its_work():
+    wanted = {"sex_ratio": ["activity/inspection"], "checkups": ["checkups/preconception"], "services": ["registered/first"],
+              "benchmarking": ["activity/benchmark_visit"], "organisation": ["activity/study_session"]}  # fmt: skip
+    rows = results.rows([fact(f"plan_forecast/{m}", count=1, total=2) for some in wanted.values() for m in some])
+
+    assert wanted == {section: some for section, some in services.targets(rows).items() if some}
+
+
+@pytest.mark.parametrize(("lang", "said"), [("zh", "尚未完成的整改方案：甲（2018年5月21日）、甲（2018年6月6日）。"),
+                                            ("en", "Improvement plans not yet done: A (21 May 2018), A (6 June 2018).")])  # fmt: skip
+def test_each_plan_that_is_not_done_is_named_with_its_day(lang, said):
+    items = results.note("note.benchmark.lacking", items=[["甲", "2018-05-21"], ["甲", "2018-06-06"]])
+    rows = results.rows([fact("benchmark_step/improvement_done", count=7, total=9, note=items),
+                         fact("benchmark_step/benchmark_report", count=9, total=9)])  # fmt: skip
+
+    assert [said] == services.undone(rows, lang=lang, names={"甲": "A"} if lang == "en" else {})
 
 
 def test_standings_name_their_measure():

@@ -98,11 +98,17 @@ def test_the_effect_of_the_missing_township_is_told_with_its_interval(found):
 
 SAID = {
     "zh": ["到期承诺5项：已兑现3项、未兑现1项、无法判断1项", "补报或更正+9人", "开展联合检查5次", "2019年预计出生", "照抄", "是10的整倍数", "数字相同，疑非实际统计",
-           "农村妇女生殖健康检查完成计划的94.0%", "期初2,924人，新增311人，退出79人，期末3,156人", "全年各月", "青塔乡"],
+           "农村妇女生殖健康检查完成计划的94.0%", "期初2,924人，新增311人，退出79人，期末3,156人", "全年各月", "青塔乡",
+           "高风险415人", "尚未完成的整改方案：青县（2018年5月29日）", "有报告而尚无整改方案：黄骅市（2018年10月30日）",
+           "全员大会2次（2018年3月31日、2018年12月12日）", "100%（2018年下半年）", "业务培训2次（2018年8月21日、2018年10月25日）"],
     "en": ["5 commitments have fallen due: 3 kept, 1 not kept, 1 cannot be judged", "+9 by files", "5 joint inspections were made",
            "births are forecast for 2019", "looks copied", "multiples of 10", "one and the same number",
            "94.0% of the plan, and the figures of two townships", "2,924 people at the start, 311 new, 79 left, 3,156 at the end",
-           "The year by month", "Qingta"],
+           "The year by month", "Qingta",
+           "415 people were found at high risk", "Improvement plans not yet done: Qingxian (29 May 2018)",
+           "without an improvement plan yet: Huanghua (30 October 2018)",
+           "2 all-staff meetings were held (31 March 2018, 12 December 2018)", "100% (second half of 2018)",
+           "2 training sessions were held (21 August 2018, 25 October 2018)"],
 }  # fmt: skip
 
 

@@ -48,13 +48,13 @@ PRINTED = {
            "赵县", "元氏县", "晋州市", "裕华区", "鹿泉区", "平泉市", "乐亭县", "黄骅市", "青县", "抽调人员13人", "联合检查3次", "查结案件7起",
            "没收设备3台", "罚款3.45万元", "健康检查2,886人", "男1,443人", "女1,443人", "每月10元", "一次性奖励3,000元", "按时足额发放率100%",
            "新增299人", "期末3,182人", "期末225人", "家庭51户", "贫困母亲50人", "超过10万元", "考生106人", "平均每月2.0次", "2018年3月31日",
-           "专项检查不少于2次"],
+           "专项检查不少于2次", "2018年1月18日、2018年5月16日", "日期为2018年7月16日", "2018年4月20日"],
     "en": ["1,559 first-child registrations", "4,696 second-child registrations", "14 approvals", "completed on time was 100%",
            "10 business lines", "10 visits", "10 reports", "10 improvement plans", "Zhaoxian", "Yuanshi", "Jinzhou", "Yuhua", "Luquan",
            "Pingquan", "Laoting", "Huanghua", "Qingxian", "13 officers", "3 joint inspections", "7 cases", "3 devices", "34,500 yuan",
            "2,886 people", "1,443 men", "1,443 women", "10 yuan a month", "3,000 yuan", "100% was paid on time", "299 new", "3,182 at the end",
            "225 at the end", "51 families", "50 mothers", "over 100,000 yuan", "106 only-child candidates", "2.0 a month", "31 March 2018",
-           "At least 2 special inspections"],
+           "At least 2 special inspections", "18 January 2018, 16 May 2018", "dated 16 July 2018", "20 April 2018"],
 }  # fmt: skip
 
 
@@ -109,7 +109,7 @@ NAMED = {
            "transposed identity number": "matched after correcting the identity number (1 person)",
            "returned by the bank": "returned by the bank (1 person)", "paid after exit": "paid after leaving (2 people)",
            "paid but not on the roll": "paid but not on the roll (1 person)", "township total does not add up": "the townships reported 3,185 together",
-           "inspection outside the period": "Dated 16 July 2018, after the period",
+           "inspection outside the period": "dated 16 July 2018, after the period",
            "follow-up worse than peers and worsening": "and worse than a year ago"},
 }  # fmt: skip
 
