@@ -147,6 +147,36 @@ def _claimed_share(rng: np.random.Generator, cases: int, truth: float) -> bool:
     return _is_claim(comparisons.changes(results.rows(rows), period="2018H1", county="c"))
 
 
+def seasons(runs: int) -> pd.DataFrame:
+    """Return how often a half-year is called a rise or fall on the one before, in per cent: under the null and not.
+
+    The first half usually has five sixths of the second; `years`: earlier ones that are known, which are held against.
+    """
+    rng = np.random.default_rng(SEED)
+    rows = []
+    for years in (1, 2, 5):
+        for scatter in (1.0, 3.0):
+            for factor in (1.0, 1.25):
+                told = [_claimed_beyond(rng, years, scatter, factor) for _ in range(10 * runs)]
+                rows.append([years, scatter, factor, 100 * np.mean(told)])
+    return pd.DataFrame(rows, columns=["years", "scatter", "factor", "claims"])
+
+
+def _claimed_beyond(rng: np.random.Generator, years: int, scatter: float, factor: float) -> bool:
+    """Return whether a change of the last six months is claimed, of `years` and one more from July to June."""
+    months = pd.period_range(pd.Period("2017-07", "M") - 12 * years, periods=12 * (years + 1), freq="M")
+    mean = np.where(months.month <= 6, 100.0, 120.0) * np.where(months >= pd.Period("2018-01", "M"), factor, 1.0)
+    drawn = rng.poisson(mean) if scatter == 1 else rng.negative_binomial(mean / (scatter - 1), 1 / scatter)
+    about = "checkups/preconception"
+    monthly = pd.DataFrame({"measure": about, "month": months, "count": drawn})
+    halves = monthly.groupby([months.year, np.where(months.month <= 6, 1, 2)])["count"].sum()
+    found = results.rows([{"place": "c", "period": f"{year}H{half}", "measure": about, "count": n}
+                          for (year, half), n in halves.items()])  # fmt: skip
+    seen = comparisons.scatter(monthly, before=pd.Period("2018-01", "M"))
+    said = comparisons.changes(found, period="2018H1", county="c", scatter=seen)
+    return _is_claim(results.pick(said, measure=f"change/previous/{about}"))
+
+
 def _is_claim(found: pd.DataFrame) -> bool:
     return results.read_note(found["note"].iloc[0])[0] in ("note.change.rise", "note.change.fall", "note.change.first")
 
@@ -233,6 +263,7 @@ def _outside(rng: np.random.Generator, spread: float, gap: float, how: str) -> b
 TABLES: dict[str, Callable[[int], pd.DataFrame]] = {
     "plan_forecasts": plan_forecasts,
     "claims": claims,
+    "seasons": seasons,
     "mixes": mixes,
     "ranks": ranks,
     "funnel_alarms": funnel_alarms,

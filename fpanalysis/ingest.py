@@ -639,7 +639,7 @@ class _Reader:
         named = [name for name, column in columns.items() if column.kind in ("place", "programme", "choice")]
         if any(self._reads(name, _at(row, heading[name])) is not None for name in named):
             return False
-        telling = [heading[name] for name, column in columns.items() if column.kind not in ("text", "chinese")]
+        telling = [heading[name] for name, column in columns.items() if column.kind not in ("text", "prose")]
         bare = not any(NUMBERLIKE.fullmatch(_at(row, i)) for i in telling)
         signs = NOTE_WORDS.match(next(cell for cell in row if cell)) is not None
         complete = all(_at(row, heading[name]) for name, column in columns.items() if column.required)

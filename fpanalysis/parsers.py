@@ -88,8 +88,8 @@ HAN = "[\u3400-\u9fff]"
 FULL_WIDTH = str.maketrans(",;:?!", "，；：？！")
 
 
-def _chinese(cell: str, context: Context) -> Parsed:
-    """Return a Chinese sentence with the punctuation that Chinese has, which `clean` has made half-width."""
+def _prose(cell: str, context: Context) -> Parsed:
+    """Return somebody's own words, beside Chinese letters with the punctuation that `clean` has made half-width."""
     pointed = re.sub(rf"(?<={HAN})[,;:?!]|(?<=[\d%）)])[,;:?!](?={HAN})", lambda m: m[0].translate(FULL_WIDTH), cell)
     return Parsed(re.sub(rf"\(([^()]*{HAN}[^()]*)\)", r"（\1）", pointed))
 
@@ -314,7 +314,7 @@ def _name(cell: str, context: Context) -> Parsed:
 
 PARSERS: Mapping[str, Callable[[str, Context], Parsed]] = {
     "text": _text,
-    "chinese": _chinese,
+    "prose": _prose,
     "number": _float,
     "int": _int,
     "count": _count,

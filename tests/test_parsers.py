@@ -213,4 +213,4 @@ def test_a_measure_of_the_catalogue_is_taken(cell):
      ("完成100%，其余1,234人（含补查）", "完成100%，其余1,234人（含补查）"), ("plain, English (text)", "plain, English (text)")],
 )  # fmt: skip
 def test_a_chinese_sentence_keeps_its_own_punctuation(cell, said):
-    assert said == read("chinese", cell)
+    assert said == read("prose", cell)
