@@ -40,6 +40,8 @@ PRIOR_CASES = 25.0
 """Weight of the prior path, in cases: an even pace is known to about 10 points either way."""
 SPREAD = 0.1
 """Scale of the prior spread between years."""
+TRUST = 0.5
+"""Weight of what the cuts tell of the spread between years: they hold the cut of this month too, told already."""
 DRAWS = 20_000
 SURE, LIKELY, UNLIKELY = 0.9, 0.5, 0.1
 """Chances of reaching the target at which the verdict changes."""
@@ -119,7 +121,7 @@ def _standing(
 ) -> Iterator[dict[str, Any]]:
     """Yield the records of one target."""
     now, so_far, method = len(done), float(done.sum()), f"plan_path-{100 * level:g}"
-    evidence = scatter(history)
+    evidence = TRUST * scatter(history)
     known = [_known(history, prior, at, evidence) for at in range(1, 12)]
     ends = [(1 - level) / 2, (1 + level) / 2]
     drawn = shares(known[now - 1], DRAWS, rng) if now < 12 else np.ones(DRAWS)
