@@ -27,6 +27,9 @@ SPREADS = np.concatenate([[1e-3], np.geomspace(0.006, 0.6, 18)])
 """Grid of the spread between years: the standard deviation of the share over the square root of mean (1 - mean)."""
 CENTRES = np.linspace(-6.0, 6.0, 61)
 """Grid of the mean on the logit scale, in its standard errors."""
+CUTS = 3 / (np.pi**2 - 9)
+"""Independent cuts through a year that all its cuts are worth: 2 over the variance of Anderson and Darling's statistic
+(Annals of Mathematical Statistics 23 (1952) 193)."""
 EDGE = 1e-4
 EXACT = 1000
 """Cases up to which a predictive probability is summed case by case."""
@@ -76,20 +79,22 @@ def posterior(
 def scatter(table: ArrayLike) -> Floats:
     """Return the log-likelihood of each of SPREADS from how much the rows (years) of a table of counts differ.
 
-    Pearson's chi-square of homogeneity over its expectation under the spread is a chi-square variable; its twelve
-    columns tell more of the spread than one cut through the year does. Rows and columns without counts are
+    At every cut through the columns (months) the share done by then is held against that of all years together; the
+    squares, standardised, are averaged over the cuts. That mean (Anderson and Darling's) is taken as chi-square over
+    its degrees, CUTS for each year but one, times what the spread adds. Deviations that go together from month to month
+    count as they do for the share itself, which month against month would miss. Rows and columns without counts are
     left out; fewer than two rows tell nothing.
     """
     n = np.asarray(table, dtype="float64")
     n = n[n.sum(axis=1) > 0]
     n = n[:, n.sum(axis=0) > 0]
-    freedom = (n.shape[0] - 1) * (n.shape[1] - 1)
     if min(n.shape) < 2:
         return np.zeros(len(SPREADS))
-    expected = np.outer(n.sum(axis=1), n.sum(axis=0)) / n.sum()
-    square = float(((n - expected) ** 2 / expected).sum())
-    widening = 1 + (n.sum(axis=1).mean() - 1) * SPREADS**2
-    return -freedom / 2 * np.log(widening) - square / (2 * widening)
+    total, done = n.sum(axis=1, keepdims=True), n.cumsum(axis=1)[:, :-1]
+    share = done.sum(axis=0) / total.sum()
+    square = float(((done - total * share) ** 2 / (total * share * (1 - share))).sum(axis=0).mean())
+    widening = 1 + (total.mean() - 1) * SPREADS**2
+    return -CUTS / 2 * ((len(n) - 1) * np.log(widening) + square / widening)
 
 
 def shares(known: Posterior, size: int, rng: np.random.Generator) -> Floats:

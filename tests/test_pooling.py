@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import betabinom
 
-from fpanalysis.pooling import SPREADS, posterior, scatter, shares, surprise
+from fpanalysis.pooling import CUTS, SPREADS, posterior, scatter, shares, surprise
 
 
 def mean(known) -> float:
@@ -73,6 +73,26 @@ def test_months_that_scatter_say_that_years_differ():
     wild = steady * np.exp(np.random.default_rng(1).normal(0, 0.4, steady.shape))
 
     assert [SPREADS[0], True] == [SPREADS[scatter(steady).argmax()], SPREADS[scatter(wild).argmax()] > 0.05]
+
+
+def test_deviations_that_go_together_tell_more_than_the_same_ones_apart():
+    """Two years of which one did 30 more in each month of spring and 30 less in each of autumn, or the same month about."""
+    together = np.repeat([30.0, -30.0], 6)
+    spread = [
+        SPREADS[scatter(400 + np.array([one, -one])).argmax()] for one in (together, together.reshape(2, 6).T.ravel())
+    ]
+
+    assert spread[0] > 2 * spread[1]
+
+
+def test_alike_years_are_as_unlike_as_chance_makes_them():
+    """The mean over the cuts has the variance of Anderson and Darling's statistic, 2 (pi^2 - 9) / 3 = 0.580 (1952, 4.3)."""
+    rng, share = np.random.default_rng(1), np.arange(1, 200) / 200
+    counts = rng.multinomial(4_000, np.full(200, 1 / 200), size=4_000).cumsum(axis=1)[:, :-1]
+    found = ((counts - 4_000 * share) ** 2 / (4_000 * share * (1 - share))).mean(axis=1)
+
+    assert 1 == pytest.approx(found.mean(), abs=0.05)
+    assert 2 / CUTS == pytest.approx(2 * (np.pi**2 - 9) / 3) == pytest.approx(found.var(), rel=0.1)
 
 
 def test_one_year_says_nothing_of_the_scatter():

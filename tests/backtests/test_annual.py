@@ -8,6 +8,7 @@ from conftest import copy_project
 from test_published import text_of
 
 from fpanalysis import results, wording
+from fpanalysis.commitments import figures, register
 from fpanalysis.desk import open_desk
 from fpanalysis.execute import run_notebook
 
@@ -58,6 +59,17 @@ def test_each_promise_of_the_half_year_is_answered_and_one_is_not_kept(found):
 
     assert states == {s: results.value(found, **WHERE, measure=f"promises/{s}") for s in states}
     assert results.value(found, **WHERE, measure="commitment/C3") == pytest.approx(19734 / 21000)
+
+
+def test_what_was_not_kept_is_carried_to_the_next_period(found, root):
+    """In the report after: C3 (not kept) and C4 (cannot be judged) come back, what was kept does not."""
+    desk = open_desk("renqiu", "2018", home=root)
+    known = figures(desk.data.frames, periods=desk.answered(), county="renqiu")
+    later = register(desk.data["commitments"], results.combine([known, found]), period="2019H1", county="renqiu")
+    states = {m: results.read_note(n)[0] for m, n in zip(later["measure"], later["note"], strict=True) if n}
+
+    assert {"commitment/C3", "commitment/C4"} == {m for m, s in states.items() if s == "note.commitment.carried"}
+    assert {"commitment/D1", "commitment/D2", "commitment/D3"} == set(states) - {"commitment/C3", "commitment/C4"}
 
 
 def test_the_second_opening_is_the_first_closing(found):
