@@ -27,7 +27,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import linalg
+from scipy import linalg, special
 
 from . import gp, results, stats
 from . import regressors as _regressors
@@ -62,6 +62,8 @@ TYPICAL = gp.Prior(
     np.array([[0.01, 0.0, 0.95, 0.025, 0.6, 0.12, 360.0, 0.7, 0.0, WEEKEND_SD]]), np.ones(1), 1.0, np.inf
 )
 """Setting (wide seasons, moderate steps) that small counts and outlying months are judged by."""
+NODES = 241
+"""Log rates over which the chance of a count is summed."""
 TYPICAL_NOISE = 0.04
 """Noise beyond Poisson in that judgement; a large one, so that few months are set aside."""
 
@@ -242,17 +244,21 @@ def corrected(
     return frame
 
 
-def surprises(monthly: pd.DataFrame, *, months: pd.PeriodIndex, prior: gp.Prior | None = None) -> pd.DataFrame:
-    """Return how each month of each place compares with what the months before it foretold.
+def surprises(
+    monthly: pd.DataFrame, *, months: pd.PeriodIndex, length: int = 1, prior: gp.Prior | None = None
+) -> pd.DataFrame:
+    """Return how runs of `length` months of each place compare with what the months before them foretold.
 
-    Columns place, month, births (so far), completed (for late registration), expected (median, completed), below (the
-    chance of a smaller count). One row for each usable month of `months` with 12 usable months before it. Months
+    Columns place, first, last (months of the run), births (so far), completed (for late registration), expected
+    (completed), score (standard normal when births do as the model says; the chance in a count included). Runs of
+    usable months follow one another back from the last of `months`, each with 12 usable months before it. Months
     before `months` that fit nothing lose their weight; `months` themselves keep it.
     """
     prior = gp.births_prior() if prior is None else prior
-    columns = ["place", "month", "births", "completed", "expected", "below"]
-    tables = [_surprise(series, months, prior) for series in _series(monthly) if series.use.sum() > SHORTEST]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+    records = [row for series in _series(monthly) if series.use.sum() >= SHORTEST + length
+               for row in _surprise(series, months, length, prior)]  # fmt: skip
+    columns = ["place", "first", "last", "births", "completed", "expected", "score"]
+    return pd.DataFrame(records, columns=columns)
 
 
 def helpful(
@@ -284,17 +290,37 @@ def helpful(
                                  "note": about}])  # fmt: skip
 
 
-def _surprise(series: _Series, months: pd.PeriodIndex, prior: gp.Prior) -> pd.DataFrame:
+def _surprise(series: _Series, months: pd.PeriodIndex, length: int, prior: gp.Prior) -> list[tuple[Any, ...]]:
     days, weekend = _calendar(series.months[0].ordinal, len(series.months))
     wanted = np.asarray(series.months.isin(months))
     at = np.flatnonzero(series.use)
     target, variance, centre, _ = _observed(series, days, weekend, wanted)
-    mean, _, below = gp.one_step(gp.fit(prior, weekend, at, target, variance), target)
-    shown = wanted[at] & (np.arange(len(at)) >= SHORTEST)
-    expected = np.exp(mean + centre) * days[at]
-    frame = {"place": series.place, "month": series.months[at], "births": series.births[at],
-             "completed": series.births[at] / series.share[at], "expected": expected, "below": below}  # fmt: skip
-    return pd.DataFrame(frame)[shown]
+    found = gp.fit(prior, weekend, at, target, variance)
+    share, births = series.share[at], series.births[at]
+    doubt = (series.share_sd[at] / share) ** 2
+    last = int(np.flatnonzero(wanted[at]).max(initial=-1)) + 1
+    records = []
+    for stop in range(last, SHORTEST + length - 1, -length):
+        run = slice(stop - length, stop)
+        weight, mean, covariance = gp.foretold(found, stop - length, stop)
+        rates = days[at[run]] * np.exp(mean + centre)
+        so_far = births[run].sum()
+        score = _score(so_far, weight, rates * share[run], covariance + np.diag(doubt[run]))
+        completed, expected = (births[run] / share[run]).sum(), weight @ rates.sum(axis=1)
+        first, end = series.months[at[[run.start, stop - 1]]]
+        records.append((series.place, first, end, so_far, completed, expected, score))
+    return records[::-1]
+
+
+def _score(births: float, weight: Floats, rates: Floats, covariance: Floats) -> float:
+    """Return the normal score of a count: Poisson about a sum of log-normal rates, mixed over settings (mid-p)."""
+    whole = rates.sum(axis=1)
+    part = rates / whole[:, None]
+    centre, sd = np.log(whole), np.sqrt(np.einsum("sm,smn,sn->s", part, covariance, part))
+    logs = np.linspace((centre - 6 * sd).min(), (centre + 6 * sd).max(), NODES)
+    density = (weight / sd) @ np.exp(-(((logs - centre[:, None]) / sd[:, None]) ** 2) / 2)
+    below = (special.pdtr(births, np.exp(logs)) + (special.pdtr(births - 1, np.exp(logs)) if births else 0.0)) / 2
+    return float(special.ndtri(np.clip(density @ below / density.sum(), 1e-12, 1 - 1e-12)))
 
 
 def sample_paths(
