@@ -37,6 +37,8 @@ __all__ = ["Paths", "backtest", "corrected", "expected", "forecast", "helpful", 
 
 Floats: TypeAlias = NDArray[np.float64]
 Window: TypeAlias = tuple[str, pd.PeriodIndex]
+Observed: TypeAlias = tuple[Floats, Floats, float, NDArray[np.int64]]
+"""Log births per day less their centre, the variance of each, that centre, and the months set aside."""
 
 LEVELS = (0.80, 0.95)
 DRAWS = 2000
@@ -453,7 +455,7 @@ def _fitted(
     regressors: pd.DataFrame | None = None,
 ) -> tuple[float, NDArray[np.int64], gp.Fit]:  # fmt: skip
     """Return the centre of the log rates, the months set aside, and the fit of the series and what helps it."""
-    target, variance, centre, outliers = _observed(series, days, weekend)
+    (target, variance, centre, outliers), views = _views(series, days, weekend)
     known, effects = np.flatnonzero(series.use), None
     if months is not None and regressors is not None and len(regressors.columns):
         values = _regressors.aligned(regressors, months, series.months[-1])
@@ -461,25 +463,22 @@ def _fitted(
         judged = _regressors.judge(prior, weekend, known, target, variance, names=names, values=values)
         helps = np.array([one.helps for one in judged])
         effects = _regressors.EFFECT_SD * values[helps] if helps.any() else None
-    views = _views(series, days, weekend)
     loose = _first_open(series)
-    fits = [gp.fit(prior, weekend, known, *seen, loose=loose, effects=effects) for seen, _ in views]
+    fits = [gp.fit(prior, weekend, known, *seen[:2], loose=loose, effects=effects) for seen, _ in views]
     return centre, outliers, gp.pooled(fits, [share for _, share in views])
 
 
-def _views(series: _Series, days: Floats, weekend: Floats) -> list[tuple[tuple[Floats, Floats], float]]:
-    """Return (target, variance) of the known months under each of VIEWS and its share; views that agree are one."""
-    found: dict[bytes, tuple[tuple[Floats, Floats], float]] = {}
+def _views(series: _Series, days: Floats, weekend: Floats) -> tuple[Observed, list[tuple[Observed, float]]]:
+    """Return what the known months say with OUTLIER, and in each of VIEWS with its share, those that agree as one."""
+    seen: list[Observed] = []
     for limit in VIEWS:
-        target, variance, _, outliers = _observed(series, days, weekend, limit=limit)
-        key = outliers.tobytes()
-        found[key] = ((target, variance), found.get(key, (None, 0.0))[1] + 1 / len(VIEWS))
-        if not len(outliers):
-            break
-    left = 1 - sum(share for _, share in found.values())
-    seen, share = found[key]
-    found[key] = (seen, share + left)
-    return list(found.values())
+        settled = seen and not len(seen[-1][3])
+        seen.append(seen[-1] if settled else _observed(series, days, weekend, limit=limit))
+    found: dict[bytes, tuple[Observed, float]] = {}
+    for view in seen:
+        key = view[3].tobytes()
+        found[key] = (view, found.get(key, (None, 0.0))[1] + 1 / len(VIEWS))
+    return seen[VIEWS.index(OUTLIER)], list(found.values())
 
 
 def _first_open(series: _Series) -> int | None:
@@ -499,8 +498,8 @@ def _observed(
     weekend: Floats,
     judged: NDArray[np.bool_] | None = None,
     limit: float = OUTLIER,
-) -> tuple[Floats, Floats, float, NDArray[np.int64]]:
-    """Return log births per day less their centre, the variance of each, that centre, and the months set aside.
+) -> Observed:
+    """Return what the known months say.
 
     Counts of SMALL and more enter as their logarithm; smaller ones as the working response of a Poisson count about
     the fit, which is renewed until it settles. Months that fit nothing get the square of their residual as variance.
