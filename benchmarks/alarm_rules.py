@@ -77,7 +77,7 @@ def ours(given: Case) -> Flags:
     monthly = nowcast.completed(given.births, at=given.months[-1], county="county", townships=True)
     judged = given.months[-JUDGED:]
     rng = np.random.default_rng(SEED)
-    rows = warning.raised(warning.alarms(monthly, county="county", months=judged, period="half", rng=rng, draws=4000))
+    rows = warning.raised(warning.alarms(monthly, county="county", months=judged, period="half", rng=rng))
     flags = np.array([str(month) in set(rows["period"]) for month in judged])
     flags[-1] |= bool((rows["measure"] != "alarm/month").any())
     return flags

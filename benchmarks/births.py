@@ -5,7 +5,8 @@ forecast, here: rolling origin, 12 months ahead, histories of 36, 60 and 120 mon
 drawn with a fixed seed, of each region `--origins` origins spread over it. MASE, RMSSE: errors over those of seasonal
 naive inside the history (Hyndman and Koehler, International Journal of Forecasting 22 (2006) 679); scaled pinball: mean
 over the quantiles 2.5, 10, 25, 50, 75, 90, 97.5 %, doubled, over the same scale; coverage of 80 % and 95 %
-intervals; CPU seconds a series, imports and the first (compiling) call left out. hierarchy: units that add up
+intervals; CPU seconds a series, imports and the first (compiling) call left out. With `--leave-out` each panel
+(series) is foretold by a prior that was learned from the others, which takes minutes. hierarchy: units that add up
 (`hierarchy`). nowcast: births still being registered (`late_registration`). alarms: false ones, and changes found, by
 rule (`alarm_rules`).
 
@@ -31,10 +32,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from fpanalysis import forecast
+from fpanalysis import forecast, gp
 
 from . import alarm_rules, hierarchy, late_registration
-from .learn_births_prior import read
+from .learn_births_prior import left_out, read
 
 Floats: TypeAlias = NDArray[np.float64]
 Method: TypeAlias = Callable[[pd.Series], Floats]
@@ -62,10 +63,10 @@ def cases(frame: pd.DataFrame, series: int, origins: int) -> list[tuple[str, str
     return found
 
 
-def ours(past: pd.Series) -> Floats:
+def ours(past: pd.Series, prior: gp.Prior | None = None) -> Floats:
     """Return the quantiles of the package's own forecast."""
     monthly = pd.DataFrame({"place": "x", "month": past.index, "births": past.to_numpy()})
-    (path,) = forecast.sample_paths(monthly, horizon=HORIZON, rng=np.random.default_rng(SEED))
+    (path,) = forecast.sample_paths(monthly, horizon=HORIZON, rng=np.random.default_rng(SEED), prior=prior)
     return np.quantile(path.births[:, -HORIZON:], TAUS, axis=0)
 
 
@@ -147,7 +148,13 @@ def part_forecast(frame: pd.DataFrame, chosen: list[str], given: argparse.Namesp
     found = cases(frame, given.series, given.origins)
     if not found:
         raise SystemExit("no series is long enough: 48 months are needed")
-    table = run(found, {name: METHODS[name] for name in METHODS if name in chosen})
+    methods = {name: METHODS[name] for name in METHODS if name in chosen}
+    priors = left_out(frame) if given.leave_out and "ours" in methods else {}
+    tables = []
+    for panel in sorted({case[0] for case in found}):
+        mine = {"ours": functools.partial(ours, prior=priors[panel])} if priors else {}
+        tables.append(run([case for case in found if case[0] == panel], methods | mine))
+    table = pd.concat(tables, ignore_index=True)
     means = summary(table, [])
     parts = {"all": means, "history": summary(table, ["history"]), "panel": summary(table, ["panel"])}
     against = ratios(means) if "ours" in means.index and len(means) > 1 else {}
@@ -188,6 +195,9 @@ def main() -> None:
     words.add_argument("--series", type=int, default=10_000)
     words.add_argument("--origins", type=int, default=3)
     words.add_argument("--counties", type=int, default=100, help="simulated for the nowcast and the alarms")
+    words.add_argument(
+        "--leave-out", action="store_true", help="each panel foretold by a prior learned from the others"
+    )
     given = words.parse_args()
     parts, chosen = given.parts.split(","), given.methods.split(",")
     for what, wrong in (("method", set(chosen) - set(names)), ("part", set(parts) - set(PARTS))):

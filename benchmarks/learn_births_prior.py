@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ Floats = NDArray[np.float64]
 
 SEED = 20180630
 LONGEST, AHEAD, BEFORE = 132, 12, (36, 60, 120)
-ROUNDS = 30
+WINDOWS, SETTINGS, KEEP, ROUNDS = 2, 1200, 80, 30
 HELD = (0.8, 0.95)
 """Shares of the months that 80 % and 95 % intervals shall hold, in panels that the weights were not learned from."""
 CHOICES: dict[str, tuple[float, ...]] = {
@@ -149,6 +150,14 @@ def without(panels: list[str], found: list[Floats], drawn: gp.Prior, keep: int) 
     return priors
 
 
+def left_out(frame: pd.DataFrame, settings: int = SETTINGS) -> dict[str, gp.Prior]:
+    """Return, for each panel, the prior learned from the others, with the deviations of the package's own."""
+    pieces, drawn = windows(frame, WINDOWS), candidates(settings, np.random.default_rng(SEED))
+    found = [likelihoods(births, drawn) for _, _, births in pieces]
+    priors, ours = without([panel for panel, _, _ in pieces], found, drawn, KEEP), gp.births_prior()
+    return {panel: replace(prior, scale=ours.scale, tail=ours.tail) for panel, prior in priors.items()}
+
+
 def normal_scores(births: pd.Series, prior: gp.Prior, rng: np.random.Generator) -> dict[int, Floats]:
     """Return, for each history that fits, where the next 12 months fell in their forecast (standard normal scores)."""
     found = {}
@@ -192,9 +201,9 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     words.add_argument("--data", type=Path, nargs="+", required=True, help="CSV files, or folders of them")
     words.add_argument("--out", type=Path, required=True)
-    words.add_argument("--windows", type=int, default=2)
-    words.add_argument("--settings", type=int, default=600)
-    words.add_argument("--keep", type=int, default=40)
+    words.add_argument("--windows", type=int, default=WINDOWS)
+    words.add_argument("--settings", type=int, default=SETTINGS)
+    words.add_argument("--keep", type=int, default=KEEP)
     words.add_argument("--leave-out", action="store_true")
     given = words.parse_args()
     rng = np.random.default_rng(SEED)

@@ -28,7 +28,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import linalg
+from scipy import linalg, special
 
 from . import gp, nowcast, results, stats
 from . import regressors as _regressors
@@ -40,6 +40,8 @@ __all__ = [
 
 Floats: TypeAlias = NDArray[np.float64]
 Window: TypeAlias = tuple[str, pd.PeriodIndex]
+Observed: TypeAlias = tuple[Floats, Floats, float, NDArray[np.int64]]
+"""Log births per day less their centre, the variance of each, that centre, and the months set aside."""
 
 LEVELS = (0.80, 0.95)
 DRAWS = 2000
@@ -65,6 +67,8 @@ TYPICAL = gp.Prior(
     np.array([[0.01, 0.0, 0.95, 0.025, 0.6, 0.12, 360.0, 0.7, 0.0, WEEKEND_SD]]), np.ones(1), 1.0, np.inf
 )
 """Setting (wide seasons, moderate steps) that small counts and outlying months are judged by."""
+NODES = 241
+"""Log rates over which the chance of a count is summed."""
 TYPICAL_NOISE = 0.04
 """Noise beyond Poisson in that judgement; a large one, so that few months are set aside."""
 
@@ -286,17 +290,21 @@ def known(
     return monthly.assign(completed=better.fillna(monthly["completed"])), rows
 
 
-def surprises(monthly: pd.DataFrame, *, months: pd.PeriodIndex, prior: gp.Prior | None = None) -> pd.DataFrame:
-    """Return how each month of each place compares with what the months before it foretold.
+def surprises(
+    monthly: pd.DataFrame, *, months: pd.PeriodIndex, length: int = 1, prior: gp.Prior | None = None
+) -> pd.DataFrame:
+    """Return how runs of `length` months of each place compare with what the months before them foretold.
 
-    Columns place, month, births (so far), completed (for late registration), expected (median, completed), below (the
-    chance of a smaller count). One row for each usable month of `months` with 12 usable months before it. Months
+    Columns place, first, last (months of the run), births (so far), completed (for late registration), expected
+    (completed), score (standard normal when births do as the model says; the chance in a count included). Runs of
+    usable months follow one another back from the last of `months`, each with 12 usable months before it. Months
     before `months` that fit nothing lose their weight; `months` themselves keep it.
     """
     prior = gp.births_prior() if prior is None else prior
-    columns = ["place", "month", "births", "completed", "expected", "below"]
-    tables = [_surprise(series, months, prior) for series in _series(monthly) if series.use.sum() > SHORTEST]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+    records = [row for series in _series(monthly) if series.use.sum() >= SHORTEST + length
+               for row in _surprise(series, months, length, prior)]  # fmt: skip
+    columns = ["place", "first", "last", "births", "completed", "expected", "score"]
+    return pd.DataFrame(records, columns=columns)
 
 
 def helpful(
@@ -328,17 +336,37 @@ def helpful(
                                  "note": about}])  # fmt: skip
 
 
-def _surprise(series: _Series, months: pd.PeriodIndex, prior: gp.Prior) -> pd.DataFrame:
+def _surprise(series: _Series, months: pd.PeriodIndex, length: int, prior: gp.Prior) -> list[tuple[Any, ...]]:
     days, weekend = _calendar(series.months[0].ordinal, len(series.months))
     wanted = np.asarray(series.months.isin(months))
     at = np.flatnonzero(series.use)
     target, variance, centre, _ = _observed(series, days, weekend, wanted)
-    mean, _, below = gp.one_step(gp.fit(prior, weekend, at, target, variance), target)
-    shown = wanted[at] & (np.arange(len(at)) >= SHORTEST)
-    expected = np.exp(mean + centre) * days[at]
-    frame = {"place": series.place, "month": series.months[at], "births": series.births[at],
-             "completed": series.births[at] / series.share[at], "expected": expected, "below": below}  # fmt: skip
-    return pd.DataFrame(frame)[shown]
+    found = gp.fit(prior, weekend, at, target, variance)
+    share, births = series.share[at], series.births[at]
+    doubt = (series.share_sd[at] / share) ** 2
+    last = int(np.flatnonzero(wanted[at]).max(initial=-1)) + 1
+    records = []
+    for stop in range(last, SHORTEST + length - 1, -length):
+        run = slice(stop - length, stop)
+        weight, mean, covariance = gp.foretold(found, stop - length, stop)
+        rates = days[at[run]] * np.exp(mean + centre)
+        so_far = births[run].sum()
+        score = _score(so_far, weight, rates * share[run], covariance + np.diag(doubt[run]))
+        completed, expected = (births[run] / share[run]).sum(), weight @ rates.sum(axis=1)
+        first, end = series.months[at[[run.start, stop - 1]]]
+        records.append((series.place, first, end, so_far, completed, expected, score))
+    return records[::-1]
+
+
+def _score(births: float, weight: Floats, rates: Floats, covariance: Floats) -> float:
+    """Return the normal score of a count: Poisson about a sum of log-normal rates, mixed over settings (mid-p)."""
+    whole = rates.sum(axis=1)
+    part = rates / whole[:, None]
+    centre, sd = np.log(whole), np.sqrt(np.einsum("sm,smn,sn->s", part, covariance, part))
+    logs = np.linspace((centre - 6 * sd).min(), (centre + 6 * sd).max(), NODES)
+    density = (weight / sd) @ np.exp(-(((logs - centre[:, None]) / sd[:, None]) ** 2) / 2)
+    below = (special.pdtr(births, np.exp(logs)) + (special.pdtr(births - 1, np.exp(logs)) if births else 0.0)) / 2
+    return float(special.ndtri(np.clip(density @ below / density.sum(), 1e-12, 1 - 1e-12)))
 
 
 def sample_paths(
@@ -471,7 +499,7 @@ def _fitted(
     regressors: pd.DataFrame | None = None,
 ) -> tuple[float, NDArray[np.int64], gp.Fit]:  # fmt: skip
     """Return the centre of the log rates, the months set aside, and the fit of the series and what helps it."""
-    target, variance, centre, outliers = _observed(series, days, weekend)
+    (target, variance, centre, outliers), views = _views(series, days, weekend)
     known, effects = np.flatnonzero(series.use), None
     if months is not None and regressors is not None and len(regressors.columns):
         values = _regressors.aligned(regressors, months, series.months[-1])
@@ -479,25 +507,22 @@ def _fitted(
         judged = _regressors.judge(prior, weekend, known, target, variance, names=names, values=values)
         helps = np.array([one.helps for one in judged])
         effects = _regressors.EFFECT_SD * values[helps] if helps.any() else None
-    views = _views(series, days, weekend)
     loose = _first_open(series)
-    fits = [gp.fit(prior, weekend, known, *seen, loose=loose, effects=effects) for seen, _ in views]
+    fits = [gp.fit(prior, weekend, known, *seen[:2], loose=loose, effects=effects) for seen, _ in views]
     return centre, outliers, gp.pooled(fits, [share for _, share in views])
 
 
-def _views(series: _Series, days: Floats, weekend: Floats) -> list[tuple[tuple[Floats, Floats], float]]:
-    """Return (target, variance) of the known months under each of VIEWS and its share; views that agree are one."""
-    found: dict[bytes, tuple[tuple[Floats, Floats], float]] = {}
+def _views(series: _Series, days: Floats, weekend: Floats) -> tuple[Observed, list[tuple[Observed, float]]]:
+    """Return what the known months say with OUTLIER, and in each of VIEWS with its share, those that agree as one."""
+    seen: list[Observed] = []
     for limit in VIEWS:
-        target, variance, _, outliers = _observed(series, days, weekend, limit=limit)
-        key = outliers.tobytes()
-        found[key] = ((target, variance), found.get(key, (None, 0.0))[1] + 1 / len(VIEWS))
-        if not len(outliers):
-            break
-    left = 1 - sum(share for _, share in found.values())
-    seen, share = found[key]
-    found[key] = (seen, share + left)
-    return list(found.values())
+        settled = seen and not len(seen[-1][3])
+        seen.append(seen[-1] if settled else _observed(series, days, weekend, limit=limit))
+    found: dict[bytes, tuple[Observed, float]] = {}
+    for view in seen:
+        key = view[3].tobytes()
+        found[key] = (view, found.get(key, (None, 0.0))[1] + 1 / len(VIEWS))
+    return seen[VIEWS.index(OUTLIER)], list(found.values())
 
 
 def _first_open(series: _Series) -> int | None:
@@ -517,8 +542,8 @@ def _observed(
     weekend: Floats,
     judged: NDArray[np.bool_] | None = None,
     limit: float = OUTLIER,
-) -> tuple[Floats, Floats, float, NDArray[np.int64]]:
-    """Return log births per day less their centre, the variance of each, that centre, and the months set aside.
+) -> Observed:
+    """Return what the known months say.
 
     Counts of SMALL and more enter as their logarithm; smaller ones as the working response of a Poisson count about
     the fit, which is renewed until it settles. Months that fit nothing get the square of their residual as variance.

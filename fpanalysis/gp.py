@@ -45,10 +45,12 @@ __all__ = [
     "Prior",
     "births_prior",
     "fit",
+    "foretold",
     "kernels",
     "likelihoods",
     "mean",
     "one_step",
+    "own",
     "paths",
     "pooled",
     "prior_of",
@@ -66,6 +68,9 @@ LEVEL_SD = 1.0
 """Prior standard deviation of the level at the start, about the mean of the series."""
 TEMPER = 0.5
 """Power of the likelihood in the weights of settings: no setting is quite true, and half the trust foretells better."""
+OWN = 5.0
+"""Scores of a place itself that weigh as much as the learned scale of deviations (conjugate, inverse chi-squared): so
+unlike are the scales of half-years' scores of real series."""
 BREAK_SD, BREAK_CHANCE = 0.1, 0.1
 """Monthly step of the level in months still being registered, in the form that allows for a break, and its weight."""
 
@@ -267,21 +272,34 @@ def _conditional(found: Fit, setting: int, wanted: NDArray[np.int64]) -> tuple[F
     return left.T @ found.scaled[setting], np.linalg.cholesky(covariance)
 
 
-def one_step(found: Fit, target: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return for each known month, foretold from the known months before it: mean, sd, and the chance of less than it.
+def one_step(found: Fit, target: Floats) -> Floats:
+    """Return the mean of each known month, foretold from the known months before it.
 
     Exact for the mixture: row i of a Cholesky factor is the forecast of month i from the months before.
     """
     own = np.diagonal(found.factors, axis1=1, axis2=2)
-    before = np.hstack([np.zeros((len(own), 1)), _likelihoods(found.factors, found.scaled)[:, :-1]])
-    weight = _weights(found.prior, before)
-    means = target - own * found.scaled
-    mean = (weight * means).sum(axis=0)
-    sd = np.sqrt((weight * (found.prior.scale**2 * own**2 + (means - mean) ** 2)).sum(axis=0))
-    return mean, sd, (weight * _below(found.prior, found.scaled)).sum(axis=0)
+    before = np.hstack([np.zeros((len(own), 1)), likelihoods(found)[:, :-1]])
+    return (_weights(found.prior, before) * (target - own * found.scaled)).sum(axis=0)
 
 
-def _below(prior: Prior, scaled: Floats) -> Floats:
-    """Return the chance of a smaller deviation."""
-    deviation = scaled / prior.scale
-    return special.stdtr(prior.tail, deviation) if np.isfinite(prior.tail) else special.ndtr(deviation)
+def foretold(found: Fit, start: int, stop: int) -> tuple[Floats, Floats, Floats]:
+    """Return how the known months number start ... stop - 1 were foretold by those before them.
+
+    Weights of the settings, those of next to none left out; mean (settings, months) and covariance of the log rates
+    less the centre, noise beyond Poisson included: the rows of a Cholesky factor hold what earlier months say of later.
+    """
+    weight = _weights(found.prior, likelihoods(found)[:, start - 1])
+    heavy = np.flatnonzero(weight > 1e-3 * weight.max())
+    months, across = found.at[start:stop], found.factors[heavy, start:stop, :start]
+    weekend = found.prior.table[heavy, 9][:, None] * found.weekend[months]
+    covariance = found.kernels[heavy[:, None, None], months[:, None], months] - across @ across.swapaxes(1, 2)
+    covariance += weekend[:, :, None] * weekend[:, None, :]
+    covariance += found.prior.table[heavy, 8][:, None, None] ** 2 * np.eye(len(months))
+    mean = (across @ found.scaled[heavy, :start, None])[..., 0]
+    return weight[heavy] / weight[heavy].sum(), mean, covariance
+
+
+def own(prior: Prior, scores: Floats) -> tuple[float, float]:
+    """Return scale and degrees of freedom of deviations, once earlier scores of the same place are known."""
+    freedom = OWN + len(scores)
+    return float(np.sqrt((OWN * prior.scale**2 + (scores**2).sum()) / freedom)), freedom

@@ -129,6 +129,6 @@ def judge(
 
 def _tested(found: gp.Fit, target: Floats) -> tuple[float, float]:
     """Return mean absolute error and log likelihood of the months after the first BEFORE, each from those before it."""
-    mean, _, _ = gp.one_step(found, target)
+    mean = gp.one_step(found, target)
     path = special.logsumexp(gp.likelihoods(found) + np.log(found.prior.weight)[:, None], axis=0)
     return float(np.abs(target - mean)[BEFORE:].mean()), float(path[-1] - path[BEFORE - 1])

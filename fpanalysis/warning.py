@@ -1,14 +1,19 @@
 """Early warning: months, townships and slow drifts that differ from what the time before foretold.
 
 A raw fall in the last months says nothing: they are incomplete. So counts are compared with what would be registered
-by now, under the forecast made from the months before (`forecast.surprises`, `forecast.expected`), both ways. Whoever
-looks at many places and months finds something by chance; the whole report has one budget for that (by default a
-false alarm in 5 % of reports), shared out here: 40 % to the months of the county, 40 % to the townships (each judged
-once, over the whole period, since a month of 40 births shows nothing), 20 % to slow drift of the county. What each
-share buys is divided evenly over its tests (Bonferroni).
+by now, under the forecast made from the months before (`forecast.surprises`), both ways. Whoever looks at many places
+and months finds something by chance; the whole report has one budget for that (by default a false alarm in 5 % of
+reports), shared out here: 45 % to the months of the county, 45 % to the townships (each judged once, over the whole
+period, since a month of 40 births shows nothing), 10 % to slow drift of the county. A part that cannot be judged leaves
+its share to the others. What each share buys is divided evenly over its tests (Bonferroni).
 
-Drift: two-sided CUSUM on the normal scores of the forecasts of the last 24 months, one month ahead each; its limit is
-the quantile of its maximum over simulated scores. Causes are offered, never asserted.
+How far births miss what was foretold differs from county to county, and a scale learned elsewhere would leave most of
+the budget unspent in a quiet one, or overdraw it in a wild one. So scores are held against the earlier ones of the same
+county, those of townships against the earlier half-years (or years) of all townships together (`gp.own`).
+
+Drift: two-sided CUSUM on the scores of the last 24 months, one month ahead each; its limit is the quantile of its
+maximum over simulated scores. Where the level never moves at all the forecast follows chance, errors take turns, and
+this part spends next to nothing. Causes are offered, never asserted.
 
 References: Page, Biometrika 41 (1954) 100 (CUSUM); Farrington et al., Journal of the Royal Statistical Society A 159
 (1996) 547 (alarms against a forecast of the count); Dunn, Journal of the American Statistical Association 56 (1961) 52.
@@ -23,13 +28,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from . import forecast, results
+from . import forecast, gp, results
 
 __all__ = ["PARTS", "alarms", "followed", "raised"]
 
-PARTS = {"month": 0.4, "township": 0.4, "drift": 0.2}
+PARTS = {"month": 0.45, "township": 0.45, "drift": 0.1}
 """Shares of the budget."""
-DRAWS = 20_000
+DRAWS = 10_000
 MEMORY = 24
 """Months over which drift is looked for."""
 SLACK = 0.25
@@ -47,7 +52,6 @@ def alarms(
     period: str,
     budget: float = 0.05,
     rng: np.random.Generator,
-    draws: int = DRAWS,
 ) -> pd.DataFrame:
     """Return the alarms of a period and everything that was looked at for them.
 
@@ -57,16 +61,21 @@ def alarms(
     to check first, and stands on one budget: row `alarm_budget` (value = chance of any false alarm in the report,
     count = number of tests). What cannot be judged has no row.
     """
-    shares = {name: budget * share for name, share in PARTS.items()}
-    towns = monthly[monthly["place"] != county]
-    judged = [
-        _monthly(monthly[monthly["place"] == county], months, shares["month"]),
-        _townships(towns, months, period, shares["township"], rng, draws),
-        _drift(monthly[monthly["place"] == county], months, period, shares["drift"], rng),
-    ]
+    head, towns = (monthly[(monthly["place"] == county) == mine] for mine in (True, False))
+    last = pd.period_range(months[-1] - MEMORY + 1, months[-1], freq="M")
+    drift, freedom = _judge(forecast.surprises(head, months=last), last)
+    found = {
+        "month": _monthly(head, months),
+        "township": _townships(towns, months, period),
+        "drift": drift if len(drift) >= MEMORY // 2 else drift[:0],
+    }
+    tried = sum(PARTS[name] for name, part in found.items() if len(part))
+    shares = {name: PARTS[name] / tried if len(part) else 0.0 for name, part in found.items()}
+    judged = [_judged(found[name], f"alarm/{name}", budget * shares[name]) for name in ("month", "township")]
+    judged += [_drift(drift, freedom, period, budget * shares["drift"], rng)] if shares["drift"] else []
     rows = results.combine(judged)
     tests = float(len(rows))
-    about = results.note("note.alarm.budget", tests=tests, budget=budget, **PARTS)
+    about = results.note("note.alarm.budget", tests=tests, budget=budget, **shares)
     total = {"place": county, "period": period, "measure": "alarm_budget", "count": tests, "value": budget,
              "method": "bonferroni", "note": about}  # fmt: skip
     return results.combine([rows, results.rows([total])]) if tests else results.empty()
@@ -106,57 +115,54 @@ def _keys(names: tuple[str, ...]) -> list[str]:
     return [f"note.alarm.{name}" for name in names]
 
 
-def _monthly(county: pd.DataFrame, months: pd.PeriodIndex, alpha: float) -> pd.DataFrame:
-    found = forecast.surprises(county, months=months)
-    if not len(found):
-        return results.empty()
-    p = 2 * np.minimum(found["below"], 1 - found["below"]).to_numpy()
-    records = [
-        _judged(row.place, str(row.month), "alarm/month", row.births, row.completed, row.expected, chance,
-                alpha / len(found), "gp")
-        for row, chance in zip(found.itertuples(index=False), p, strict=True)
-    ]  # fmt: skip
-    return results.rows(records)
+def _judge(found: pd.DataFrame, months: pd.PeriodIndex) -> tuple[pd.DataFrame, float, float]:
+    """Return the runs inside `months`, with scores relative to the scale of those before, and scale's freedom.
+
+    How far births here usually miss what was foretold is learned from the earlier runs of the places themselves.
+    """
+    inside = (found["first"] >= months[0]) & (found["last"] <= months[-1])
+    earlier = found.loc[found["last"] < months[0], "score"].to_numpy(dtype="float64")
+    scale, freedom = gp.own(gp.births_prior(), earlier)
+    judged = found[inside]
+    score = judged["score"].to_numpy(dtype="float64") / scale
+    return judged.assign(score=score, p=2 * special.stdtr(freedom, -np.abs(score))), freedom
 
 
-def _townships(
-    towns: pd.DataFrame, months: pd.PeriodIndex, period: str, alpha: float, rng: np.random.Generator, draws: int
-) -> pd.DataFrame:
-    known = towns[towns["month"] <= towns["month"].max()] if len(towns) else towns
-    months = months[months <= known["month"].max()] if len(known) else months[:0]
+def _monthly(county: pd.DataFrame, months: pd.PeriodIndex) -> pd.DataFrame:
+    """Return the months of the county, with p."""
+    found, _ = _judge(forecast.surprises(county, months=months), months)
+    return found.assign(period=found["last"].astype(str))
+
+
+def _townships(towns: pd.DataFrame, months: pd.PeriodIndex, period: str) -> pd.DataFrame:
+    """Return each township that is known for all months of the period that any is known for, with p."""
+    months = months[months <= towns["month"].max()] if len(towns) else months[:0]
     if not len(months):
-        return results.empty()
-    rows = forecast.expected(known, months=months, period=period, levels=(0.95,), rng=rng, draws=draws)
-    rows = rows[rows["p"].notna() & (rows["value"] > 0) & rows["total"].notna()]
-    records = [
-        _judged(row.place, period, "alarm/township", row.count, row.total, row.value, row.p, alpha / len(rows), "gp")
-        for row in (results.Fact(*values) for values in rows.itertuples(index=False))
-    ]
+        return pd.DataFrame()
+    found, _ = _judge(forecast.surprises(towns, months=months, length=len(months)), months)
+    return found.assign(period=period)
+
+
+def _judged(found: pd.DataFrame, measure: str, alpha: float) -> pd.DataFrame:
+    """Return the rows of tests that share alpha evenly."""
+    records = []
+    for row in found.itertuples(index=False):
+        change = row.completed / row.expected - 1
+        side = "none" if row.p >= alpha / len(found) else "fall" if change < 0 else "rise"
+        key = f"{side}_strong" if side != "none" and abs(change) >= STRONG else side
+        facts = {"change": change, "births": row.births, "completed": row.completed, "expected": row.expected,
+                 "alpha": alpha / len(found)}  # fmt: skip
+        note = results.note(f"note.alarm.{key}", **facts)
+        records.append({"place": row.place, "period": row.period, "measure": measure, "count": row.births,
+                        "total": row.completed, "value": change, "p": row.p, "method": "gp", "note": note})  # fmt: skip
     return results.rows(records) if records else results.empty()
 
 
-def _judged(
-    place: str, period: str, measure: str, births: float, completed: float, expected: float, p: float, alpha: float,
-    method: str,
-) -> dict[str, Any]:  # fmt: skip
-    change = completed / expected - 1
-    side = "none" if p >= alpha else "fall" if change < 0 else "rise"
-    key = f"{side}_strong" if side != "none" and abs(change) >= STRONG else side
-    facts = {"change": change, "births": births, "completed": completed, "expected": expected, "alpha": alpha}
-    note = results.note(f"note.alarm.{key}", **facts)
-    return {"place": place, "period": period, "measure": measure, "count": births, "total": completed,
-            "value": change, "p": min(p, 1.0), "method": method, "note": note}  # fmt: skip
-
-
-def _drift(
-    county: pd.DataFrame, months: pd.PeriodIndex, period: str, alpha: float, rng: np.random.Generator
-) -> pd.DataFrame:
-    last = pd.period_range(months[-1] - MEMORY + 1, months[-1], freq="M")
-    found = forecast.surprises(county, months=last)
-    if len(found) < MEMORY // 2:
-        return results.empty()
-    scores = special.ndtri(np.clip(found["below"].to_numpy(), 1e-6, 1 - 1e-6))
-    limit = float(np.quantile(_cusum(rng.standard_normal((DRAWS, len(scores)))).max(axis=(0, 2)), 1 - alpha))
+def _drift(found: pd.DataFrame, freedom: float, period: str, alpha: float, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the one row on slow drift over the judged months of the county, their scores of `freedom`."""
+    scores = found["score"].to_numpy(dtype="float64")
+    scales = np.sqrt(freedom / rng.chisquare(freedom, (DRAWS, 1)))
+    limit = float(np.quantile(_cusum(scales * rng.standard_normal((DRAWS, len(scores)))).max(axis=(0, 2)), 1 - alpha))
     path = _cusum(scores[None, :])[:, 0]
     side, month = np.unravel_index(int(path.argmax()), path.shape)
     zero = np.flatnonzero(path[side, : month + 1] == 0)
@@ -164,9 +170,9 @@ def _drift(
     change = float(run["completed"].sum() / run["expected"].sum() - 1) if len(run) else 0.0
     height = float(path.max())
     key = "no_drift" if height <= limit else ("drift_up", "drift_down")[side]
-    since = str(run["month"].iloc[0]) if len(run) else str(last[0])
+    since = str((run if len(run) else found)["last"].iloc[0])
     note = results.note(f"note.alarm.{key}", change=change, since=since, height=height, limit=limit, months=len(scores))
-    row = {"place": county["place"].iloc[0], "period": period, "measure": "alarm/drift", "count": run["births"].sum(),
+    row = {"place": found["place"].iloc[0], "period": period, "measure": "alarm/drift", "count": run["births"].sum(),
            "total": run["completed"].sum(), "value": change, "method": "cusum", "note": note}  # fmt: skip
     return results.rows([row])
 

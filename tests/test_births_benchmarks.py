@@ -17,7 +17,9 @@ def benchmark(name: str):
         return importlib.import_module(f"benchmarks.{name}")
 
 
-rules, late, units = (benchmark(name) for name in ("alarm_rules", "late_registration", "hierarchy"))
+rules, late, units, learn = (
+    benchmark(name) for name in ("alarm_rules", "late_registration", "hierarchy", "learn_births_prior")
+)
 COUNTS_ALONE = [name for name in rules.RULES if name != "ours"]
 
 
@@ -85,3 +87,15 @@ def test_a_shrunken_covariance_keeps_its_variances():
 
     np.testing.assert_allclose(np.diag(found), (residuals**2).mean(axis=1))
     assert np.linalg.eigvalsh(found).min() > 0
+
+
+def test_a_panel_left_out_teaches_its_own_prior_nothing():
+    """Changing a panel changes the priors of the others and not its own."""
+    rng = np.random.default_rng(1)
+    panels = [pd.DataFrame({"series": name, "region": "x", "month": MONTHS, "births": rng.poisson(RATES)})
+              for name in ("a", "b", "c")]  # fmt: skip
+    wild = panels[0].assign(births=panels[0]["births"] * np.exp(0.3 * rng.standard_normal(len(MONTHS))))
+    before, after = (learn.left_out(pd.concat([first, *panels[1:]]), 40) for first in (panels[0], wild))
+
+    np.testing.assert_array_equal(before["a"].weight, after["a"].weight)
+    assert not np.array_equal(before["b"].weight, after["b"].weight)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special
 
 from fpanalysis import gp
 from fpanalysis.errors import FpError
@@ -56,34 +57,48 @@ def test_more_months_never_widen_what_is_known_of_the_past(seed):
     assert (widths[0] >= widths[1] - 1e-9).all()
 
 
-def test_one_step_forecasts_are_those_of_the_months_before_alone():
-    """Golden: month 40 foretold from 40 months, by conditioning on them alone."""
-    prior = one_setting(level=0.01, season=0.05, noise=0.01)
+def test_what_was_foretold_is_what_the_months_before_alone_foretell():
+    """Golden: months 40 to 45 from 40 months, by conditioning on them alone."""
+    prior = one_setting(level=0.01, season=0.05, noise=0.01, weekend=0.3)
     whole, target = fitted(48, 12, 3, prior)
     part = gp.fit(prior, whole.weekend, np.arange(40), target[:40], np.full(40, 1e-3))
-    mean, root = gp._conditional(part, 0, np.array([40]))
-    means, sds, _ = gp.one_step(whole, target)
+    mean, root = gp._conditional(part, 0, np.arange(40, 46))
+    weight, means, covariance = gp.foretold(whole, 40, 46)
 
-    assert means[40] == pytest.approx(mean[0])
-    assert sds[40] ** 2 == pytest.approx(root[0, 0] ** 2 + 1e-3, rel=1e-6)
+    assert [1.0] == list(weight)
+    np.testing.assert_allclose(means[0], mean)
+    np.testing.assert_allclose(covariance[0], root @ root.T, atol=1e-9)
+    assert gp.one_step(whole, target)[40] == pytest.approx(mean[0])
 
 
-def test_chances_of_one_step_forecasts_are_uniform_for_series_of_the_model_itself():
+def test_chances_of_what_was_foretold_are_uniform_for_series_of_the_model_itself():
     """400 chances from ten series drawn from one setting; Kolmogorov's 1 % bound is 1.63 / sqrt(400)."""
     prior, weekend, at = one_setting(level=0.01, season=0.05, noise=0.01), np.zeros(48), np.arange(48)
     covariance = gp.kernels(prior, 48)[0] + np.diag(np.full(48, 0.01**2 + 1e-3))
     draws = np.random.default_rng(1).multivariate_normal(np.zeros(48), covariance, size=10)
-    chances = [gp.one_step(gp.fit(prior, weekend, at, y, np.full(48, 1e-3)), y)[2][8:] for y in draws]
-    ordered = np.sort(np.concatenate(chances))
+    scores = []
+    for y in draws:
+        found = gp.fit(prior, weekend, at, y, np.full(48, 1e-3))
+        told = [gp.foretold(found, month, month + 1) for month in range(8, 48)]
+        scores += [(y[8 + n] - mean[0, 0]) / np.sqrt(sd2[0, 0, 0] + 1e-3) for n, (_, mean, sd2) in enumerate(told)]
+    ordered = special.ndtr(np.sort(scores))
 
     assert np.abs(ordered - (np.arange(400) + 0.5) / 400).max() < 1.63 / 20
+
+
+def test_the_scale_of_deviations_follows_those_of_the_place_itself():
+    """Without any it is the learned one; 100 of 2 weigh twenty times as much: by hand, (5 x 0.5 ** 2 + 400) / 105."""
+    prior = gp.Prior(PRIOR.table, PRIOR.weight, 0.5, 10.0)
+
+    assert (0.5, gp.OWN) == gp.own(prior, np.array([]))
+    assert (pytest.approx(np.sqrt(401.25 / 105)), 105) == gp.own(prior, np.full(100, 2.0))
 
 
 def test_paths_have_the_mean_and_spread_of_the_mixture():
     found, target = fitted()
     draws = gp.paths(found, np.array([48]), np.random.default_rng(1), 40_000)
     extended = gp.fit(PRIOR, found.weekend, np.arange(49), np.append(target, 0.0), np.append(np.full(48, 1e-3), 1e-9))
-    mean, _, _ = gp.one_step(extended, np.append(target, 0.0))
+    mean = gp.one_step(extended, np.append(target, 0.0))
 
     assert draws.mean() == pytest.approx(gp.mean(found, np.array([48]))[0], abs=0.002)
     assert draws.mean() == pytest.approx(mean[48], abs=0.02)
