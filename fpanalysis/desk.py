@@ -40,7 +40,8 @@ from .periods import Period, parse_period
 from .typeface import choose_fonts
 from .zygote import library_stamp
 
-__all__ = ["KEEPERS", "REPORT", "Desk", "closing_day", "deliveries", "open_desk", "read_data", "shared_data"]
+__all__ = ["KEEPERS", "REPORT", "Desk", "closing_day", "deliveries", "notebooks_of", "open_desk", "read_data",
+           "shared_data"]  # fmt: skip
 
 SHARED = "FPANALYSIS_DATA"
 """Environment variable: where the data that a run has read can be had again, without reading the files anew."""
@@ -259,7 +260,7 @@ class Desk:
     @property
     def notebooks(self) -> tuple[str, ...]:
         """Return the notebooks of a report of this place, the report itself last."""
-        return (PROVINCE,) if self.params.counties else (*KEEPERS, REPORT)
+        return notebooks_of(self.params)
 
     def handed_in(self) -> dict[str, pd.DataFrame]:
         """Return the results that the counties of a province have published for this period, by county."""
@@ -340,6 +341,11 @@ def open_desk(place: str, period: str, lang: str = "zh", as_of: str = "", home: 
     desk = Desk(params, when, wording.checked_lang(lang), day, data, found, closes, later)
     _choose_fonts(desk)
     return desk
+
+
+def notebooks_of(params: Params) -> tuple[str, ...]:
+    """Return the notebooks of a report of a place, the report itself last."""
+    return (PROVINCE,) if params.counties else (*KEEPERS, REPORT)
 
 
 def deliveries(home: Home, params: Params, as_of: dt.date | None = None) -> list[Delivery]:
