@@ -20,7 +20,6 @@ import hashlib
 import os
 import pickle
 import re
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -214,9 +213,10 @@ class Desk:
 
     def files(self) -> pd.DataFrame:
         """Return the raw files as rows: kind, file, received, used, rows, sha (first 12 digits)."""
-        counted = Counter(name for frame in self.data.frames.values() for name in frame["file"])
-        rows = {d.name: sum(n for file, n in counted.items() if file == d.name or file.startswith(f"{d.name}["))
-                for d in self.data.deliveries}  # fmt: skip
+        rows = dict.fromkeys((d.name for d in self.data.deliveries), 0)
+        for frame in self.data.frames.values():
+            for file, number in frame["file"].value_counts().items():
+                rows[file if file in rows else file.rpartition("[")[0]] += number  # a workbook's sheet is in brackets
         records = [(d.kind, d.name, d.received.isoformat(), d.used, rows[d.name] or None, d.sha256[:12])
                    for d in self.data.deliveries]  # fmt: skip
         return pd.DataFrame(records, columns=["kind", "file", "received", "used", "rows", "sha"])
@@ -279,11 +279,11 @@ class Desk:
 
         A notebook whose results are missing or out of date is run first.
         """
-        wanted = names or KEEPERS
-        for name in wanted:
-            if not self._is_fresh(name):
+        wanted, folder = names or KEEPERS, self.home.work(self.place, self.period.key)
+        for name, made_from in self._made_from(wanted).items():
+            mark = folder / f"{name}.made_from"
+            if not (mark.is_file() and mark.read_text("utf-8") == made_from):
                 self._run(name)
-        folder = self.home.work(self.place, self.period.key)
         return results.combine([results.read(folder / f"{name}.csv") for name in wanted])
 
     def published(self, measure: str, of: Period | None = None) -> pd.DataFrame:
@@ -298,16 +298,17 @@ class Desk:
         files = [release / "results.csv" for release in found if (release / "results.csv").is_file()]
         return results.combine([results.pick(results.read(file), measure=measure) for file in files])
 
-    def _is_fresh(self, name: str) -> bool:
-        made_from = self.home.work(self.place, self.period.key) / f"{name}.made_from"
-        return made_from.is_file() and made_from.read_text("utf-8") == self.made_from(name)
-
     def made_from(self, name: str) -> str:
         """Return the fingerprint of everything that the results of a notebook are made from."""
-        notebooks = [self.home.notebooks / f"{name.partition('.')[0]}.ipynb"]
+        return self._made_from([name])[name]
+
+    def _made_from(self, names: Sequence[str]) -> dict[str, str]:
+        files = {name: self.home.notebooks / f"{name.partition('.')[0]}.ipynb" for name in names}
         read = {"as_of": self.as_of.isoformat(), "counties": list(self.params.counties)}
-        made_from = releases.inputs(self.home, self.period, self.place, notebooks=notebooks, **read)
-        return releases.fingerprint(made_from, period=self.period.key, as_of=self.as_of.isoformat())
+        made_from = releases.inputs(self.home, self.period, self.place, notebooks=list(files.values()), **read)
+        about = {"period": self.period.key, "as_of": self.as_of.isoformat()}
+        each = {name: {path.name: made_from["notebooks"][path.name]} for name, path in files.items()}
+        return {name: releases.fingerprint({**made_from, "notebooks": own}, **about) for name, own in each.items()}
 
     def _run(self, name: str) -> None:
         folder = self.home.work(self.place, self.period.key)

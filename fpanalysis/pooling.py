@@ -104,34 +104,43 @@ def surprise(count: float, total: float, known: Posterior, level: float = 0.95) 
     """
     use = known.weights > known.weights.max() * 1e-7
     means, phi, weights = known.means[use], known.concentrations[use], known.weights[use] / known.weights[use].sum()
-    below = _exact_below if total <= EXACT else _matched_below
-    cases = np.arange(total + 1) if total <= EXACT else np.linspace(0, total, EXACT + 1)
-    passed = below(cases, total, means, phi) @ weights
     tail, expected = (1 - level) / 2, float(weights @ means)
     if total <= EXACT:
-        low, high = (float(cases[min(np.searchsorted(passed, q), len(cases) - 1)]) for q in (tail, 1 - tail))
+        passed = _exact_below(total, means, phi)
+        low, high = (float(min(np.searchsorted(passed @ weights, q), total)) for q in (tail, 1 - tail))
+        under, least = (float(passed[int(k)] @ weights) if k >= 0 else 0.0 for k in (count, count - 1))
     else:
-        low, high = (float(np.interp(q, passed, cases)) for q in (tail, 1 - tail))
-    under, least = (float(below(np.array([k]), total, means, phi)[0] @ weights) for k in (count, count - 1.0))
+        low, high = (_matched_quantile(q, total, means, phi, weights) for q in (tail, 1 - tail))
+        under, least = (float(_matched_below([k], total, means, phi)[0] @ weights) for k in (count, count - 1))
     middle = (under + least) / 2
     return expected, low / total, high / total, min(1.0, 2 * min(middle, 1 - middle))
 
 
-def _exact_below(cases: Floats, total: float, means: Floats, phi: Floats) -> Floats:
-    """Return P(X <= case) of beta-binomials: one row a case, one column a distribution."""
+def _exact_below(total: float, means: Floats, phi: Floats) -> Floats:
+    """Return P(X <= case) of beta-binomials: one row a case from 0 to `total`, one column a distribution."""
     every = np.arange(total + 1)[:, None]
     a, b = means * phi, (1 - means) * phi
     ways = special.gammaln(total + 1) - special.gammaln(every + 1) - special.gammaln(total - every + 1)
     passed = np.exp(ways + special.betaln(a + every, b + total - every) - special.betaln(a, b)).cumsum(axis=0)
-    inside = passed[np.clip(cases, 0, total).astype("int64")]
-    return np.where((cases >= 0)[:, None], np.minimum(inside, 1.0), 0.0)
+    return np.minimum(passed, 1.0)
 
 
-def _matched_below(cases: Floats, total: float, means: Floats, phi: Floats) -> Floats:
+def _matched_below(cases: ArrayLike, total: float, means: Floats, phi: Floats) -> Floats:
     """Return P(X <= case) by beta distributions of the same mean and variance, half a case on."""
     matched = 1 / (1 / total + (1 - 1 / total) / (phi + 1)) - 1
-    at = np.clip((cases[:, None] + 0.5) / total, 0.0, 1.0)
+    at = np.clip((np.asarray(cases, dtype="float64")[:, None] + 0.5) / total, 0.0, 1.0)
     return special.betainc(means * matched, (1 - means) * matched, at)
+
+
+def _matched_quantile(q: float, total: float, means: Floats, phi: Floats, weights: Floats) -> float:
+    """Return the number of cases that P(X <= case) passes `q` at, on a line between points of a grid of EXACT steps."""
+    grid, low, high = np.linspace(0, total, EXACT + 1), 0, EXACT
+    while high - low > 1:  # a look costs an incomplete beta function a distribution: halving takes ten, not a thousand
+        middle = (low + high) // 2
+        passed = _matched_below(grid[[middle]], total, means, phi)[0] @ weights
+        low, high = (middle, high) if passed <= q else (low, middle)
+    ends = [low, high]
+    return float(np.interp(q, _matched_below(grid[ends], total, means, phi) @ weights, grid[ends]))
 
 
 def _means(k: Floats, n: Floats, phi: Floats, middle: float, weight: float) -> Floats:
