@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import functools
 import json
 import os
 import sys
@@ -81,6 +82,7 @@ def _run_options(command: argparse.ArgumentParser) -> None:
     _report_options(command, "?")
     command.add_argument("--all", action="store_true", help="every place in params/ (with --due)")
     command.add_argument("--due", action="store_true", help="what is due: over, complete, and missing or out of date")
+    command.add_argument("--upgrade", action="store_true", help="with --due, what was made with an older version too")
     command.add_argument("--jobs", type=int, default=0, metavar="N", help="notebooks, with --due places, at a time")
     command.add_argument("--wait", type=float, default=3600, metavar="S", help="seconds to wait for another run (3600)")
     command.add_argument("--scheduler", default="", metavar="URL", help="a Dask cluster for --due: tcp://host:8786")
@@ -165,6 +167,8 @@ def run(words: argparse.Namespace) -> int:
         return _run_due(words)
     if words.all or not (words.place and words.period):
         raise ParamsError("name a place and a period (run renqiu 2018H1), or everything that is due (run --all --due)")
+    if words.scheduler or words.to or words.upgrade:
+        raise ParamsError("--scheduler, --to and --upgrade go with --due")
     asked = {"place": words.place, "period": words.period, "as_of": words.as_of, "parameters": dict(words.parameters)}
     if release := _unchanged(asked):
         return _listed(release, "nothing has changed since:")
@@ -172,7 +176,7 @@ def run(words: argparse.Namespace) -> int:
 
     from .pipeline import run_report, steps
 
-    with tqdm(total=len(steps()), unit="step", disable=None, leave=False) as bar:
+    with tqdm(total=len(steps(words.place)), unit="step", disable=None, leave=False) as bar:
 
         def progress(step: str) -> None:
             bar.set_postfix_str(step)
@@ -231,9 +235,12 @@ def _run_due(words: argparse.Namespace) -> int:
     from .ledger import Event
     from .params import places
     from .paths import find_home
+    from .pipeline import run_report
 
     if words.period or bool(words.place) == words.all:
         raise ParamsError("run --due takes one place or --all, and no period: run --all --due, or run renqiu --due")
+    if words.as_of or words.parameters:
+        raise ParamsError("run --due takes neither --as-of nor -p: a report made with them is made by hand")
     home, today = find_home(), words.today or dt.date.today()
     only = [words.place] if words.place else places(home.params)
     with tqdm(total=len(only), unit="place", disable=None, leave=False) as bar:
@@ -244,9 +251,10 @@ def _run_due(words: argparse.Namespace) -> int:
             bar.set_postfix_str(place)
             bar.update()
 
+        make = functools.partial(run_report, wait=words.wait, cell_timeout=words.cell_timeout or None)
         found = fleet.run_due(
             home, today=today, only=only, workers=words.jobs or 1, scheduler=words.scheduler, memory=words.memory,
-            url=words.to, heard=heard,
+            url=words.to, upgrade=words.upgrade, heard=heard, make=make,
         )  # fmt: skip
     return _told(found, words.json, today)
 
@@ -266,9 +274,7 @@ def status(words: argparse.Namespace) -> int:
     home, today = find_home(), words.today or dt.date.today()
     for place in words.places:
         load_params(place, home.params)
-    events = ledger.read(home.ledger)
-    only = words.places or places(home.params)
-    found = [r for place in only for r in due.reports(home, place, today=today, events=events)]
+    found = due.scan(home, words.places or places(home.params), today=today, events=ledger.read(home.ledger))
     return _told(found, words.json, today)
 
 

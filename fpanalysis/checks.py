@@ -118,8 +118,9 @@ def _township_without_births(
     births = frames["births"]
     if births.empty:
         return pd.DataFrame(columns=["place", "file", "row", "month"])
-    months = sorted(set(births["registered"]) & set(period.months))
-    have = set(zip(births["place"], births["registered"], strict=True))
+    within = births.loc[births["registered"].isin(period.months), ["place", "registered"]].drop_duplicates()
+    months = sorted(within["registered"].unique())
+    have = set(zip(within["place"], within["registered"], strict=True))
     missing = [(p, "", 0, str(m)) for p in townships for m in months if (p, m) not in have]
     return pd.DataFrame(missing, columns=["place", "file", "row", "month"])
 

@@ -20,7 +20,6 @@ import hashlib
 import os
 import pickle
 import re
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -40,7 +39,8 @@ from .periods import Period, parse_period
 from .typeface import choose_fonts
 from .zygote import library_stamp
 
-__all__ = ["KEEPERS", "REPORT", "Desk", "closing_day", "deliveries", "open_desk", "read_data", "shared_data"]
+__all__ = ["KEEPERS", "REPORT", "Desk", "closing_day", "deliveries", "notebooks_of", "open_desk", "read_data",
+           "shared_data"]  # fmt: skip
 
 SHARED = "FPANALYSIS_DATA"
 """Environment variable: where the data that a run has read can be had again, without reading the files anew."""
@@ -218,9 +218,10 @@ class Desk:
 
     def files(self) -> pd.DataFrame:
         """Return the raw files as rows: kind, file, received, used, rows, sha (first 12 digits)."""
-        counted = Counter(name for frame in self.data.frames.values() for name in frame["file"])
-        rows = {d.name: sum(n for file, n in counted.items() if file == d.name or file.startswith(f"{d.name}["))
-                for d in self.data.deliveries}  # fmt: skip
+        rows = dict.fromkeys((d.name for d in self.data.deliveries), 0)
+        for frame in self.data.frames.values():
+            for file, number in frame["file"].value_counts().items():
+                rows[file if file in rows else file.rpartition("[")[0]] += number  # a workbook's sheet is in brackets
         records = [(d.kind, d.name, d.received.isoformat(), d.used, rows[d.name] or None, d.sha256[:12])
                    for d in self.data.deliveries]  # fmt: skip
         return pd.DataFrame(records, columns=["kind", "file", "received", "used", "rows", "sha"])
@@ -265,7 +266,7 @@ class Desk:
     @property
     def notebooks(self) -> tuple[str, ...]:
         """Return the notebooks of a report of this place, the report itself last."""
-        return (PROVINCE,) if self.params.counties else (*KEEPERS, REPORT)
+        return notebooks_of(self.params)
 
     def handed_in(self) -> dict[str, pd.DataFrame]:
         """Return the results that the counties of a province have published for this period, by county."""
@@ -284,11 +285,11 @@ class Desk:
 
         A notebook whose results are missing or out of date is run first.
         """
-        wanted = names or KEEPERS
-        for name in wanted:
-            if not self._is_fresh(name):
+        wanted, folder = names or KEEPERS, self.home.work(self.place, self.period.key)
+        for name, made_from in self._made_from(wanted).items():
+            mark = folder / f"{name}.made_from"
+            if not (mark.is_file() and mark.read_text("utf-8") == made_from):
                 self._run(name)
-        folder = self.home.work(self.place, self.period.key)
         return results.combine([results.read(folder / f"{name}.csv") for name in wanted])
 
     def published(self, measure: str, of: Period | None = None) -> pd.DataFrame:
@@ -309,16 +310,17 @@ class Desk:
         release = releases.as_closed(self.home.releases(self.place, period.key), closes.isoformat())
         return results.read(release / "results.csv") if release else results.empty()
 
-    def _is_fresh(self, name: str) -> bool:
-        made_from = self.home.work(self.place, self.period.key) / f"{name}.made_from"
-        return made_from.is_file() and made_from.read_text("utf-8") == self.made_from(name)
-
     def made_from(self, name: str) -> str:
         """Return the fingerprint of everything that the results of a notebook are made from."""
-        notebooks = [self.home.notebooks / f"{name.partition('.')[0]}.ipynb"]
+        return self._made_from([name])[name]
+
+    def _made_from(self, names: Sequence[str]) -> dict[str, str]:
+        files = {name: self.home.notebooks / f"{name.partition('.')[0]}.ipynb" for name in names}
         read = {"as_of": self.as_of.isoformat(), "counties": list(self.params.counties)}
-        made_from = releases.inputs(self.home, self.period, self.place, notebooks=notebooks, **read)
-        return releases.fingerprint(made_from, period=self.period.key, as_of=self.as_of.isoformat())
+        made_from = releases.inputs(self.home, self.period, self.place, notebooks=list(files.values()), **read)
+        about = {"period": self.period.key, "as_of": self.as_of.isoformat()}
+        each = {name: {path.name: made_from["notebooks"][path.name]} for name, path in files.items()}
+        return {name: releases.fingerprint({**made_from, "notebooks": own}, **about) for name, own in each.items()}
 
     def _run(self, name: str) -> None:
         folder = self.home.work(self.place, self.period.key)
@@ -352,6 +354,11 @@ def open_desk(place: str, period: str, lang: str = "zh", as_of: str = "", home: 
     desk = Desk(params, when, wording.checked_lang(lang), day, data, found, closes, later)
     _choose_fonts(desk)
     return desk
+
+
+def notebooks_of(params: Params) -> tuple[str, ...]:
+    """Return the notebooks of a report of a place, the report itself last."""
+    return (PROVINCE,) if params.counties else (*KEEPERS, REPORT)
 
 
 def deliveries(home: Home, params: Params, as_of: dt.date | None = None) -> list[Delivery]:

@@ -5,6 +5,10 @@ months: that one was received after it), from every township that handed one in 
 a report whose data are not complete is not due; after it, it is late, and the state says what is missing, until the
 day on which the report is closed: then it is made from what has come. An office that wants to publish earlier runs that
 report by hand.
+
+A report is outdated when what it tells of has changed: raw files, params, fonts, or an earlier report that it reads. A
+newer program (notebooks, library, packages, Python) does not by itself change what an office has published: the report
+stays done, its state says that it was made with an older version, and only `upgrade` makes it due.
 """
 
 from __future__ import annotations
@@ -20,9 +24,9 @@ import pandas as pd
 from . import ledger, releases
 from .checks import deadline
 from .desk import closing_day, deliveries, read_data
-from .errors import FpError
+from .errors import sentence
 from .ingest import Data, Delivery
-from .params import Params, load_params, places
+from .params import Params, load_params
 from .paths import Home
 from .periods import Period
 
@@ -31,6 +35,8 @@ __all__ = ["STATES", "Report", "reports", "scan"]
 STATES = ("due", "done", "failed", "late", "not due")
 MONTH = {"births": "registered", "registrations": "month", "checkups": "month", "payments": "due"}
 """Kinds of files by month, and the column that says which."""
+PROGRAM = ("notebooks", "library", "packages", "python")
+"""What a report is made with, not from: a newer one makes no published report due."""
 REGULAR = 6
 """A township that handed in for each of so many months before is expected to have done so for the last one."""
 
@@ -47,30 +53,40 @@ class Report:
     release: str = ""
 
 
-def scan(home: Home, *, today: dt.date, events: Sequence[ledger.Event] = ()) -> list[Report]:
-    """Return the state of every report of every place in params, in the order in which they are to be made."""
-    return [report for place in places(home.params) for report in reports(home, place, today=today, events=events)]
+def scan(
+    home: Home,
+    chosen: Sequence[str],
+    *,
+    today: dt.date,
+    events: Sequence[ledger.Event] = (),
+    upgrade: bool = False,
+) -> list[Report]:
+    """Return the state of every report of some places, in the order in which they are to be made."""
+    about = {"today": today, "events": events, "upgrade": upgrade}
+    return [report for place in chosen for report in reports(home, place, **about)]
 
 
-def reports(home: Home, place: str, *, today: dt.date, events: Sequence[ledger.Event] = ()) -> list[Report]:
+def reports(
+    home: Home, place: str, *, today: dt.date, events: Sequence[ledger.Event] = (), upgrade: bool = False
+) -> list[Report]:
     """Return the state of each report of a place: from the first period with complete data to the one that runs today.
 
-    `today` decides what is over; `events` are those of the ledger. A place whose files cannot be read is one report
-    without period, failed, with the sentence that says why.
+    `today` decides what is over; `events` are those of the ledger; with `upgrade` a report made with an older version
+    is due. A place whose files cannot be read is one report without period, failed, with the sentence that says why.
     """
     try:
         params = load_params(place, home.params)
         received = deliveries(home, params)
         data = read_data(params, received)
-    except FpError as error:
-        return [Report(place, "", "failed", str(error))]
+    except Exception as error:  # whatever it is, it must stop no other place
+        return [Report(place, "", "failed", sentence(error))]
     last = ledger.last_events(events)
     found = []
     for period in _periods(params, received, today):
         lacks = _unpublished(home, period, params) if params.counties else missing(period, params, received, data)
         if closing_day(received, period, params.closing_days) < today:
             lacks = {}  # the report is closed: it is made from what had come
-        found.append(_state(home, params, period, lacks, today, last.get((place, period.key))))
+        found.append(_state(home, params, period, lacks, today, last.get((place, period.key)), upgrade))
     return found
 
 
@@ -149,7 +165,13 @@ def _absent(places: pd.Series, months: pd.Series, last: pd.Period) -> list[str]:
 
 
 def _state(
-    home: Home, params: Params, period: Period, lacks: Mapping[str, str], today: dt.date, last: ledger.Event | None
+    home: Home,
+    params: Params,
+    period: Period,
+    lacks: Mapping[str, str],
+    today: dt.date,
+    last: ledger.Event | None,
+    upgrade: bool,
 ) -> Report:
     release = releases.newest(home.releases(params.place, period.key))
     about: dict[str, Any] = {
@@ -160,9 +182,10 @@ def _state(
         return Report(**about, state="not due", reason=f"the period ends on {period.end}")
     if lacks:
         return Report(**about, **_waiting(period, params, lacks, today))
-    why = _out_of_date(home, params.place, release)
-    if not why:
-        return Report(**about, state="done")
+    why, older = _out_of_date(home, release)
+    if not why and not (older and upgrade):
+        return Report(**about, state="done", reason=older)
+    why = why or older
     if last and last.event == "failed" and not last.passing and last.data == data_mark(home, params.place, period):
         return Report(**about, state="failed", reason=last.reason)
     if last and last.event == "failed":
@@ -183,16 +206,18 @@ def _waiting(period: Period, params: Params, lacks: Mapping[str, str], today: dt
     return {"state": "not due", "reason": f"waiting for {'; '.join(words)}{until}"}
 
 
-def _out_of_date(home: Home, place: str, release: Path | None) -> str:
-    """Return why a report has to be made (again), "" when it need not."""
+def _out_of_date(home: Home, release: Path | None) -> tuple[str, str]:
+    """Return why a report has to be made (again), and with what older version it was made; "" when it need not, ""."""
     manifest = releases.manifest_of(release) if release else {}
     if not release:
-        return "never made"
+        return "never made", ""
     asked = manifest.get("asked", {})
     if asked.get("as_of") or asked.get("parameters") or not asked:
-        return f"{release.name} was made by hand with other parameters"
+        return f"{release.name} was made by hand with other parameters", ""
     changed = releases.changes(home, manifest)
-    return f"changed since {release.name}: {', '.join(changed)}" if changed else ""
+    content, program = ([name for name in changed if (name in PROGRAM) == part] for part in (False, True))
+    why = f"changed since {release.name}: {', '.join(content)}" if content else ""
+    return why, f"made with an older version ({', '.join(program)}); --due --upgrade makes it anew" if program else ""
 
 
 def data_mark(home: Home, place: str, period: Period) -> str:

@@ -7,8 +7,10 @@ fix, and where a name was misspelt, the nearest known one. `exit_code` is what t
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 __all__ = [
     "BusyError",
@@ -20,6 +22,7 @@ __all__ = [
     "PublishError",
     "StorageError",
     "did_you_mean",
+    "sentence",
 ]
 
 SHOWN_FAULTS = 50
@@ -113,3 +116,15 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if near:
         return f"; did you mean {near[0]!r}?"
     return f"; known: {', '.join(names)}" if names else ""
+
+
+def sentence(error: BaseException) -> str:
+    """Return what a ledger says of an error: the sentence of one that a user can cause; of any other, which is a fault
+    of the program, kind and place alone, since its words may hold what stood in a file."""
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped by hand"
+    if isinstance(error, (FpError, OSError, MemoryError)):
+        return str(error) or type(error).__name__
+    at = traceback.extract_tb(error.__traceback__)[-1:]
+    where = "".join(f" in {Path(frame.filename).name}, line {frame.lineno}" for frame in at)
+    return f"a fault of the program: {type(error).__name__}{where}"

@@ -14,11 +14,12 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from . import due, ledger, releases
-from .errors import FpError
+from .errors import FpError, sentence
 from .params import load_params, places
 from .paths import Home
 from .periods import parse_period
@@ -28,6 +29,8 @@ __all__ = ["PAUSES", "catch_up", "copy_release", "run_due", "summary"]
 
 PAUSES = (1.0, 10.0, 60.0)
 """Seconds before each further try of a report whose failure may pass."""
+ANSWER = 20
+"""Seconds within which a scheduler must answer."""
 Make = Callable[..., tuple[Path, bool]]
 """How a report is made: `run_report`, or what stands in for it."""
 
@@ -42,6 +45,7 @@ def run_due(
     memory: str = "auto",
     url: str = "",
     pauses: Sequence[float] = PAUSES,
+    upgrade: bool = False,
     heard: Callable[[str, list[ledger.Event]], None] = lambda place, events: None,
     make: Make = run_report,
 ) -> list[due.Report]:
@@ -49,10 +53,12 @@ def run_due(
 
     `only`: places (all in params without). With one worker and no `scheduler` the work is done in this process, else
     on the Dask cluster at `scheduler` ("tcp://..."), or on one of `workers` processes on this machine, each bounded to
-    `memory`. `url`: an fsspec URL to copy releases to. `heard` gets each place with its events when it is done.
+    `memory`. `url`: an fsspec URL to copy releases to. `upgrade`: what was made with an older version is made anew.
+    `heard` gets each place with its events when it is done. Raises FpError when no scheduler answers.
     """
     chosen = list(only) or places(home.params)
-    about = {"today": today, "url": url, "pauses": tuple(pauses), "outputs": str(home.outputs), "make": make}
+    about = {"today": today, "url": url, "pauses": tuple(pauses), "outputs": str(home.outputs), "upgrade": upgrade,
+             "make": make}  # fmt: skip
     for wave in _waves(home, chosen):
         if workers == 1 and not scheduler:
             done = ((place, catch_up(str(home.root), place, **about)) for place in wave)
@@ -60,8 +66,7 @@ def run_due(
             done = _on_cluster(home, wave, about, workers=workers, scheduler=scheduler, memory=memory)
         for place, happened in done:
             heard(place, happened)
-    events = ledger.read(home.ledger)
-    return [report for place in chosen for report in due.reports(home, place, today=today, events=events)]
+    return due.scan(home, chosen, today=today, events=ledger.read(home.ledger), upgrade=upgrade)
 
 
 def _waves(home: Home, chosen: Sequence[str]) -> list[list[str]]:
@@ -85,6 +90,7 @@ def catch_up(
     url: str = "",
     pauses: Sequence[float] = PAUSES,
     outputs: str = "",
+    upgrade: bool = False,
     make: Make = run_report,
 ) -> list[ledger.Event]:
     """Return what happened: the due reports of one place made, in order, each tried `len(pauses) + 1` times at most."""
@@ -92,15 +98,15 @@ def catch_up(
     happened: list[ledger.Event] = []
     tried: set[str] = set()
     with environment(FPANALYSIS_OUTPUTS=outputs or str(home.outputs)):
-        while report := _next(home, place, today, tried):
+        while report := _next(home, place, today, tried, upgrade):
             tried.add(report.period)
             happened += _made(home, report, pauses, url, make)
     return happened
 
 
-def _next(home: Home, place: str, today: dt.date, tried: set[str]) -> due.Report | None:
+def _next(home: Home, place: str, today: dt.date, tried: set[str], upgrade: bool) -> due.Report | None:
     """Return the first report of a place that is due and was not tried yet."""
-    found = due.reports(home, place, today=today, events=ledger.read(home.ledger))
+    found = due.reports(home, place, today=today, events=ledger.read(home.ledger), upgrade=upgrade)
     return next((r for r in found if r.state == "due" and r.period not in tried), None)
 
 
@@ -127,30 +133,49 @@ def _on_cluster(
     home: Home, chosen: Sequence[str], about: dict[str, Any], *, workers: int, scheduler: str, memory: str
 ) -> Iterator[tuple[str, list[ledger.Event]]]:
     """Yield each place with its events as the cluster finishes it; a place whose workers died failed."""
-    from distributed import Client, KilledWorker, LocalCluster, as_completed
+    from distributed import as_completed
 
-    local = None if scheduler else LocalCluster(
-        n_workers=workers, threads_per_worker=1, processes=True, memory_limit=memory, dashboard_address="127.0.0.1:0"
-    )  # fmt: skip
-    with Client(scheduler or local) as client:
+    with _client(workers, scheduler, memory) as client:
         tasks = {client.submit(catch_up, str(home.root), place, **about, pure=False): place for place in chosen}
         for task in as_completed(tasks):
-            place = tasks[task]
             try:
-                yield place, task.result()
-            except KilledWorker as error:
-                yield place, [_lost(home, place, str(error))]
-    if local:
-        local.close()
+                yield tasks[task], task.result()
+            except Exception as error:
+                yield tasks[task], [_lost(home, tasks[task], error)]
 
 
-def _lost(home: Home, place: str, reason: str) -> ledger.Event:
-    """Return the event, written to the ledger, of a place whose workers died again and again."""
+@contextmanager
+def _client(workers: int, scheduler: str, memory: str) -> Iterator[Any]:
+    """Yield a client of the cluster at `scheduler`, or of one of this machine that ends with the block."""
+    from distributed import Client, LocalCluster
+
+    with ExitStack() as opened:
+        try:
+            cluster = scheduler or opened.enter_context(LocalCluster(
+                n_workers=workers, threads_per_worker=1, memory_limit=memory, dashboard_address="127.0.0.1:0"
+            ))  # fmt: skip
+            client = opened.enter_context(Client(cluster, timeout=ANSWER))
+        except (OSError, ValueError) as error:
+            where = scheduler or "this machine"
+            raise FpError(f"no Dask scheduler answers at {where}: {' '.join(str(error).split())[:120]}") from None
+        yield client
+
+
+LOST = {
+    "KilledWorker": "its worker died again and again; out of memory is the usual cause: give more (--memory), or make "
+    "fewer places at a time (--jobs)",
+    "FutureCancelledError": "the cluster ended before the report was made",
+}
+"""What became of a place whose task has no answer, by the kind of error that distributed raises for it."""
+
+
+def _lost(home: Home, place: str, error: Exception) -> ledger.Event:
+    """Return the event, written to the ledger, of a place whose task ended without one."""
     last = [e for e in ledger.read(home.ledger) if e.place == place and e.event == "started"]
-    period = last[-1].period if last else ""
-    return ledger.append(
-        home.ledger, ledger.Event(place, period, "failed", reason=reason, kind="KilledWorker"), now=ledger.local_time
-    )
+    kind = type(error).__name__
+    reason = LOST.get(kind) or sentence(error)
+    event = ledger.Event(place, last[-1].period if last else "", "failed", reason=reason, kind=kind)
+    return ledger.append(home.ledger, event, now=ledger.local_time)
 
 
 def copy_release(release: Path, url: str) -> None:

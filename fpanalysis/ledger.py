@@ -16,14 +16,22 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from .errors import FpError
+from .errors import sentence
 from .locks import locked
 
 __all__ = ["ENDED", "Event", "append", "last_events", "local_time", "read", "recorded"]
 
 ENDED = ("done", "unchanged", "failed")
 """Events after which nobody works on a report any more."""
-PASSING = ("StorageError", "BusyError", "NotebookError", "OSError", "MemoryError", "KilledWorker")
+PASSING = (
+    "StorageError",
+    "BusyError",
+    "NotebookError",
+    "OSError",
+    "MemoryError",
+    "KilledWorker",
+    "FutureCancelledError",
+)
 """Kinds of failure that may pass by themselves; the others come again until someone changes a file."""
 WAIT = 60.0
 
@@ -108,16 +116,16 @@ def recorded(
 ) -> Iterator[Event]:
     """Do the work on one report and yield what happened, as it happens and as it is written: started, then the end.
 
-    A failure (FpError, OSError, MemoryError) is the last event, not an exception; others are written and raised.
+    A failure is the last event, not an exception, so that it stops no other report; being stopped by hand is both.
     """
     about = {"place": place, "period": period, "data": data}
     yield append(path, Event(**about, event="started"), now)
     try:
         release, new = work()
-    except (FpError, OSError, MemoryError) as error:
-        yield append(path, Event(**about, event="failed", kind=_kind(error), reason=_sentence(error)), now)
+    except Exception as error:
+        yield append(path, Event(**about, event="failed", kind=_kind(error), reason=sentence(error)), now)
     except BaseException as error:
-        append(path, Event(**about, event="failed", kind=_kind(error), reason=_sentence(error)), now)
+        append(path, Event(**about, event="failed", kind=_kind(error), reason=sentence(error)), now)
         raise
     else:
         yield append(path, Event(**about, event="done" if new else "unchanged", release=release.name), now)
@@ -125,7 +133,3 @@ def recorded(
 
 def _kind(error: BaseException) -> str:
     return "OSError" if isinstance(error, OSError) else type(error).__name__
-
-
-def _sentence(error: BaseException) -> str:
-    return str(error) or {"KeyboardInterrupt": "stopped by hand"}.get(type(error).__name__, type(error).__name__)

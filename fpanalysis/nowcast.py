@@ -159,9 +159,12 @@ def completed(
 
 
 def _grid(births: pd.DataFrame, county: str) -> dict[str, list]:
-    places = [county, *sorted(set(births["place"]) - {county})]
-    orders = sorted({1, 2, 3} | set(births["order"]))
-    return {"place": places, "order": orders, "sex": sorted({"male", "female"} | set(births["sex"]))}
+    places, orders, sexes = ({*births[name].unique()} for name in ("place", "order", "sex"))
+    return {
+        "place": [county, *sorted(places - {county})],
+        "order": sorted({1, 2, 3} | orders),
+        "sex": sorted({"male", "female"} | sexes),
+    }
 
 
 def _summed(cells: pd.DataFrame, part: str, grid: dict[str, list]) -> pd.DataFrame:

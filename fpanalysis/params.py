@@ -23,6 +23,9 @@ from .periods import Period, parse_period
 
 __all__ = ["FileNames", "Params", "load_params", "places"]
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's, seven times as fast, where PyYAML was built with it."""
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
@@ -270,7 +273,7 @@ def load_params(place: str, folder: Path) -> Params:
     if place not in places(folder):
         raise ParamsError(f"place {place!r} has no file params/{place}.yaml{did_you_mean(place, places(folder))}")
     try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
+        raw = yaml.load(path.read_text("utf-8"), LOADER)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(f"params/{path.name} is not valid YAML in UTF-8: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):

@@ -62,7 +62,7 @@ class Period:
     @property
     def last_month(self) -> pd.Period:
         """Return the last month."""
-        return self.months[-1]
+        return self.first_month + (self._length - 1)
 
     @property
     def start(self) -> dt.date:

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from . import releases, results, stages
-from .desk import KEEPERS, LATEST, REPORT, Desk, open_desk, shared_data
+from .desk import LATEST, Desk, notebooks_of, open_desk, shared_data
 from .errors import NotebookError, ParamsError, did_you_mean
 from .execute import CELL_TIMEOUT, declared_parameters, keep_failed, run_notebook
 from .locks import locked, storage
+from .params import load_params
+from .paths import Home, find_home
 from .publish.edition import checked_formats, publish_edition
 from .wording import LANGS
 
@@ -56,7 +58,7 @@ def run_report(
 
     `parameters` go to every notebook, whose cells may take `cell_timeout` seconds each; up to `jobs` notebooks run at a
     time where their order allows; another run on the same place is waited for at most `wait` seconds. `progress` hears
-    the name of each finished step (there are `len(steps())`), `say` whole sentences. Raises FpError of some kind with
+    the name of each finished step (those of `steps`), `say` whole sentences. Raises FpError of some kind with
     one sentence; no reader ever sees a half-made report: of a notebook that failed, what ran is kept in `failed/`,
     for inspection, and the next run goes on with the stages that this one finished.
     """
@@ -141,9 +143,11 @@ def _about(desk: Desk, release: str) -> dict[str, Any]:
     }
 
 
-def steps() -> list[str]:
-    """Return the names of the steps of a run, as `progress` hears them."""
-    return ["check", *KEEPERS, *(f"{REPORT}.{lang}" for lang in LANGS), "publish"]
+def steps(place: str, home: Path | None = None) -> list[str]:
+    """Return the names of the steps of a run on a place, as `progress` hears them, in some order."""
+    folders = Home(home) if home else find_home()
+    *keepers, report = notebooks_of(load_params(place, folders.params))
+    return ["check", *keepers, *(f"{report}.{lang}" for lang in LANGS), "publish"]
 
 
 def _check_parameters(parameters: Mapping[str, str], notebooks: Sequence[Path]) -> None:

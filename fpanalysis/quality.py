@@ -241,7 +241,7 @@ def _gaps(
     for kind, start in SERIES.items():
         mine = figures[figures["measure"].str.startswith(start) & (figures["place"] != county)]
         have = set(zip(mine["place"], mine["month"], strict=True))
-        reached = [m for m in months if m in set(mine["month"])]
+        reached = months[months.isin(mine["month"])]
         usual = mine[mine["month"] < months[0]].groupby("place")["count"].sum() / max(mine["month"].nunique(), 1)
         gone = [(p, m) for p in townships for m in reached if (p, m) not in have]
         gone = [(p, m) for p, m in gone if kind != "births" or usual.get(p, 0.0) >= CERTAIN]

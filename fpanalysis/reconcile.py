@@ -224,9 +224,10 @@ def statement(
     records = [*_rates(rates, months, county), _in_time(persons, "", county)]
     records += _across(persons, payments, months, county)
     for programme, mine in persons.groupby("programme"):
+        there = set(mine["class"].unique())
         for place, group in _areas(mine, county):
             records += [*_money(group, programme, place), _in_time(group, f"/{programme}", place)]
-            records += _classes(group, programme, place, set(CLASSES) if place == county else set(mine["class"]))
+            records += _classes(group, programme, place, set(CLASSES) if place == county else there)
     return rows([{**r, "period": period} for r in records])
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "lead_to",
     "manifest_of",
     "newest",
+    "program",
     "published",
     "read_before",
     "staged",
@@ -81,9 +82,7 @@ def inputs(
         "params": {f"{place}.yaml": file_hash(home.params / f"{place}.yaml")},
         "notebooks": {path.name: _notebook_hash(path) for path in notebooks},
         "before": before,
-        "library": _library_hash(),
-        "packages": {name: metadata.version(name) for name in PACKAGES},
-        "python": platform.python_version(),
+        **program(),
     }
 
 
@@ -97,11 +96,15 @@ def _digest(content: Any) -> str:
 
 
 @functools.cache
-def _library_hash() -> str:
-    """Return the hash of this package's files; a process runs what it has read, so once a process is enough."""
+def program() -> Mapping[str, Any]:
+    """Return what this process runs: hash of the package's files, versions. Once: it runs what it has read."""
     package = Path(__file__).resolve().parent
     files = sorted(p for p in package.rglob("*") if p.is_file() and p.suffix != ".pyc")
-    return _digest([(path.relative_to(package).as_posix(), file_hash(path)) for path in files])
+    return {
+        "library": _digest([(path.relative_to(package).as_posix(), file_hash(path)) for path in files]),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+    }
 
 
 def _notebook_hash(path: Path) -> str:

@@ -184,7 +184,7 @@ def _counted(
     for row in broken.head(1).itertuples():
         where = f"births of {row.place}, order {row.order}, {row.occurred}"
         raise FpError(f"{where}: count is {row.count:g}, expected a whole number of births; correct the file")
-    towns = sorted(set(births["place"]) - {county})
+    towns = sorted({*births["place"].unique()} - {county})
     orders = [(order, f"/order{order}") for order in ORDERS]
     total = mine.assign(all=0)
     groups: dict[str, Any] = {

@@ -13,9 +13,11 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from . import releases
+from .errors import ParamsError
 from .execute import declared_parameters, run_notebook
 
 __all__ = ["Stage", "make", "planned", "reads", "reuse"]
@@ -49,20 +51,27 @@ def planned(
     """Return the stages for notebooks (name of the stage and file), each after those it reads.
 
     `given`: parameters by stage. `mark` returns the fingerprint of one notebook together with a text that says the
-    parameters and the marks of the stages it reads.
+    parameters and the marks of the stages it reads. Raises ParamsError when notebooks read each other in a circle.
     """
     found: dict[str, Stage] = {}
     keepers = [name for name, path in notebooks if name == path.stem]
     needs = {name: reads(path, keepers) for name, path in notebooks}
-    left = list(notebooks)
-    while left:
-        ready = next((item for item in left if set(needs[item[0]]) <= set(found)), left[0])
-        left.remove(ready)
-        name, path = ready
+    files = dict(notebooks)
+    for name in _in_order(needs):
+        path = files[name]
         parameters = {k: v for k, v in given[name].items() if k in declared_parameters(path)}
-        about = [sorted(parameters.items()), [found[n].mark for n in needs[name] if n in found]]
+        about = [sorted(parameters.items()), [found[n].mark for n in needs[name]]]
         found[name] = Stage(name, path, parameters, needs[name], mark(path, json.dumps(about, ensure_ascii=False)))
     return list(found.values())
+
+
+def _in_order(needs: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the names, each after those it needs. Raises ParamsError when notebooks wait for each other."""
+    try:
+        return list(TopologicalSorter(needs).static_order())
+    except CycleError as error:
+        circle = " -> ".join(error.args[1])
+        raise ParamsError(f"these notebooks read each other in a circle, so none can be first: {circle}") from None
 
 
 def make(

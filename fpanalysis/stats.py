@@ -55,6 +55,8 @@ TIE = 1e-7
 SETTLED = 1e-6
 """Newton's step, in standard errors, after which the error left is smaller by as much again."""
 HALVINGS = 100
+NEAR = 4
+"""Counts around the normal critical value between which the exact one is looked for first."""
 EDGE = 1e-12
 """Alpha is read this much (relatively) lower, so that p equal to alpha but for rounding is not below it."""
 
@@ -425,12 +427,23 @@ def _bounds(n: Floats, ref: Floats, alpha: float, side: str, kind: str) -> tuple
 
 def _smallest_high(n: Floats, ref: Floats, tail: float, kind: str) -> Floats:
     """Return the smallest count whose upper tail is below `tail`, by halving; n + 1 where there is none."""
-    low, high = np.zeros_like(n), np.where(n > 0, n, 0.0) + 1
+    low, high = _around(n, ref, tail, kind)
     while (low < high).any():
         middle = np.floor((low + high) / 2)
         significant = _greater(middle, n, ref, kind) < tail
         low, high = np.where(significant | (low >= high), low, middle + 1), np.where(significant, middle, high)
     return high
+
+
+def _around(n: Floats, ref: Floats, tail: float, kind: str) -> tuple[Floats, Floats]:
+    """Return bounds of the smallest count whose upper tail is below `tail`: near the normal one where it is there."""
+    low, high = np.zeros_like(n), np.where(n > 0, n, 0.0) + 1
+    with np.errstate(invalid="ignore"):
+        normal = np.floor(n * ref - special.ndtri(tail) * np.sqrt(n * ref * (1 - ref)))
+    near_low, near_high = (np.clip(normal + step, low, high) for step in (-NEAR, NEAR))
+    known = (near_low == low) | (_greater(near_low - 1, n, ref, kind) >= tail)
+    known &= (near_high == high) | (_greater(near_high, n, ref, kind) < tail)
+    return np.where(known, near_low, low), np.where(known, near_high, high)
 
 
 def _minlike(k: Floats, n: Floats, share: Floats) -> Floats:

@@ -162,7 +162,8 @@ def page_font(text: str, weight_file: Path) -> bytes:
     missing = {character for character in text if not covers(weight_file, character)}
     if missing:
         raise FpError(f"{weight_file.name}: the font lacks {_listing(missing)}; choose a font with these characters")
-    options = subset.Options(hinting=False, desubroutinize=True, notdef_outline=True, bidi_closure=False)
+    bare = weight_file.parent == BUNDLED  # `make_fonts` has left no hints to look for
+    options = subset.Options(hinting=bare, desubroutinize=True, notdef_outline=True, bidi_closure=False)
     options.layout_features, options.name_IDs = [], KEPT_NAMES
     options.drop_tables += DROPPED_TABLES
     cut = subset.Subsetter(options)

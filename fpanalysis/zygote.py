@@ -63,13 +63,18 @@ IMPORTED = (
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg",
     "scipy.stats",
+    "duckdb",
     "openpyxl",
     "encodings.gb18030",
     "encodings.utf_8_sig",
     "ipykernel.debugger",
     "ipykernel.kernelapp",
     "ipykernel.zmqshell",
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.core.oinspect",
     "IPython.core.pylabtools",
+    "IPython.extensions.storemagic",
     "psutil",
 )
 """What notebooks use, late imports too; not the inline backend, which must be imported by the kernel itself."""
@@ -208,11 +213,12 @@ def _warm_up() -> None:
     """Fill the caches that depend on nothing but installed files, and that every notebook would fill anew."""
     import nbformat
 
-    from . import typeface, wording
+    from . import releases, typeface, wording
 
     nbformat.validate(nbformat.v4.new_notebook())  # compiles its schema
     wording.catalogue()
     typeface.font_files()
+    releases.program()
 
 
 def added(environment: Mapping[str, str]) -> dict[str, str]:

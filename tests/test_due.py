@@ -115,6 +115,20 @@ def test_a_made_report_is_done_until_something_changes(home, house):
     assert (found.state, found.reason, found.release) == ("due", "changed since r1: params", "r1")
 
 
+def test_a_newer_program_leaves_a_published_report_as_it_is(home, house):
+    publish(house)
+    path = home / "notebooks" / "05_services.ipynb"
+    path.write_text(path.read_text("utf-8").replace('"source": [\n', '"source": [\n "# new\\n",\n', 1), "utf-8")
+    found = one(house, "2018H1", "2018-07-20")
+
+    assert (found.state, found.reason) == (
+        "done",
+        "made with an older version (notebooks); --due --upgrade makes it anew",
+    )
+    asked = reports(house, "renqiu", today=dt.date(2018, 7, 20), upgrade=True)
+    assert ["2018H1"] == [r.period for r in asked if r.state == "due"]
+
+
 def test_a_new_delivery_makes_the_report_due_again(house):
     publish(house)
     folder = house.raw / "renqiu"
@@ -157,7 +171,7 @@ def test_a_run_that_died_is_due_and_said_so(house):
 def test_a_place_that_cannot_be_read_stops_no_other(home, house):
     broken = (home / "params" / "renqiu.yaml").read_text("utf-8").replace("place: renqiu", "place: aaa")
     (home / "params" / "aaa.yaml").write_text(broken, "utf-8")
-    found = scan(house, today=dt.date(2018, 7, 20))
+    found = scan(house, ["aaa", "renqiu"], today=dt.date(2018, 7, 20))
 
     assert (found[0].place, found[0].state, "data/raw/aaa/ is missing" in found[0].reason) == ("aaa", "failed", True)
     assert {r.place for r in found} == {"aaa", "renqiu"}
@@ -169,7 +183,7 @@ def test_a_clock_that_jumps_makes_nothing_due_that_is_not_there(house, day):
 
 
 def test_states_are_those_that_are_named(house):
-    found = scan(house, today=dt.date(2018, 7, 20))
+    found = scan(house, ["renqiu"], today=dt.date(2018, 7, 20))
 
     assert {r.state for r in found} <= set(due.STATES)
     assert json.dumps([vars(r) for r in found])

@@ -4,6 +4,7 @@ import datetime as dt
 import functools
 import json
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from fpanalysis import fleet, ledger, releases
 from fpanalysis.desk import KEEPERS, REPORT
-from fpanalysis.errors import NotebookError, ParamsError
+from fpanalysis.errors import FpError, NotebookError, ParamsError
 from fpanalysis.paths import Home
 from fpanalysis.periods import parse_period
 
@@ -103,6 +104,42 @@ def test_a_second_run_makes_nothing(house):
     fleet.run_due(house, today=TODAY, make=release)
 
     assert before == house.ledger.read_bytes()
+
+
+def test_a_fault_of_the_program_stops_nobody_and_tells_no_value(house, tmp_path):
+    make = functools.partial(failing, times=tmp_path / "times", error=KeyError, number=99)
+    found = fleet.run_due(house, today=TODAY, pauses=(0,), make=make)
+    reasons = {r.reason for r in found if r.state == "failed"}
+
+    assert {r.place: r.state for r in found if r.state in ("done", "failed")} == {
+        "a": "failed",
+        "b": "done",
+        "c": "done",
+    }
+    assert [reason.partition(", line")[0] for reason in reasons] == [
+        "a fault of the program: KeyError in test_fleet.py"
+    ]
+
+
+def test_a_newer_program_makes_nothing_anew_unless_asked(house, root):
+    fleet.run_due(house, today=TODAY, make=release)
+    (house.root / "notebooks").unlink()
+    shutil.copytree(root / "notebooks", house.root / "notebooks")
+    path = house.root / "notebooks" / "05_services.ipynb"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace('"source": [\n', '"source": [\n "# new\\n",\n', 1), "utf-8")
+    made = len(ledger.read(house.ledger))
+    fleet.run_due(house, today=TODAY, make=release)
+
+    assert made == len(ledger.read(house.ledger))
+    found = fleet.run_due(house, today=TODAY, make=release, upgrade=True)
+    assert set(states(found).values()) == {"done"}
+    assert 2 * made == len(ledger.read(house.ledger))
+
+
+def test_no_scheduler_is_one_sentence(house):
+    with pytest.raises(FpError, match="no Dask scheduler answers at nonsense://here"):
+        fleet.run_due(house, today=TODAY, scheduler="nonsense://here", make=release)
 
 
 def test_one_failure_stops_nobody_and_is_not_tried_again_before_a_change(house, tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from fpanalysis import releases
+from fpanalysis import fleet, releases
 from fpanalysis.__main__ import main
 from fpanalysis.errors import NotebookError, PublishError
 from fpanalysis.paths import Home
@@ -101,13 +101,14 @@ def test_an_unchanged_report_is_told_without_the_scientific_libraries(edition):
 def test_what_a_release_was_made_from_stands_in_its_manifest(edition):
     manifest = releases.manifest_of(edition)
 
-    assert list(manifest["stages"]) == sorted(step for step in steps() if step not in ("check", "publish"))
+    assert list(manifest["stages"]) == sorted(step for step in steps("renqiu") if step not in ("check", "publish"))
     assert manifest["deliveries"]["2018-07-18/activities.2018H1.csv"] == {"received": "2018-07-18", "used": True}
     assert (edition.parent / "latest").resolve() == edition
 
 
-def test_steps_are_those_of_a_run():
-    assert len(steps()) == len(set(steps())) == 9
+@pytest.mark.parametrize(("place", "number"), [("renqiu", 9), ("cangzhou", 4)])
+def test_steps_are_those_of_a_run(root, place, number):
+    assert len(steps(place, root)) == len(set(steps(place, root))) == number
 
 
 WRONG = {
@@ -277,6 +278,26 @@ def test_status_lists_every_report_and_writes_json(home, tmp_path):
     assert done.returncode == 0
     assert done.stdout.splitlines()[0].split() == ["renqiu", "2018H1", "due", "never", "made"]
     assert json.loads((tmp_path / "state.json").read_text("utf-8"))["counts"]["due"] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["renqiu", "2018H1", "--upgrade"], "--scheduler, --to and --upgrade go with --due"),
+        (["renqiu", "--due", "--as-of", "2018-07-20"], "run --due takes neither --as-of nor -p"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(home, words, sentence):
+    assert sentence in command(home, "run", *words).stderr
+
+
+def test_what_is_due_is_made_on_the_terms_asked_for(home, monkeypatch):
+    terms = {}
+    monkeypatch.setattr(fleet, "run_due", lambda home, **given: terms.update(given) or [])
+    command(home, "run", "--all", "--due", "--wait", "5", "--cell-timeout", "7", "--upgrade")
+
+    assert terms["make"].keywords == {"wait": 5, "cell_timeout": 7}
+    assert terms["upgrade"]
 
 
 def test_a_misspelt_place_has_no_status(home):

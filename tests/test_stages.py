@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from fpanalysis import releases, stages
-from fpanalysis.errors import NotebookError
+from fpanalysis.errors import NotebookError, ParamsError
 from fpanalysis.execute import run_notebook
 
 HEAD = 'place = "x"'
@@ -77,6 +77,15 @@ def test_the_project_s_own_notebooks_are_read_so(root):
 
 def test_only_declared_parameters_are_given(tmp_path, three):
     assert plan(tmp_path, three)[0].given == {"place": "renqiu"}
+
+
+def test_notebooks_that_wait_for_each_other_are_named(tmp_path, three):
+    write(tmp_path / "notebooks", "a", "desk.kept('b')")
+
+    with pytest.raises(
+        ParamsError, match="read each other in a circle, so none can be first: (a -> b -> a|b -> a -> b)"
+    ):
+        plan(tmp_path, three)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -8,9 +8,10 @@ releases can be compared with any tool that compares lines.
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +48,21 @@ def facts_json(document: Document, *, before: Path | None = None) -> bytes:
 
     Raises PublishError when `before` is not of this version.
     """
-    ledger = document.ledger
-    earlier = earlier_facts(before) if before else {}
-    head = {
-        "schema": VERSION,
-        "report": _report(ledger) if ledger else {"title": document.meta.title, "lang": document.meta.lang},
-        "sources": sources(ledger) if ledger else {},
-    }
-    lines = [_line({name: fact[name] for name in FIELDS}) for fact in (records(ledger, earlier) if ledger else [])]
+    if document.ledger:
+        return _written(document.ledger, before, before.stat().st_mtime_ns if before else 0)
+    head = {"schema": VERSION, "report": {"title": document.meta.title, "lang": document.meta.lang}, "sources": {}}
+    return _joined(head, [])
+
+
+@functools.lru_cache(maxsize=1)
+def _written(ledger: Ledger, before: Path | None, changed: int) -> bytes:
+    """Return `facts.json` of a ledger, once for all files of a release that carry it; `changed`: time of `before`."""
+    head = {"schema": VERSION, "report": _report(ledger), "sources": sources(ledger)}
+    found = records(ledger, earlier_facts(before) if before else {})
+    return _joined(head, [_line({name: fact[name] for name in FIELDS}) for fact in found])
+
+
+def _joined(head: Mapping[str, Any], lines: Sequence[str]) -> bytes:
     top = json.dumps(head, ensure_ascii=False, indent=1).removesuffix("\n}")
     return (top + ',\n "facts": [' + ",".join(f"\n  {line}" for line in lines) + "\n ]\n}\n").encode()
 
