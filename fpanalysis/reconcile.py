@@ -90,9 +90,11 @@ def formulated(rates: pd.DataFrame, months: pd.PeriodIndex, as_of: dt.date) -> t
     joined = parts[parts["once"] == 1].merge(small["calendar"], on=["programme", "due"])
     entering = {int(n): list(zip(mine["opens"], mine["day"], mine["token"], strict=True))
                 for n, mine in joined.groupby("programme")}  # fmt: skip
+    terms = small["terms"]
+    sound = dict(zip(terms["bits"].tolist(), (terms["dues"] + 1).tolist(), strict=True))
     span = {"opens": day_number(months[0].start_time), "closes": day_number(_last_day(months[-1]))}
     return query(
-        CLASSES, **span, eligible=eligible(rates), days=days, entering=entering, excluding=len(small["excludes"]) > 0
+        CLASSES, **span, eligible=eligible(rates), days=days, entering=entering, sound=sound, excluding=len(small["excludes"]) > 0
     ), small
 
 
