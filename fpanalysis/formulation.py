@@ -50,6 +50,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "roll": ("programme", "person", "place", "since", "until", "reason", "birth", "sex", "corrected"),
     "payments": ("programme", "person", "place", "due", "amount", "paid", "returned", "corrected"),
     "near": ("programme", "person", "due", "near"),
+    "renamed": ("person", "meant"),
     "terms": ("programme", "opens", "closes", "token", "bits", "dues", "whole"),
     "calendar": ("programme", "due", "closes", "deadline", "waiting", "token", "whole"),
     "parts": ("programme", "due", "opens", "day", "ymd", "once", "amount"),
@@ -101,15 +102,21 @@ WITH tally AS (
       CASE WHEN p.amount = c.whole AND p.paid <= c.deadline AND p.returned = 0 AND p.corrected = 0 THEN c.token
            ELSE c.token * 0 END
     FROM payments p JOIN calendar c ON p.programme = c.programme AND p.due = c.due
-    ) rows_of_all
+    UNION ALL SELECT person, -1, 0 FROM renamed
+    UNION ALL SELECT meant, -1, 0 FROM renamed) rows_of_all
   GROUP BY person),
 odd AS (SELECT person FROM tally WHERE person IS NULL OR found <> CASE bits {founds} ELSE -1 END),
 of_roll AS (
-  SELECT r.* FROM roll r JOIN odd o ON r.person IS NOT DISTINCT FROM o.person
-  JOIN terms t ON r.programme = t.programme),
+  SELECT r.programme, COALESCE(n.meant, r.person) AS person, r.place, r.since, r.until, r.reason, r.birth, r.sex,
+    r.corrected
+  FROM roll r JOIN odd o ON r.person IS NOT DISTINCT FROM o.person JOIN terms t ON r.programme = t.programme
+  LEFT JOIN renamed n ON r.person = n.person),
 of_payments AS (
-  SELECT p.*, c.deadline FROM payments p JOIN odd o ON p.person IS NOT DISTINCT FROM o.person
-  JOIN calendar c ON p.programme = c.programme AND p.due = c.due),
+  SELECT p.programme, COALESCE(n.meant, p.person) AS person, p.place, p.due, p.amount, p.paid, p.returned, p.corrected,
+    c.deadline
+  FROM payments p JOIN odd o ON p.person IS NOT DISTINCT FROM o.person
+  JOIN calendar c ON p.programme = c.programme AND p.due = c.due
+  LEFT JOIN renamed n ON p.person = n.person),
 bounds AS (
   SELECT programme, person, COUNT(*) AS found, MIN(since) AS first_since, MAX(until) AS last_until,
     MIN(CASE WHEN until >= since THEN since END) AS earliest, MAX(CASE WHEN until >= since THEN until END) AS latest,
@@ -190,7 +197,7 @@ marked AS (
               AND (entitled <= 0 OR paid = without_exit) THEN {f[gone]} ELSE 0 END
     + CASE WHEN over_paid = 1 AND CASE WHEN entitled > 0 THEN paid = without_start
               ELSE COALESCE(first_since, closes) > closes END THEN {f[early]} ELSE 0 END
-    + CASE WHEN entitled > 0 AND paid = 0 THEN CASE WHEN returned_rows > 0 THEN {f[returned]} ELSE {f[unpaid]} END ELSE 0 END
+    + CASE WHEN entitled <= 0 OR paid <> 0 THEN 0 WHEN returned_rows > 0 THEN {f[returned]} ELSE {f[unpaid]} END
     + CASE WHEN paid <> entitled THEN {f[wrong]} + CASE WHEN other_rate = 1 THEN 0 ELSE {f[off_rate]} END ELSE 0 END
     + CASE WHEN entitled > 0 THEN late + CASE WHEN in_time < entitled THEN {f[short]} ELSE 0 END ELSE 0 END
     + CASE WHEN entitled > 0 OR paid <> 0 THEN {f[touched]} ELSE 0 END AS flags
@@ -201,7 +208,8 @@ marked AS (
     CASE WHEN {during} THEN {f[here]} + {f[inside]} ELSE 0 END
   FROM stays
   UNION ALL
-  SELECT programme, person, 0, 0, 0, 0, 0, {row} + spot, {f[known]} + CASE WHEN corrected > 0 THEN {f[corrected]} ELSE 0 END
+  SELECT programme, person, 0, 0, 0, 0, 0, {row} + spot,
+    {f[known]} + CASE WHEN corrected > 0 THEN {f[corrected]} ELSE 0 END
   FROM bounds
   UNION ALL SELECT programme, person, 0, 0, 0, 0, 0, CAST(NULL AS BIGINT), {f[rivals]} FROM barred),
 persons AS (
@@ -216,14 +224,15 @@ looked_at AS (
   SELECT programme, person, place, 0, 0, 0, 0, 1, {f[inside]} + {f[known]} + {f[keyless]}
   FROM of_roll WHERE person IS NULL AND {during}
   UNION ALL
-  SELECT programme, person, place, 0, 0, amount * (1 - returned), 1, 0, {f[wrong]} + {f[off_rate]} + {f[touched]} + {f[keyless]}
+  SELECT programme, person, place, 0, 0, amount * (1 - returned), 1, 0, {f[touched]} + {f[keyless]}
   FROM of_payments WHERE person IS NULL),
 usual AS (
   SELECT programme, bits, dues, whole AS entitled, 0 AS carried, whole AS paid, 1 AS listed,
     {f[known]} + {f[inside]} + CASE WHEN whole > 0 THEN {f[touched]} ELSE 0 END AS flags
   FROM terms)
-SELECT programme, person, place, CASE WHEN entitled > 0 OR inside > 0 THEN 1 ELSE 0 END AS on_roll, entitled, carried,
-  paid, CASE WHEN short > 0 THEN 0 ELSE 1 END AS in_time, payments, CASE WHEN corrected > 0 THEN 1 ELSE 0 END AS corrected,
+SELECT programme, person, place, CASE WHEN entitled > 0 OR inside > 0 THEN 1 ELSE 0 END AS on_roll,
+  entitled, carried, paid, CASE WHEN short > 0 THEN 0 ELSE 1 END AS in_time, payments,
+  CASE WHEN corrected > 0 THEN 1 ELSE 0 END AS corrected,
   CASE {cases} ELSE 0 END AS class
 FROM (SELECT l.*, {marks} FROM looked_at l) asked
 UNION ALL

@@ -73,7 +73,9 @@ def classify(
     """
     _check_programmes([roll, payments], rates)
     codes = _Codes(roll, payments, rates)
-    given = {"roll": codes.roll(roll), "payments": codes.payments(payments), "near": codes.near(payments)}
+    near = codes.near(payments)
+    given = {"roll": codes.roll(roll), "payments": codes.payments(payments), "near": near, "kin": sources.kin(near)}
+    given["renamed"] = near[["person", "near"]].rename(columns={"near": "meant"})[:0]
     text, small = formulated(rates, months, as_of)
     question = {"rows": "SELECT * FROM found"}
     found = engines.run(text, given | small, question, engine=engine, **limits)["rows"]
@@ -94,7 +96,13 @@ def formulated(rates: pd.DataFrame, months: pd.PeriodIndex, as_of: dt.date) -> t
     sound = dict(zip(terms["bits"].tolist(), (terms["dues"] + 1).tolist(), strict=True))
     span = {"opens": day_number(months[0].start_time), "closes": day_number(_last_day(months[-1]))}
     return query(
-        CLASSES, **span, eligible=eligible(rates), days=days, entering=entering, sound=sound, excluding=len(small["excludes"]) > 0
+        CLASSES,
+        **span,
+        eligible=eligible(rates),
+        days=days,
+        entering=entering,
+        sound=sound,
+        excluding=len(small["excludes"]) > 0,
     ), small
 
 
@@ -108,6 +116,7 @@ def at_scale(
     programmes: Mapping[str, str] | None = None,
     places: Mapping[str, str] | None = None,
     engine: str = "duckdb",
+    near: Sequence[str | Path] = (),
     out: Path | None = None,
     key: bytes | None = None,
     **limits: Any,
@@ -116,9 +125,10 @@ def at_scale(
     carried, paid.
 
     `roll`, `payments`: Parquet or CSV files with the columns of `sources`, or both tidy frames. `programmes`, `places`:
-    every accepted spelling and its key (without: the words as they stand). `out`: folder for the class of each
-    person-programme as Parquet: INTERNAL, rows about persons under a hash made with `key` (None: a random one). The
-    rest as for `classify`.
+    every accepted spelling and its key (without: the words as they stand). `near`: where persons are pseudonyms, files
+    with programme, person, due and near, whom a failing number may mean; identity numbers tell it themselves. `out`:
+    folder for the class of each person-programme as Parquet: INTERNAL, rows about persons under a hash made with `key`
+    (None: a random one). The rest as for `classify`.
     Raises FpError when money or rows of the payments are not all in the classes.
     """
     if isinstance(roll, pd.DataFrame) or isinstance(payments, pd.DataFrame):
@@ -132,12 +142,38 @@ def at_scale(
     at = {word: spots[name] for word, name in keys.items()}
     given = sources.roll_and_payments(roll, payments, programmes=spelled, places=at, key=secret)
     text, small = formulated(rates, months, as_of)
+    given |= sources.meanings(*_meanings(roll, payments, near, spelled, small["calendar"], limits), key=secret)
     named = sources.names(list(numbers), list(spots), list(CLASSES))
     limits_of_out = {"out": out, "written": sources.written(secret)} if out else {}
     reads = given | small | (named if out else {})
     found = engines.run(text, reads, {"totals": TOTALS}, **limits_of_out, **limits)["totals"]
     _check_control(found, *_control(given["payments"], small["calendar"], limits))
     return _summed(found, [list(numbers), list(spots), list(CLASSES)])
+
+
+def _meanings(
+    roll: Sequence[str | Path],
+    payments: Sequence[str | Path],
+    near: Sequence[str | Path],
+    programmes: Mapping[str, int],
+    calendar: pd.DataFrame,
+    limits: Mapping[str, Any],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return whom the failing numbers of payments may mean (programme, due, person, near), and what old ones are since
+    1999 (person, meant), all as they are written."""
+
+    def asked(text: str, given: engines.Table) -> pd.DataFrame:
+        filled = text.format(first=calendar["due"].min(), last=calendar["due"].max())
+        return engines.run(filled, {"given": given}, {"rows": "SELECT * FROM found"}, **{**limits, "buckets": 1})[
+            "rows"
+        ]
+
+    if near:
+        return asked(sources.CLAIMS, sources.claims(near, programmes)), sources.renamed([])
+    failing = asked(sources.FAILING, sources.failing(payments, programmes))
+    old = {*asked(sources.OLD, sources.old(roll))["written"], *failing["written"]}
+    renamed = sources.renamed(sorted(text for text in old if len(text) == 15))
+    return sources.near(failing[~failing["written"].isin(renamed["person"])]), renamed
 
 
 def _of_frames(roll: Any, payments: Any, *, out: Path | None, **terms: Any) -> pd.DataFrame:
