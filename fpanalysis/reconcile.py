@@ -140,14 +140,16 @@ def at_scale(
     keys = places if places is not None else _words([roll, payments], limits)
     spots = {name: n for n, name in enumerate(sorted(set(keys.values())))}
     at = {word: spots[name] for word, name in keys.items()}
-    given = sources.roll_and_payments(roll, payments, programmes=spelled, places=at, key=secret)
+    asked = [name for name in ("birth", "sex") if any(f"{{{name}}}" in rule for rule in eligible(rates).values())]
+    given = sources.roll_and_payments(roll, payments, programmes=spelled, places=at, key=secret, asked=asked)
     text, small = formulated(rates, months, as_of)
     given |= sources.meanings(*_meanings(roll, payments, near, spelled, small["calendar"], limits), key=secret)
     named = sources.names(list(numbers), list(spots), list(CLASSES))
     limits_of_out = {"out": out, "written": sources.written(secret)} if out else {}
     reads = given | small | (named if out else {})
-    found = engines.run(text, reads, {"totals": TOTALS}, **limits_of_out, **limits)["totals"]
-    _check_control(found, *_control(given["payments"], small["calendar"], limits))
+    questions = {"totals": TOTALS, "control": _control(small["calendar"])}
+    found, control = engines.run(text, reads, questions, **limits_of_out, **limits).values()
+    _check_control(found, int(control["payments"].sum()), int(control["paid"].sum()))
     return _summed(found, [list(numbers), list(spots), list(CLASSES)])
 
 
@@ -212,11 +214,9 @@ SELECT CAST(COUNT(*) AS BIGINT) AS payments, CAST(COALESCE(SUM(amount * (1 - ret
 FROM payments WHERE due BETWEEN {first} AND {last}"""
 
 
-def _control(payments: engines.Table, calendar: pd.DataFrame, limits: Mapping[str, Any]) -> tuple[int, int]:
-    """Return rows and money (fen) of the payments of the period as they stand in the files, whatever they name."""
-    text = CONTROL.format(first=calendar["due"].min(), last=calendar["due"].max())
-    raw = engines.run(text, {"payments": payments}, {"rows": "SELECT * FROM found"}, **{**limits, "buckets": 1})["rows"]
-    return int(raw["payments"].iloc[0]), int(raw["paid"].iloc[0])
+def _control(calendar: pd.DataFrame) -> str:
+    """Return the text for rows and money (fen) of the payments of the period as they stand, whatever they name."""
+    return CONTROL.format(first=calendar["due"].min(), last=calendar["due"].max())
 
 
 def _check_control(found: pd.DataFrame, number: int, fen: int) -> None:

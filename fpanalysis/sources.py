@@ -17,7 +17,7 @@ while being read and are never written; whoever is written (`written`) is so und
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,10 +45,12 @@ def roll_and_payments(
     programmes: Mapping[str, int],
     places: Mapping[str, int],
     key: bytes,
+    asked: Collection[str] = ("birth", "sex"),
 ) -> dict[str, Table]:
     """Return the tables `roll` and `payments` of the text; `programmes`, `places`: the number of each spelling.
 
-    `key`: what persons are mixed with; the same key gives the same numbers.
+    `key`: what persons are mixed with; the same key gives the same numbers. `asked`: which of birth and sex any
+    condition asks; the other is not made.
     """
     salt = _salt(key)
     both = {
@@ -72,20 +74,22 @@ def roll_and_payments(
             "returned", "code", instead=Column("status", "code", default="0", codes=STATUS, strict=True)
         ),
     }
+    nothing = Column("", "code", default="CAST(NULL AS INTEGER)")
+    of_roll |= {name: nothing for name in ("birth", "sex") if name not in asked}
     return {
-        "roll": Files(tuple(map(Path, roll)), both | of_roll),
-        "payments": Files(tuple(map(Path, payments)), both | of_payments),
+        "roll": Files(tuple(map(Path, roll)), both | of_roll, often=True),
+        "payments": Files(tuple(map(Path, payments)), both | of_payments, often=True),
     }
 
 
 OF_PERIOD = "programme IS NOT NULL AND due BETWEEN {first} AND {last}"
 FAILING = f"""
 SELECT DISTINCT programme, due, written
-FROM (SELECT programme, due, written, number, {weighed("number", 18)} % 11 AS rest,
-        ({weighed("(-number)", 17)} * 2 + 10) % 11 AS rest_of_x
-      FROM given WHERE {OF_PERIOD}) checked
+FROM (SELECT programme, due, written, number, {weighed("digits", 18)} % 11 AS rest
+      FROM (SELECT programme, due, written, number, CASE WHEN number < 0 THEN number * -10 ELSE number END AS digits
+            FROM given WHERE {OF_PERIOD}) taken_apart) weighed
 WHERE CASE WHEN number IS NULL THEN LENGTH(written) IN (15, 17, 18, 19)
-           WHEN number < 0 THEN rest_of_x <> 1 ELSE rest <> 1 END"""
+           WHEN number < 0 THEN rest <> 2 ELSE rest <> 1 END"""
 """The identity numbers of payments that are old or whose check character is wrong, as they are written.
 
 One that is right in it is never one slip from a right one, whatever its date.

@@ -70,8 +70,8 @@ def answers(
     """Return the answers for one bucket of the persons, its rows written into a file when one is named."""
     for name, table in sorted(tables.items(), key=lambda item: item[0] != "kin"):
         define(connection, name, table, bucket, buckets, kin="kin" in tables)
-    one_question = len(questions) == 1 and not file
-    connection.execute(f"CREATE {'VIEW' if one_question else 'TABLE'} found AS {text}")
+    once = sum("found" in question for question in questions.values()) == 1 and not file
+    connection.execute(f"CREATE {'VIEW' if once else 'TABLE'} found AS {text}")
     if file:
         connection.execute(f"COPY ({written}) TO '{_quoted(file)}' (FORMAT parquet, COMPRESSION zstd)")
     return {name: connection.execute(question).fetchdf() for name, question in questions.items()}
@@ -102,7 +102,8 @@ def define(connection: Any, name: str, table: Table, bucket: int = 0, buckets: i
         head = "COALESCE(k.head, s.person)" if kin else "s.person"
         joined = "LEFT JOIN kin k ON s.person = k.person" if kin else ""
         source = f"SELECT s.* FROM ({source}) s {joined} WHERE COALESCE(hash({head}) % {buckets}, 0) = {bucket}"
-    connection.execute(f"CREATE VIEW {name} AS {source}")
+    kept = isinstance(table, Files) and table.often and kind_of_type(types.get("person", "")) == "text"
+    connection.execute(f"CREATE {'TABLE' if kept else 'VIEW'} {name} AS {source}")
 
 
 def _reader(connection: Any, name: str, table: Files) -> str:

@@ -41,11 +41,13 @@ class Column:
 @dataclass(frozen=True)
 class Files:
     """Rows in files of one form, `parquet` or `csv` (UTF-8, one heading row), or in a frame like such a file: the
-    columns that the text reads."""
+    columns that the text reads. `often`: the text reads them more than once, so that an engine may keep what it made of
+    texts."""
 
     paths: tuple[Path, ...]
     columns: Mapping[str, Column]
     frame: pd.DataFrame | None = None
+    often: bool = False
 
     @property
     def name(self) -> str:
