@@ -117,6 +117,7 @@ def at_scale(
     places: Mapping[str, str] | None = None,
     engine: str = "duckdb",
     near: Sequence[str | Path] = (),
+    level: str = "place",
     out: Path | None = None,
     key: bytes | None = None,
     **limits: Any,
@@ -126,9 +127,10 @@ def at_scale(
 
     `roll`, `payments`: Parquet or CSV files with the columns of `sources`, or both tidy frames. `programmes`, `places`:
     every accepted spelling and its key (without: the words as they stand). `near`: where persons are pseudonyms, files
-    with programme, person, due and near, whom a failing number may mean; identity numbers tell it themselves. `out`:
-    folder for the class of each person-programme as Parquet: INTERNAL, rows about persons under a hash made with `key`
-    (None: a random one). The rest as for `classify`.
+    with programme, person, due and near, whom a failing number may mean; identity numbers tell it themselves. `level`:
+    the column that says where someone belongs, `village` for one (small counts: INTERNAL); sums over all are the same.
+    `out`: folder for the class of each person-programme as Parquet: INTERNAL, rows about persons under a hash made
+    with `key` (None: a random one). The rest as for `classify`.
     Raises FpError when money or rows of the payments are not all in the classes.
     """
     if isinstance(roll, pd.DataFrame) or isinstance(payments, pd.DataFrame):
@@ -137,11 +139,13 @@ def at_scale(
     numbers = {name: n for n, name in enumerate(sorted(set(rates["programme"])))}
     spelled = {word: numbers[name] for word, name in (programmes or {n: n for n in numbers}).items() if name in numbers}
     limits |= {"engine": engine}
-    keys = places if places is not None else _words([roll, payments], limits)
+    keys = places if places is not None else _words([roll, payments], level, limits)
     spots = {name: n for n, name in enumerate(sorted(set(keys.values())))}
     at = {word: spots[name] for word, name in keys.items()}
     asked = [name for name in ("birth", "sex") if any(f"{{{name}}}" in rule for rule in eligible(rates).values())]
-    given = sources.roll_and_payments(roll, payments, programmes=spelled, places=at, key=secret, asked=asked)
+    given = sources.roll_and_payments(
+        roll, payments, programmes=spelled, places=at, key=secret, asked=asked, level=level
+    )
     text, small = formulated(rates, months, as_of)
     given |= sources.meanings(*_meanings(roll, payments, near, spelled, small["calendar"], limits), key=secret)
     named = sources.names(list(numbers), list(spots), list(CLASSES))
@@ -193,7 +197,8 @@ def _of_frames(roll: Any, payments: Any, *, out: Path | None, **terms: Any) -> p
 def _summed(found: pd.DataFrame, words: Sequence[Sequence[str]]) -> pd.DataFrame:
     """Return the totals of all buckets added up, with words for programme, place and class."""
     keys = ["programme", "place", "class"]
-    summed = found.fillna({"place": -1}).groupby(keys, as_index=False).sum().astype("int64")
+    place = found["place"].where(found["place"].between(0, len(words[1]) - 1), -1)  # a place that has no name
+    summed = found.assign(place=place).groupby(keys, as_index=False).sum().astype("int64")
     said = {key: summed[key].map(dict(enumerate(known, start=key == "class"))).fillna("")
             for key, known in zip(keys, words, strict=True)}  # fmt: skip
     if (summed["class"] == 0).any():
@@ -227,12 +232,12 @@ def _check_control(found: pd.DataFrame, number: int, fen: int) -> None:
                       "their programme is not one of params, or is missing")  # fmt: skip
 
 
-def _words(files: Iterable[Sequence[str | Path]], limits: Mapping[str, Any]) -> dict[str, str]:
-    """Return the places that stand in files, each under its own name."""
+def _words(files: Iterable[Sequence[str | Path]], level: str, limits: Mapping[str, Any]) -> dict[str, str]:
+    """Return the places of a level that stand in files, each under its own name."""
     text = "SELECT DISTINCT place FROM given WHERE place IS NOT NULL"
     one = {**limits, "buckets": 1}
-    found = [engines.run(text, {"given": sources.words(paths, "place")}, {"rows": "SELECT * FROM found"}, **one)["rows"]
-             for paths in files]  # fmt: skip
+    given = [{"given": sources.words(paths, level, "place")} for paths in files]
+    found = [engines.run(text, table, {"rows": "SELECT * FROM found"}, **one)["rows"] for table in given]
     words = sorted({str(word) for frame in found for word in frame["place"]})
     return {word: word for word in words}
 

@@ -46,17 +46,19 @@ def roll_and_payments(
     places: Mapping[str, int],
     key: bytes,
     asked: Collection[str] = ("birth", "sex"),
+    level: str = "place",
 ) -> dict[str, Table]:
     """Return the tables `roll` and `payments` of the text; `programmes`, `places`: the number of each spelling.
 
     `key`: what persons are mixed with; the same key gives the same numbers. `asked`: which of birth and sex any
-    condition asks; the other is not made.
+    condition asks; the other is not made. `level`: the column of the roll that says where someone belongs, and of
+    payments if they have it.
     """
     salt = _salt(key)
     both = {
         "programme": Column("programme", "code", codes=programmes),
         "person": Column("person", "person", salt=salt),
-        "place": Column("place", "code", default="0", missing="-1", codes=places),
+        "place": Column(level, "code", default="0" if level == "place" else "-1", missing="-1", codes=places),
         "corrected": Column("corrected", "code", default="0"),
     }
     of_roll = {
@@ -74,6 +76,8 @@ def roll_and_payments(
             "returned", "code", instead=Column("status", "code", default="0", codes=STATUS, strict=True)
         ),
     }
+    if level != "place":
+        of_roll["place"] = Column(level, "code", missing="-1", codes=places)
     nothing = Column("", "code", default="CAST(NULL AS INTEGER)")
     of_roll |= {name: nothing for name in ("birth", "sex") if name not in asked}
     return {
@@ -174,9 +178,9 @@ def _salt(key: bytes) -> int:
     return int.from_bytes(hashlib.sha256(key).digest()[:7])
 
 
-def words(paths: Sequence[str | Path], column: str) -> Files:
-    """Return one column of files as it stands."""
-    return Files(tuple(map(Path, paths)), {column: Column(column, "word", default="CAST(NULL AS STRING)")})
+def words(paths: Sequence[str | Path], column: str, name: str) -> Files:
+    """Return one column of files as it stands, under a name."""
+    return Files(tuple(map(Path, paths)), {name: Column(column, "word", default="CAST(NULL AS STRING)")})
 
 
 def written(key: bytes) -> str:

@@ -62,4 +62,6 @@ def test_what_is_written_holds_no_person_but_its_hash():
 
 
 def test_one_column_of_files_as_it_stands():
-    assert ["place"] == list(words(["r.parquet"], "place").columns)
+    columns = words(["r.parquet"], "village", "place").columns
+
+    assert {"place": "village"} == {name: column.source for name, column in columns.items()}
