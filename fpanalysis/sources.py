@@ -38,6 +38,14 @@ STATUS = {"paid": 0, "returned": 1}
 SEXES = {"male": 1, "female": 2}
 
 
+OF_PAYMENTS = {
+    "due": Column("due", "month"),
+    "amount": Column("amount", "yuan", instead=Column("amount_fen", "fen")),
+    "paid": Column("paid", "day"),
+    "returned": Column("returned", "code", instead=Column("status", "code", default="0", codes=STATUS, strict=True)),
+}
+
+
 def roll_and_payments(
     roll: Sequence[str | Path],
     payments: Sequence[str | Path],
@@ -68,21 +76,13 @@ def roll_and_payments(
         "birth": Column("birth", "birth", instead=Column("person", "birth_in_number")),
         "sex": Column("sex", "code", codes=SEXES, instead=Column("person", "sex_in_number")),
     }
-    of_payments = {
-        "due": Column("due", "month"),
-        "amount": Column("amount", "yuan", instead=Column("amount_fen", "fen")),
-        "paid": Column("paid", "day"),
-        "returned": Column(
-            "returned", "code", instead=Column("status", "code", default="0", codes=STATUS, strict=True)
-        ),
-    }
     if level != "place":
         of_roll["place"] = Column(level, "code", missing="-1", codes=places)
     nothing = Column("", "code", default="CAST(NULL AS INTEGER)")
     of_roll |= {name: nothing for name in ("birth", "sex") if name not in asked}
     return {
         "roll": Files(tuple(map(Path, roll)), both | of_roll, often=True),
-        "payments": Files(tuple(map(Path, payments)), both | of_payments, often=True),
+        "payments": Files(tuple(map(Path, payments)), both | OF_PAYMENTS, often=True),
     }
 
 
