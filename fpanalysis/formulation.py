@@ -239,7 +239,7 @@ UNION ALL
 SELECT u.programme, y.person, y.place, 1, u.entitled, 0, u.entitled, 1, u.dues, 0, u.class
 FROM tally y JOIN (SELECT programme, bits, dues, entitled, CASE {cases} ELSE 0 END AS class
                    FROM (SELECT usual.*, {marks} FROM usual) asked) u
-  ON y.bits = u.bits AND y.found = u.dues + 1"""
+  ON y.bits = u.bits AND y.found = u.dues + 1 AND y.person IS NOT NULL"""
 
 BARRED = """
   SELECT DISTINCT a.programme, a.person FROM of_roll a JOIN excludes x ON a.programme = x.programme

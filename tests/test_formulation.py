@@ -52,6 +52,12 @@ def test_the_short_way_of_sound_rows_changes_nothing(monkeypatch):
     assert quick.equals(classify(roll, payments, **TERMS))
 
 
+def test_rows_without_a_person_are_never_a_sound_person_together():
+    found = by_class(classify(as_roll([roll_row(None)]), as_payments([pay_row(None)]), **TERMS))
+
+    assert {"no_key": [2, 0, 96000]} == found
+
+
 ONCE = {"programme": "retirement_award", "effective": pd.Timestamp("2001-01-01"), "amount": 300000, "unit": "once", "pays": (),
         "grace_days": 60, "eligible": "", "excludes": ()}  # fmt: skip
 
