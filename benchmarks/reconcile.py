@@ -1,16 +1,18 @@
 """Reconciling rolls and payments against the usual tools, on made-up rows whose true classes are known.
 
 `cases` plants, with a fixed seed, every class of `catalogue/rules.csv` (and mistyped numbers with their right
-neighbours) and says what must come out; `write` puts 10^4 to 10^8 cases into Parquet files, a part at a time, as whole
-numbers in narrow columns. Each method reads the same files, classifies every person and programme and gives people,
+neighbours) and says what must come out; `write` puts 10^4 to 10^8 cases into Parquet files, a part at a time, in two
+forms. `coded`: whole numbers in narrow columns, whom failing numbers may mean beside them; every method reads these.
+`written`: as offices deliver them, with identity numbers (some of the old 15 characters, some mistyped), names, dates
+and yuan; ours reads these by itself, slips and all. Each method classifies every person and programme and gives people,
 due and paid by programme, place and class; it is run in a process of its own, and held against the planted truth.
 
     python -m benchmarks.reconcile --rows 1e6 --methods read,ours,polars --json OUT
 
 CPU seconds of all threads, imports left out; peak memory of the process, imports and all; ratio to one read of the same
-columns (`read`). Peers: `pip install "fpanalysis[benchmark]"`, best in an environment of its own; datacompy besides,
-which holds back pandas and polars. It has no classes: it is given what is due and what was paid by person, and finds
-who differs.
+columns (`read`, `read_written`), in which every cell is made and taken up in a sum. Peers:
+`pip install "fpanalysis[benchmark]"`, best in an environment of its own; datacompy besides, which holds back pandas and
+polars. It has no classes: it is given what is due and what was paid by person, and finds who differs.
 """
 
 from __future__ import annotations
@@ -30,6 +32,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from benchmarks.identity import slip
+from fpanalysis.identity import WEIGHTS
 
 SEED = 20180630
 PART = 1_000_000
@@ -106,7 +111,8 @@ def cases(number: int, *, seed: int = SEED, part: int = 0, mix: Mapping[str, flo
     roll, payments, near = _roll(drawn, rng), _payments(drawn, rng), _near(drawn, rng)
     made = {"roll": roll, "payments": payments, "near": near}
     shuffled = {name: frame.take(rng.permutation(len(frame))).reset_index(drop=True) for name, frame in made.items()}
-    return shuffled | {"truth": _truth(drawn)}
+    people = drawn[["index", "person", "birth", "class"]].drop_duplicates("person", ignore_index=True)
+    return shuffled | {"truth": _truth(drawn), "people": people}
 
 
 def _number(index: np.ndarray) -> np.ndarray:
@@ -286,14 +292,56 @@ def write(folder: Path, number: int, *, seed: int = SEED) -> None:
     for part, start in enumerate(range(0, number, PART)):
         made = cases(min(PART, number - start), seed=seed, part=part)
         totals.append(summed(made.pop("truth")))
+        connection.register("numbers", numbers(made.pop("people"), np.random.default_rng([seed, part, 1])))
         for name, frame in made.items():
-            connection.register("frame", frame)
-            connection.execute(
-                f"COPY (SELECT * FROM frame) TO '{folder / f'{name}.{part:03d}.parquet'}' (FORMAT parquet)"
-            )
-            connection.unregister("frame")
+            _put(connection, name, frame, folder, part)
+        connection.unregister("numbers")
     together = pd.concat(totals).groupby(KEYS, as_index=False).sum()
     together.to_csv(folder / "truth.csv", index=False)
+
+
+def numbers(people: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the identity number of each pseudonym, one in 200 of 15 characters, and those that are mistyped.
+
+    The region counts the cases, so that two people have numbers that a slip could confuse by chance of birth alone.
+    """
+    index = people["index"].to_numpy()
+    running = (index >> 32) * PART + (index & ((1 << 32) - 1))
+    body = (110_000 + running // 1000) * 10**11 + people["birth"].to_numpy(dtype="int64") * 1000 + running % 1000
+    digits = body[:, None] // 10 ** np.arange(16, -1, -1, dtype="int64") % 10
+    last = np.array(list("10X98765432"))[digits @ WEIGHTS[:17] % 11]
+    right = pd.Series(body.astype("str")).str.cat(pd.Series(last))
+    old = right.str[:6] + right.str[8:17]
+    slips = (people["class"] == "matched_after_correction").to_numpy()
+    mistyped = {"person": _number(index[slips] + (1 << 31)), "number": [slip(n, rng) for n in right[slips]]}
+    known = {"person": people["person"], "number": right.mask(running % 200 == 0, old)}
+    return pd.concat([pd.DataFrame(known), pd.DataFrame(mistyped)], ignore_index=True)
+
+
+NAMES = " ".join(f"WHEN {n} THEN '{name}'" for n, name in enumerate(PROGRAMMES))
+BOTH = (
+    f"i.number AS person, CASE f.programme {NAMES} END AS programme, "
+    "'township ' || LPAD(CAST(f.place AS VARCHAR), 3, '0') AS place"
+)
+DATE = "DATE '1970-01-01' + f.{0} AS {0}"
+WRITTEN = {
+    "roll": f"{BOTH}, {DATE.format('start')}, {DATE.format('exit')}",
+    "payments": f"{BOTH}, CAST(f.due // 100 AS VARCHAR) || '-' || LPAD(CAST(f.due % 100 AS VARCHAR), 2, '0') AS due, "
+    f"CAST(f.amount_fen / 100 AS DECIMAL(12, 2)) AS amount, {DATE.format('paid')}, "
+    "CASE f.returned WHEN 1 THEN 'returned' ELSE 'paid' END AS status",
+}
+"""The columns of rolls and payments as offices deliver them; the date of birth stands in the identity number."""
+
+
+def _put(connection: Any, name: str, frame: pd.DataFrame, folder: Path, part: int) -> None:
+    """Write a table as coded, and as written where it is delivered; `numbers` are known to the connection."""
+    connection.register("frame", frame)
+    texts = {name: "SELECT * FROM frame"}
+    if name in WRITTEN:
+        texts[f"written_{name}"] = f"SELECT {WRITTEN[name]} FROM frame f LEFT JOIN numbers i ON f.person = i.person"
+    for form, text in texts.items():
+        connection.execute(f"COPY ({text}) TO '{folder / f'{form}.{part:03d}.parquet'}' (FORMAT parquet)")
+    connection.unregister("frame")
 
 
 KEYS = ["programme", "place", "class"]
@@ -329,42 +377,46 @@ def files(folder: Path, name: str) -> list[str]:
 
 
 def read(folder: Path, **limits: Any) -> pd.DataFrame | None:
-    """Read every column once and add it up; classify nothing."""
+    """Read every column of the coded files once and add it up; classify nothing."""
+    return _read(folder, {"roll": "roll", "payments": "payments"}, "SUM(CAST({} AS DOUBLE))", limits)
+
+
+def read_written(folder: Path, **limits: Any) -> pd.DataFrame | None:
+    """Read every column of the files as delivered once and add up a number of each cell; classify nothing."""
+    return _read(folder, {"roll": "written_roll", "payments": "written_payments"}, "SUM(hash({}) % 7)", limits)
+
+
+def _read(folder: Path, names: Mapping[str, str], taken: str, limits: Mapping[str, Any]) -> None:
     import duckdb
 
     connection = duckdb.connect(config={k: v for k, v in limits.items() if v})
-    for name, columns in (
-        ("roll", "person programme place start exit birth"),
-        ("payments", "person programme place due amount_fen paid returned"),
-    ):
-        sums = ", ".join(f"SUM({column}::DOUBLE)" for column in columns.split())
-        connection.execute(f"SELECT {sums} FROM read_parquet({files(folder, name)})").fetchall()
-    return None
+    for name in names.values():
+        rows = f"read_parquet({files(folder, name)})"
+        columns = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()]
+        sums = ", ".join(taken.format(column) for column in columns)
+        connection.execute(f"SELECT {sums} FROM {rows}").fetchall()
 
 
 def ours(folder: Path, **limits: Any) -> pd.DataFrame:
-    """Return the classes by the package's own text in DuckDB."""
-    from fpanalysis import engines, reconcile, sources
-    from fpanalysis.engines.staging import Column, Files
+    """Return the classes by the package, from the coded files; whom pseudonyms may mean is told."""
+    places = {f"{n:03d}": f"{n:03d}" for n in range(PLACES)}
+    return _ours(folder, "", places, limits | {"near": files(folder, "near")})
 
-    codes = {f"{n}": n for n in range(PLACES)}
-    names = {name: n for n, name in enumerate(PROGRAMMES)}
-    given = sources.roll_and_payments(
-        files(folder, "roll"), files(folder, "payments"), programmes=names, places=codes, key=b"benchmark"
-    )
-    both = given["payments"].columns
-    near = {
-        "programme": both["programme"],
-        "person": both["person"],
-        "due": both["due"],
-        "near": Column("near", "person", salt=both["person"].salt),
-    }
-    given["near"] = Files(tuple(map(Path, files(folder, "near"))), near)
-    text, small = reconcile.formulated(rates(), MONTHS, AS_OF)
-    found = engines.run(text, given | small, {"totals": reconcile.TOTALS}, **{k: v for k, v in limits.items() if v})
-    named = dict(enumerate(reconcile.CLASSES, start=1))
-    totals = found["totals"].groupby(KEYS, as_index=False)[MEASURES].sum()
-    return totals.assign(**{"class": totals["class"].map(named)})
+
+def ours_written(folder: Path, **limits: Any) -> pd.DataFrame:
+    """Return the classes by the package, from files as offices deliver them."""
+    places = {f"township {n:03d}": f"{n}" for n in range(PLACES)}
+    return _ours(folder, "written_", places, limits)
+
+
+def _ours(folder: Path, form: str, places: Mapping[str, str], limits: Mapping[str, Any]) -> pd.DataFrame:
+    from fpanalysis.reconcile import at_scale
+
+    given = {name: files(folder, form + name) for name in ("roll", "payments")}
+    given |= {key: value for key, value in limits.items() if value}
+    found = at_scale(**given, months=MONTHS, rates=rates(), as_of=AS_OF, places=places)
+    codes = {name: n for n, name in enumerate(PROGRAMMES)}
+    return found.assign(programme=found["programme"].map(codes))
 
 
 def lazily(x: Any, tables: Sequence[Any], calendar: Any, small: Mapping[str, pd.DataFrame]) -> tuple[Any, list[str]]:
@@ -817,6 +869,8 @@ def datacompy(folder: Path, **limits: Any) -> pd.DataFrame | None:
 METHODS: Mapping[str, Callable[..., pd.DataFrame | None]] = {
     "read": read,
     "ours": ours,
+    "read_written": read_written,
+    "ours_written": ours_written,
     "polars": polars,
     "narwhals_polars": narwhals_polars,
     "narwhals_duckdb": narwhals_duckdb,
@@ -830,8 +884,7 @@ IMPORTS = {
     "narwhals_duckdb": ["duckdb", "narwhals"],
     "pandas": ["pyarrow.parquet"],
     "datacompy": ["pyarrow.parquet", "datacompy"],
-    "read": ["duckdb"],
-    "ours": ["duckdb", "fpanalysis.reconcile"],
+    **{name: ["duckdb", "fpanalysis.reconcile"] for name in ("read", "ours", "read_written", "ours_written")},
 }
 """What a method imports, before its clock starts."""
 
@@ -874,12 +927,12 @@ def in_process(name: str, folder: Path, **limits: Any) -> dict[str, Any]:
 
 def listed(results: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the results as a table in Markdown."""
-    floor = results.get("read", {}).get("cpu_s")
     lines = ["| method | CPU s | x one read | peak GiB | rows unlike the truth |", "|---|---|---|---|---|"]
     for name, row in results.items():
         if "failed" in row:
             lines.append(f"| {name} | {row['failed']} | | | |")
             continue
+        floor = results.get("read_written" if name.endswith("_written") else "read", {}).get("cpu_s")
         ratio = f"{row['cpu_s'] / floor:.1f}" if floor else ""
         missed = "" if row["differing"] is None else str(row["differing"])
         lines.append(f"| {name} | {row['cpu_s']:.2f} | {ratio} | {row['peak_gib']:.2f} | {missed} |")

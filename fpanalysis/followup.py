@@ -81,8 +81,9 @@ def differences(
 
 
 def looked_at(returned: pd.DataFrame, period: str) -> list[str]:
-    """Return the periods to look at for a workbook: its own, and those of items that came back, oldest first."""
-    keys = {period, *returned["period"]}
+    """Return the periods to look at for a workbook: its own, the one before, and those of items that came back, oldest
+    first. What was a difference in the period before and still is one has its age from then, answered or not."""
+    keys = {period, parse_period(period).previous().key, *returned["period"]}
     return sorted(keys, key=lambda key: (parse_period(key).end, key))
 
 
@@ -90,7 +91,8 @@ def carried(found: pd.DataFrame, returned: pd.DataFrame, *, period: str) -> pd.D
     """Return the items with what is known of them: status, explanation, date, by, first_seen, last_seen, times_seen.
 
     `returned`: tidy frame of the workbooks that came back; the last answer to an item counts. `period`: that of the
-    workbook to be made. `again` marks those that were said to be corrected. An item not seen before is open.
+    workbook to be made. `again` marks those that were said to be corrected. An item not seen before is open,
+    and was first seen in its own period.
     """
     last = _latest(returned).set_index("item")[HISTORY]
     joined = found.join(last, on="item")
@@ -103,7 +105,7 @@ def carried(found: pd.DataFrame, returned: pd.DataFrame, *, period: str) -> pd.D
         explanation=joined["explanation"].fillna(""),
         by=joined["by"].fillna(""),
         date=pd.to_datetime(joined["date"]),
-        first_seen=joined["first_seen"].fillna(period),
+        first_seen=joined["first_seen"].fillna(joined["period"]),
         last_seen=period,
         times_seen=joined["times_seen"].fillna(0).astype("int64") + ~seen_now.to_numpy(dtype=bool),
     )

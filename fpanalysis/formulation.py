@@ -31,6 +31,18 @@ OPEN = 110_000
 PLACES = 1 << 20
 """One more than the largest code of a place."""
 
+MARKS = {
+    name: 1 << n
+    for n, name in enumerate(
+        ("here", "known", "inside", "keyless", "rivals", "barred", "gone", "early", "twice", "returned", "unpaid",
+         "wrong", "off_rate", "late", "short", "corrected", "touched")
+    )
+}  # fmt: skip
+"""What can be said of a person-programme or of a month of it: a bit each, so that one number has them all."""
+
+RANKS = {name: rank << 40 for rank, name in enumerate(("payment", "row", "spell"), start=1)}
+"""Where a place is taken from, the better the higher; above the day and the place themselves."""
+
 DAYS_BEFORE_1970 = 60_000
 """Added to days where they are put together with a place, so that they are above zero."""
 
@@ -38,8 +50,9 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "roll": ("programme", "person", "place", "since", "until", "reason", "birth", "sex", "corrected"),
     "payments": ("programme", "person", "place", "due", "amount", "paid", "returned", "corrected"),
     "near": ("programme", "person", "due", "near"),
-    "terms": ("programme", "opens", "closes", "tokens", "dues", "whole"),
-    "calendar": ("programme", "due", "closes", "deadline", "waiting", "token", "amiss", "whole"),
+    "renamed": ("person", "meant"),
+    "terms": ("programme", "opens", "closes", "token", "bits", "dues", "whole"),
+    "calendar": ("programme", "due", "closes", "deadline", "waiting", "token", "whole"),
     "parts": ("programme", "due", "opens", "day", "ymd", "once", "amount"),
     "tariff": ("programme", "due", "amount"),
     "excludes": ("programme", "other"),
@@ -77,170 +90,163 @@ spells AS (
   FROM numbered GROUP BY programme, person, spell)"""
 
 STEPS = """
-WITH known AS (SELECT * FROM roll WHERE person IS NOT NULL),
-made AS (
-  SELECT p.*, c.deadline, c.token, c.amiss, c.whole
-  FROM payments p JOIN calendar c ON p.programme = c.programme AND p.due = c.due WHERE p.person IS NOT NULL),
-barred AS ({barred}),
-tally AS (
-  SELECT programme, person, MAX(place) AS place, CAST(SUM(token) AS BIGINT) AS tokens, COUNT(*) AS found
+WITH tally AS (
+  SELECT person, MAX(place) AS place, BIT_XOR(token) AS bits, COUNT(*) AS found
   FROM (
-    SELECT r.programme, r.person, r.place,
-      CASE {entering}WHEN r.since <= t.opens AND r.until > t.closes AND r.corrected = 0 AND {sound} THEN 1
-           ELSE 0 END AS token
-    FROM known r JOIN terms t ON r.programme = t.programme
+    SELECT r.person, r.place,
+      CASE {entering}WHEN r.since <= t.opens AND r.until > t.closes AND r.corrected = 0 AND {sound} THEN t.token
+           ELSE t.token * 0 END AS token
+    FROM roll r JOIN terms t ON r.programme = t.programme
     UNION ALL
-    SELECT m.programme, m.person, -1,
-      CASE WHEN m.returned = 0 AND m.corrected = 0 AND m.paid <= m.deadline AND m.amount = m.whole
-           THEN m.token ELSE m.amiss END
-    FROM made m
-    UNION ALL SELECT programme, person, -1, 0 FROM barred) rows_of_all
-  GROUP BY programme, person),
-odd AS (
-  SELECT y.programme, y.person, CASE WHEN b.person IS NULL THEN 0 ELSE 1 END AS rivals
-  FROM tally y JOIN terms t ON y.programme = t.programme
-  LEFT JOIN barred b ON y.programme = b.programme AND y.person = b.person
-  WHERE y.tokens <> t.tokens OR y.found <> t.dues + 1),
-on_roll AS (SELECT r.* FROM known r JOIN odd o ON r.programme = o.programme AND r.person = o.person),
-paid_to AS (SELECT m.* FROM made m JOIN odd o ON m.programme = o.programme AND m.person = o.person),
-{spells},
-ends AS (
-  SELECT programme, person, MIN(since) AS earliest, MAX(until) AS latest FROM spells GROUP BY programme, person),
+    SELECT p.person, -1,
+      CASE WHEN p.amount = c.whole AND p.paid <= c.deadline AND p.returned = 0 AND p.corrected = 0 THEN c.token
+           ELSE c.token * 0 END
+    FROM payments p JOIN calendar c ON p.programme = c.programme AND p.due = c.due
+    UNION ALL SELECT person, -1, 0 FROM renamed
+    UNION ALL SELECT meant, -1, 0 FROM renamed) rows_of_all
+  GROUP BY person),
+odd AS (SELECT person FROM tally WHERE person IS NULL OR found <> CASE bits {founds} ELSE -1 END),
+of_roll AS (
+  SELECT r.programme, COALESCE(n.meant, r.person) AS person, r.place, r.since, r.until, r.reason, r.birth, r.sex,
+    r.corrected
+  FROM roll r JOIN odd o ON r.person IS NOT DISTINCT FROM o.person JOIN terms t ON r.programme = t.programme
+  LEFT JOIN renamed n ON r.person = n.person),
+of_payments AS (
+  SELECT p.programme, COALESCE(n.meant, p.person) AS person, p.place, p.due, p.amount, p.paid, p.returned, p.corrected,
+    c.deadline
+  FROM payments p JOIN odd o ON p.person IS NOT DISTINCT FROM o.person
+  JOIN calendar c ON p.programme = c.programme AND p.due = c.due
+  LEFT JOIN renamed n ON p.person = n.person),
 bounds AS (
-  SELECT programme, person, MIN(since) AS first_since, MAX(until) AS last_until, MAX(corrected) AS corrected,
-    MAX((CAST(since AS BIGINT) + {before}) * {places} + place) AS spot
-  FROM on_roll GROUP BY programme, person),
+  SELECT programme, person, COUNT(*) AS found, MIN(since) AS first_since, MAX(until) AS last_until,
+    MIN(CASE WHEN until >= since THEN since END) AS earliest, MAX(CASE WHEN until >= since THEN until END) AS latest,
+    MAX((CAST(since AS BIGINT) + {before}) * {places} + place) AS spot, MAX(place) AS place,
+    MAX(birth) AS birth, MAX(sex) AS sex, MAX(corrected) AS corrected
+  FROM of_roll WHERE person IS NOT NULL GROUP BY programme, person),
+barred AS ({barred}),
+several AS (
+  SELECT l.* FROM of_roll l JOIN bounds b ON l.programme = b.programme AND l.person = b.person WHERE b.found > 1),
+{spells},
+stays AS (
+  SELECT programme, person, 1 AS spell, first_since AS since, last_until AS until, 1 AS listed, place, birth, sex,
+    earliest, latest
+  FROM bounds WHERE found = 1 AND last_until >= first_since
+  UNION ALL
+  SELECT s.programme, s.person, s.spell, s.since, s.until, s.listed, s.place, s.birth, s.sex, b.earliest, b.latest
+  FROM spells s JOIN bounds b ON s.programme = b.programme AND s.person = b.person),
 days AS (
-  SELECT s.programme, s.person, s.spell, p.due, p.once, p.amount, e.earliest, e.latest, p.day,
+  SELECT s.programme, s.person, s.spell, s.earliest, s.latest, p.due, p.once, p.amount, p.day,
     CASE WHEN p.once = 1 THEN CASE WHEN s.since BETWEEN p.opens AND p.day THEN 1 ELSE 0 END
          WHEN s.since <= p.day AND s.until > p.day THEN 1 ELSE 0 END AS counts,
     CASE WHEN {eligible} THEN 1 ELSE 0 END AS may
-  FROM spells s JOIN parts p ON s.programme = p.programme
-  JOIN ends e ON s.programme = e.programme AND s.person = e.person),
-owed AS (
-  SELECT programme, person, due, CAST(SUM(amount * counts * may) AS BIGINT) AS entitled,
-    CAST(SUM(counts * may) AS BIGINT) AS parts, CAST(SUM(counts * (1 - may)) AS BIGINT) AS barred,
-    CAST(CASE WHEN MAX(once) = 1 THEN MAX(amount * counts)
-         ELSE SUM(CASE WHEN spell = 1 AND earliest <= day THEN amount ELSE 0 END) END AS BIGINT) AS without_exit,
-    CAST(CASE WHEN MAX(once) = 1 THEN MAX(amount * counts)
-         ELSE SUM(CASE WHEN spell = 1 AND latest > day THEN amount ELSE 0 END) END AS BIGINT) AS without_start
-  FROM days GROUP BY programme, person, due),
+  FROM stays s JOIN parts p ON s.programme = p.programme),
 claims AS (
   SELECT DISTINCT n.programme, n.person, n.due, n.near
-  FROM near n JOIN owed o ON n.programme = o.programme AND n.near = o.person AND n.due = o.due
-  WHERE o.entitled > 0
-    AND NOT EXISTS (SELECT 1 FROM paid_to m WHERE m.programme = n.programme AND m.person = n.near AND m.due = n.due
+  FROM near n JOIN days d ON n.programme = d.programme AND n.near = d.person AND n.due = d.due
+  WHERE d.counts = 1 AND d.may = 1 AND d.amount > 0
+    AND NOT EXISTS (SELECT 1 FROM of_payments m WHERE m.programme = n.programme AND m.person = n.near AND m.due = n.due
                     AND m.returned = 0)
-    AND NOT EXISTS (SELECT 1 FROM on_roll r WHERE r.programme = n.programme AND r.person = n.person)),
+    AND NOT EXISTS (SELECT 1 FROM bounds b WHERE b.programme = n.programme AND b.person = n.person)),
 meant AS (
   SELECT programme, person, due, near FROM (
     SELECT c.*, COUNT(*) OVER (PARTITION BY programme, person, due) AS choices,
       COUNT(*) OVER (PARTITION BY programme, near, due) AS rivals FROM claims c) weighed
   WHERE choices = 1 AND rivals = 1),
-received AS (
-  SELECT m.programme, COALESCE(n.near, m.person) AS person, m.place, m.due, m.amount, m.paid, m.deadline, m.returned,
-    CASE WHEN n.near IS NOT NULL OR m.corrected > 0 THEN 1 ELSE 0 END AS corrected
-  FROM paid_to m
-  LEFT JOIN meant n ON m.programme = n.programme AND m.person = n.person AND m.due = n.due),
 months AS (
   SELECT programme, person, due, CAST(SUM(entitled) AS BIGINT) AS entitled, CAST(SUM(parts) AS BIGINT) AS parts,
-    CAST(SUM(barred) AS BIGINT) AS barred, CAST(SUM(without_exit) AS BIGINT) AS without_exit,
-    CAST(SUM(without_start) AS BIGINT) AS without_start, CAST(SUM(paid) AS BIGINT) AS paid,
-    CAST(SUM(in_time) AS BIGINT) AS in_time, CAST(SUM(paid_rows) AS BIGINT) AS paid_rows,
-    CAST(SUM(late_rows) AS BIGINT) AS late_rows, CAST(SUM(returned_rows) AS BIGINT) AS returned_rows,
-    CAST(SUM(corrected) AS BIGINT) AS corrected
+    CAST(SUM(without_exit) AS BIGINT) AS without_exit, CAST(SUM(without_start) AS BIGINT) AS without_start,
+    CAST(SUM(paid) AS BIGINT) AS paid, CAST(SUM(in_time) AS BIGINT) AS in_time,
+    CAST(SUM(paid_rows) AS BIGINT) AS paid_rows, CAST(SUM(returned_rows) AS BIGINT) AS returned_rows,
+    BIT_OR(flags) AS flags, MAX(spot) AS spot
   FROM (
-    SELECT programme, person, due, entitled, parts, barred, without_exit, without_start, 0 AS paid, 0 AS in_time,
-      0 AS paid_rows, 0 AS late_rows, 0 AS returned_rows, 0 AS corrected
-    FROM owed
+    SELECT programme, person, due, amount * counts * may AS entitled, counts * may AS parts,
+      CASE WHEN once = 1 THEN amount * counts WHEN spell = 1 AND earliest <= day THEN amount ELSE 0 END AS without_exit,
+      CASE WHEN once = 1 THEN amount * counts WHEN spell = 1 AND latest > day THEN amount ELSE 0 END AS without_start,
+      0 AS paid, 0 AS in_time, 0 AS paid_rows, 0 AS returned_rows, counts * (1 - may) * {f[barred]} AS flags,
+      CAST(NULL AS BIGINT) AS spot
+    FROM days
     UNION ALL
-    SELECT programme, person, due, 0, 0, 0, 0, 0, amount * (1 - returned),
-      CASE WHEN returned = 0 AND paid <= deadline THEN amount ELSE 0 END,
-      1 - returned, CASE WHEN returned = 0 AND paid > deadline THEN 1 ELSE 0 END, returned, corrected
-    FROM received) rows_of_both
+    SELECT m.programme, COALESCE(n.near, m.person), m.due, 0, 0, 0, 0, m.amount * (1 - m.returned),
+      CASE WHEN m.returned = 0 AND m.paid <= m.deadline THEN m.amount ELSE 0 END, 1 - m.returned, m.returned,
+      CASE WHEN m.returned = 0 AND m.paid > m.deadline THEN {f[late]} ELSE 0 END
+        + CASE WHEN n.near IS NOT NULL OR m.corrected > 0 THEN {f[corrected]} ELSE 0 END,
+      (CAST(m.paid AS BIGINT) + {before}) * {places} + m.place
+    FROM of_payments m LEFT JOIN meant n ON m.programme = n.programme AND m.person = n.person AND m.due = n.due
+    WHERE m.person IS NOT NULL) rows_of_both
   GROUP BY programme, person, due),
 held AS (
   SELECT m.programme, m.person, m.due, m.parts, m.without_exit, m.without_start, m.paid, m.in_time, m.paid_rows,
-    m.late_rows, m.returned_rows, m.corrected, c.closes, b.first_since, b.last_until,
+    m.paid_rows + m.returned_rows AS payments, m.returned_rows, m.spot, c.closes, b.first_since, b.last_until,
+    m.flags & {f[late]} AS late, m.flags & {f[corrected]} AS corrected,
     CASE WHEN c.waiting = 1 AND m.paid_rows + m.returned_rows = 0 THEN 0 ELSE m.entitled END AS entitled,
     CASE WHEN c.waiting = 1 AND m.paid_rows + m.returned_rows = 0 THEN m.entitled ELSE 0 END AS carried,
-    CASE WHEN c.waiting = 1 AND m.paid_rows + m.returned_rows = 0 THEN 0 ELSE m.barred END AS barred
+    CASE WHEN c.waiting = 1 AND m.paid_rows + m.returned_rows = 0 THEN 0 ELSE m.flags & {f[barred]} END AS barred
   FROM months m JOIN calendar c ON m.programme = c.programme AND m.due = c.due
   LEFT JOIN bounds b ON m.programme = b.programme AND m.person = b.person),
 judged AS (
-  SELECT h.*, CASE WHEN h.paid > h.entitled THEN 1 ELSE 0 END AS over_paid,
-    CASE WHEN h.paid > h.entitled AND h.entitled > 0 AND h.paid_rows > 1 THEN 1 ELSE 0 END AS twice,
-    CASE WHEN h.entitled > 0 AND h.paid <> h.entitled AND f.amount IS NOT NULL THEN 1 ELSE 0 END AS other_rate
+  SELECT h.*, CASE WHEN h.paid > h.entitled AND NOT (h.entitled > 0 AND h.paid_rows > 1) THEN 1 ELSE 0 END AS over_paid,
+    CASE WHEN h.entitled > 0 AND f.amount IS NOT NULL THEN 1 ELSE 0 END AS other_rate
   FROM held h
   LEFT JOIN tariff f ON h.programme = f.programme AND h.due = f.due AND h.paid = h.parts * f.amount
     AND h.parts > 0),
 marked AS (
-  SELECT programme, person, entitled, carried, paid, corrected, barred, twice, other_rate, 0 AS listed, 0 AS inside,
-    CASE WHEN over_paid = 1 AND twice = 0 AND COALESCE(last_until, {open}) <= closes
-              AND (entitled <= 0 OR paid = without_exit) THEN 1 ELSE 0 END AS gone,
-    CASE WHEN over_paid = 1 AND twice = 0 AND CASE WHEN entitled > 0 THEN paid = without_start
-              ELSE COALESCE(first_since, closes) > closes END THEN 1 ELSE 0 END AS early,
-    CASE WHEN entitled > 0 AND paid = 0 AND returned_rows > 0 THEN 1 ELSE 0 END AS returned,
-    CASE WHEN entitled > 0 AND paid = 0 AND returned_rows = 0 THEN 1 ELSE 0 END AS unpaid,
-    CASE WHEN paid <> entitled THEN 1 ELSE 0 END AS wrong,
-    CASE WHEN entitled > 0 AND late_rows > 0 THEN 1 ELSE 0 END AS late,
-    CASE WHEN entitled > 0 AND in_time < entitled THEN 1 ELSE 0 END AS short,
-    CASE WHEN entitled > 0 OR paid <> 0 THEN 1 ELSE 0 END AS touched, paid_rows + returned_rows AS payments
-  FROM judged
-  WHERE entitled > 0 OR carried > 0 OR barred > 0 OR paid_rows + returned_rows > 0
+  SELECT programme, person, entitled, carried, paid, payments, 0 AS listed, {payment} + spot AS spot,
+    {f[here]} + barred + corrected
+    + CASE WHEN paid > entitled AND entitled > 0 AND paid_rows > 1 THEN {f[twice]} ELSE 0 END
+    + CASE WHEN over_paid = 1 AND COALESCE(last_until, {open}) <= closes
+              AND (entitled <= 0 OR paid = without_exit) THEN {f[gone]} ELSE 0 END
+    + CASE WHEN over_paid = 1 AND CASE WHEN entitled > 0 THEN paid = without_start
+              ELSE COALESCE(first_since, closes) > closes END THEN {f[early]} ELSE 0 END
+    + CASE WHEN entitled <= 0 OR paid <> 0 THEN 0 WHEN returned_rows > 0 THEN {f[returned]} ELSE {f[unpaid]} END
+    + CASE WHEN paid <> entitled THEN {f[wrong]} + CASE WHEN other_rate = 1 THEN 0 ELSE {f[off_rate]} END ELSE 0 END
+    + CASE WHEN entitled > 0 THEN late + CASE WHEN in_time < entitled THEN {f[short]} ELSE 0 END ELSE 0 END
+    + CASE WHEN entitled > 0 OR paid <> 0 THEN {f[touched]} ELSE 0 END AS flags
+  FROM judged WHERE entitled > 0 OR carried > 0 OR barred > 0 OR payments > 0
   UNION ALL
-  SELECT programme, person, 0, 0, 0, 0, 0, 0, 0, listed, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0
-  FROM spells WHERE since <= {closes} AND (until > {opens} OR since >= {opens})),
-spots AS (
-  SELECT programme, person, MAX(CASE WHEN rank = 3 THEN spot END) AS spell,
-    MAX(CASE WHEN rank = 2 THEN spot END) AS roll, MAX(CASE WHEN rank = 1 THEN spot END) AS payment
-  FROM (
-    SELECT programme, person, 3 AS rank, (CAST(since AS BIGINT) + {before}) * {places} + place AS spot FROM spells
-    UNION ALL SELECT programme, person, 2, spot FROM bounds
-    UNION ALL SELECT programme, person, 1, (CAST(paid AS BIGINT) + {before}) * {places} + place FROM received) stood
-  GROUP BY programme, person),
-looked_at AS (
-  SELECT m.programme, m.person, CAST(SUM(m.entitled) AS BIGINT) AS entitled, CAST(SUM(m.carried) AS BIGINT) AS carried,
-    CAST(SUM(m.paid) AS BIGINT) AS paid, SUM(m.corrected) AS corrected, SUM(m.barred) AS barred,
-    SUM(m.twice) AS twice, SUM(m.other_rate) AS other_rate, MAX(m.listed) AS listed, MAX(m.inside) AS inside,
-    SUM(m.gone) AS gone, SUM(m.early) AS early, SUM(m.returned) AS returned, SUM(m.unpaid) AS unpaid,
-    SUM(m.wrong) AS wrong, SUM(m.late) AS late, SUM(m.short) AS short, SUM(m.touched) AS touched,
-    CAST(SUM(m.payments) AS BIGINT) AS payments
-  FROM marked m GROUP BY m.programme, m.person),
+  SELECT programme, person, 0, 0, 0, 0, CASE WHEN {during} THEN listed ELSE 0 END,
+    {spell} + (CAST(since AS BIGINT) + {before}) * {places} + place,
+    CASE WHEN {during} THEN {f[here]} + {f[inside]} ELSE 0 END
+  FROM stays
+  UNION ALL
+  SELECT programme, person, 0, 0, 0, 0, 0, {row} + spot,
+    {f[known]} + CASE WHEN corrected > 0 THEN {f[corrected]} ELSE 0 END
+  FROM bounds
+  UNION ALL SELECT programme, person, 0, 0, 0, 0, 0, CAST(NULL AS BIGINT), {f[rivals]} FROM barred),
 persons AS (
-  SELECT l.programme, l.person, COALESCE(s.spell, s.roll, s.payment) % {places} AS place, l.entitled, l.carried,
-    l.paid, CASE WHEN l.inside = 1 OR l.entitled > 0 THEN 1 ELSE 0 END AS on_roll,
-    CASE WHEN l.short = 0 THEN 1 ELSE 0 END AS in_time, CASE WHEN b.person IS NULL THEN 0 ELSE 1 END AS known,
-    l.corrected + COALESCE(b.corrected, 0) AS corrected, l.barred, COALESCE(o.rivals, 0) AS rivals, l.twice,
-    l.other_rate, l.listed, l.gone, l.early, l.returned, l.unpaid, l.wrong, l.late, l.touched,
-    l.payments, 1 AS has_key
-  FROM looked_at l
-  JOIN spots s ON l.programme = s.programme AND l.person = s.person
-  LEFT JOIN bounds b ON l.programme = b.programme AND l.person = b.person
-  LEFT JOIN odd o ON l.programme = o.programme AND l.person = o.person
+  SELECT programme, person, MAX(spot) % {places} AS place, CAST(SUM(entitled) AS BIGINT) AS entitled,
+    CAST(SUM(carried) AS BIGINT) AS carried, CAST(SUM(paid) AS BIGINT) AS paid,
+    CAST(SUM(payments) AS BIGINT) AS payments, MAX(listed) AS listed, BIT_OR(flags) AS flags
+  FROM marked GROUP BY programme, person),
+looked_at AS (
+  SELECT programme, person, place, entitled, carried, paid, payments, listed, flags
+  FROM persons WHERE (flags & {f[here]}) > 0
   UNION ALL
-  SELECT y.programme, y.person, y.place, t.whole, 0, t.whole, 1, 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0,
-    CASE WHEN t.whole > 0 THEN 1 ELSE 0 END, t.dues, 1
-  FROM tally y JOIN terms t ON y.programme = t.programme
-  WHERE y.tokens = t.tokens AND y.found = t.dues + 1
+  SELECT programme, person, place, 0, 0, 0, 0, 1, {f[inside]} + {f[known]} + {f[keyless]}
+  FROM of_roll WHERE person IS NULL AND {during}
   UNION ALL
-  SELECT programme, person, place, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0
-  FROM roll WHERE person IS NULL AND since <= {closes} AND (until > {opens} OR since >= {opens})
-  UNION ALL
-  SELECT p.programme, p.person, p.place, 0, 0, p.amount * (1 - p.returned), 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0,
-    1, 1, 0
-  FROM payments p JOIN calendar c ON p.programme = c.programme AND p.due = c.due WHERE p.person IS NULL)
-SELECT programme, person, place, on_roll, entitled, carried, paid, in_time, payments,
+  SELECT programme, person, place, 0, 0, amount * (1 - returned), 1, 0, {f[touched]} + {f[keyless]}
+  FROM of_payments WHERE person IS NULL),
+usual AS (
+  SELECT programme, bits, dues, whole AS entitled, 0 AS carried, whole AS paid, 1 AS listed,
+    {f[known]} + {f[inside]} + CASE WHEN whole > 0 THEN {f[touched]} ELSE 0 END AS flags
+  FROM terms)
+SELECT programme, person, place, CASE WHEN entitled > 0 OR inside > 0 THEN 1 ELSE 0 END AS on_roll,
+  entitled, carried, paid, CASE WHEN short > 0 THEN 0 ELSE 1 END AS in_time, payments,
   CASE WHEN corrected > 0 THEN 1 ELSE 0 END AS corrected,
   CASE {cases} ELSE 0 END AS class
-FROM persons"""
+FROM (SELECT l.*, {marks} FROM looked_at l) asked
+UNION ALL
+SELECT u.programme, y.person, y.place, 1, u.entitled, 0, u.entitled, 1, u.dues, 0, u.class
+FROM tally y JOIN (SELECT programme, bits, dues, entitled, CASE {cases} ELSE 0 END AS class
+                   FROM (SELECT usual.*, {marks} FROM usual) asked) u
+  ON y.bits = u.bits AND y.found = u.dues + 1 AND y.person IS NOT NULL"""
 
 BARRED = """
-  SELECT DISTINCT a.programme, a.person FROM known a JOIN excludes x ON a.programme = x.programme
-  JOIN known b ON b.programme = x.other AND b.person = a.person
+  SELECT DISTINCT a.programme, a.person FROM of_roll a JOIN excludes x ON a.programme = x.programme
+  JOIN of_roll b ON b.programme = x.other AND b.person = a.person
   WHERE a.since < b.until AND b.since < a.until AND a.since < a.until AND b.since < b.until
     AND a.since <= {closes} AND b.since <= {closes} AND a.until > {opens} AND b.until > {opens}"""
-NOBODY = "SELECT programme, person FROM known WHERE 1 = 0"
+NOBODY = "SELECT programme, person FROM of_roll WHERE 1 = 0"
 
 
 def query(
@@ -251,6 +257,7 @@ def query(
     eligible: Mapping[int, str],
     days: Mapping[int, Sequence[int]],
     entering: Mapping[int, Sequence[tuple[int, int, int]]],
+    sound: Mapping[int, int],
     excluding: bool,
 ) -> str:
     """Return the text that gives programme, person, place, on_roll, entitled, carried, paid, in_time, payments,
@@ -263,21 +270,25 @@ def query(
     excludes another.
     """
     cases = " ".join(f"WHEN {condition} THEN {n}" for n, condition in enumerate(rules.values(), start=1))
-    spells = _filled(SPELLS, roll="on_roll")
+    spells = _filled(SPELLS, roll="several")
     barred = BARRED.format(opens=opens, closes=closes) if excluding else NOBODY
     of_row, of_spell = ({name: f"{t}.{name}" for name in ("since", "birth", "sex")} for t in "rs")
-    sound = {n: " AND ".join(f"({rule.format(**of_row, ymd=day)})" for day in days[n]) for n, rule in eligible.items()}
+    fits = {n: " AND ".join(f"({rule.format(**of_row, ymd=day)})" for day in days[n]) for n, rule in eligible.items()}
     looked = {n: rule.format(**of_spell, ymd="p.ymd") for n, rule in eligible.items()}
     return _filled(
         STEPS,
         spells=spells.strip(),
         barred=barred.strip(),
         cases=cases,
-        opens=opens,
+        f=MARKS,
+        **RANKS,
+        marks=", ".join(f"(flags & {bit}) AS {name}" for name, bit in MARKS.items()),
         closes=closes,
+        during=f"since <= {closes} AND (until > {opens} OR since >= {opens})",
         open=OPEN,
-        sound=_by_programme(sound, "r"),
-        entering="".join(_entering(n, months, _by_programme(sound, "r")) for n, months in entering.items()),
+        founds=" ".join(f"WHEN {bits} THEN {found}" for bits, found in sound.items()),
+        sound=_by_programme(fits, "r"),
+        entering="".join(_entering(n, months, _by_programme(fits, "r")) for n, months in entering.items()),
         eligible=_by_programme(looked, "s"),
     )
 
@@ -289,10 +300,13 @@ def spells_query() -> str:
 
 
 def _entering(programme: int, months: Sequence[tuple[int, int, int]], sound: str) -> str:
-    """Return the token of who joins the roll of a rate paid once: that of the month's payment, below zero."""
-    tokens = " ".join(f"WHEN r.since BETWEEN {opens} AND {closes} THEN -{token}" for opens, closes, token in months)
+    """Return the token of who joins the roll of a rate paid once: the roll's and that of the month's payment."""
+    tokens = " ".join(
+        f"WHEN r.since BETWEEN {opens} AND {closes} THEN t.token + {token}" for opens, closes, token in months
+    )
     fits = f"r.until >= r.since AND r.corrected = 0 AND {sound}"
-    return f"WHEN r.programme = {programme} THEN CASE WHEN {fits} THEN CASE {tokens} ELSE 1 END ELSE 1 END "
+    none = "t.token * 0"
+    return f"WHEN r.programme = {programme} THEN CASE WHEN {fits} THEN CASE {tokens} ELSE {none} END ELSE {none} END "
 
 
 def _by_programme(conditions: Mapping[int, str], table: str) -> str:

@@ -36,6 +36,7 @@ __all__ = [
     "check_character",
     "item_number",
     "known_item",
+    "lifted",
     "match",
     "name_key",
     "narrowed",
@@ -94,6 +95,17 @@ def read(numbers: Sequence[str], key: bytes) -> list[Person]:
     hashed = [pseudonym(n, key) for n in numbers]
     return [Person(p, v, near.get(i, ()), b, s)
             for i, (p, v, b, s) in enumerate(zip(hashed, valid.tolist(), birth, sexes, strict=True))]  # fmt: skip
+
+
+def lifted(numbers: Sequence[str]) -> list[str]:
+    """Return what old numbers of 15 digits are since 1999, with the century and a check character; "" for a wrong date.
+
+    >>> lifted(["110105491231002"])
+    ['11010519491231002X']
+    """
+    bodies = [f"{n[:6]}19{n[6:]}" if re.fullmatch(r"[0-9]{15}", n) else "0" * 17 for n in numbers]
+    whole = [body + check_character(body) for body in bodies]
+    return [n if right else "" for n, right in zip(whole, _valid(_digits(whole, 18)).tolist(), strict=True)]
 
 
 def pseudonym(number: str, key: bytes) -> str:

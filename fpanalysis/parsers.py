@@ -290,10 +290,8 @@ def identity_text(cell: str) -> str:
 
 def _lifted(number: str, key: bytes) -> Parsed:
     """Return what a number of 15 digits is since 1999: with the century, and a check character."""
-    body = number[:6] + "19" + number[6:]
-    person = identity.read([body + identity.check_character(body)], key)[0]
-    if person.valid:
-        return Parsed(person, "lifted_15")
+    if new := identity.lifted([number])[0]:
+        return Parsed(identity.read([new], key)[0], "lifted_15")
     return Parsed(_mistyped(number, identity.one_slip([number])[0], key), "check_character")
 
 

@@ -73,7 +73,9 @@ def classify(
     """
     _check_programmes([roll, payments], rates)
     codes = _Codes(roll, payments, rates)
-    given = {"roll": codes.roll(roll), "payments": codes.payments(payments), "near": codes.near(payments)}
+    near = codes.near(payments)
+    given = {"roll": codes.roll(roll), "payments": codes.payments(payments), "near": near, "kin": sources.kin(near)}
+    given["renamed"] = near[["person", "near"]].rename(columns={"near": "meant"})[:0]
     text, small = formulated(rates, months, as_of)
     question = {"rows": "SELECT * FROM found"}
     found = engines.run(text, given | small, question, engine=engine, **limits)["rows"]
@@ -90,9 +92,17 @@ def formulated(rates: pd.DataFrame, months: pd.PeriodIndex, as_of: dt.date) -> t
     joined = parts[parts["once"] == 1].merge(small["calendar"], on=["programme", "due"])
     entering = {int(n): list(zip(mine["opens"], mine["day"], mine["token"], strict=True))
                 for n, mine in joined.groupby("programme")}  # fmt: skip
+    terms = small["terms"]
+    sound = dict(zip(terms["bits"].tolist(), (terms["dues"] + 1).tolist(), strict=True))
     span = {"opens": day_number(months[0].start_time), "closes": day_number(_last_day(months[-1]))}
     return query(
-        CLASSES, **span, eligible=eligible(rates), days=days, entering=entering, excluding=len(small["excludes"]) > 0
+        CLASSES,
+        **span,
+        eligible=eligible(rates),
+        days=days,
+        entering=entering,
+        sound=sound,
+        excluding=len(small["excludes"]) > 0,
     ), small
 
 
@@ -106,6 +116,8 @@ def at_scale(
     programmes: Mapping[str, str] | None = None,
     places: Mapping[str, str] | None = None,
     engine: str = "duckdb",
+    near: Sequence[str | Path] = (),
+    level: str = "place",
     out: Path | None = None,
     key: bytes | None = None,
     **limits: Any,
@@ -114,9 +126,11 @@ def at_scale(
     carried, paid.
 
     `roll`, `payments`: Parquet or CSV files with the columns of `sources`, or both tidy frames. `programmes`, `places`:
-    every accepted spelling and its key (without: the words as they stand). `out`: folder for the class of each
-    person-programme as Parquet: INTERNAL, rows about persons under a hash made with `key` (None: a random one). The
-    rest as for `classify`.
+    every accepted spelling and its key (without: the words as they stand). `near`: where persons are pseudonyms, files
+    with programme, person, due and near, whom a failing number may mean; identity numbers tell it themselves. `level`:
+    the column that says where someone belongs, `village` for one (small counts: INTERNAL); sums over all are the same.
+    `out`: folder for the class of each person-programme as Parquet: INTERNAL, rows about persons under a hash made
+    with `key` (None: a random one). The rest as for `classify`.
     Raises FpError when money or rows of the payments are not all in the classes.
     """
     if isinstance(roll, pd.DataFrame) or isinstance(payments, pd.DataFrame):
@@ -125,17 +139,47 @@ def at_scale(
     numbers = {name: n for n, name in enumerate(sorted(set(rates["programme"])))}
     spelled = {word: numbers[name] for word, name in (programmes or {n: n for n in numbers}).items() if name in numbers}
     limits |= {"engine": engine}
-    keys = places if places is not None else _words([roll, payments], limits)
+    keys = places if places is not None else _words([roll, payments], level, limits)
     spots = {name: n for n, name in enumerate(sorted(set(keys.values())))}
     at = {word: spots[name] for word, name in keys.items()}
-    given = sources.roll_and_payments(roll, payments, programmes=spelled, places=at, key=secret)
+    asked = [name for name in ("birth", "sex") if any(f"{{{name}}}" in rule for rule in eligible(rates).values())]
+    given = sources.roll_and_payments(
+        roll, payments, programmes=spelled, places=at, key=secret, asked=asked, level=level
+    )
     text, small = formulated(rates, months, as_of)
+    given |= sources.meanings(*_meanings(roll, payments, near, spelled, small["calendar"], limits), key=secret)
     named = sources.names(list(numbers), list(spots), list(CLASSES))
     limits_of_out = {"out": out, "written": sources.written(secret)} if out else {}
     reads = given | small | (named if out else {})
-    found = engines.run(text, reads, {"totals": TOTALS}, **limits_of_out, **limits)["totals"]
-    _check_control(found, *_control(given["payments"], small["calendar"], limits))
+    questions = {"totals": TOTALS, "control": _control(small["calendar"])}
+    found, control = engines.run(text, reads, questions, **limits_of_out, **limits).values()
+    _check_control(found, int(control["payments"].sum()), int(control["paid"].sum()))
     return _summed(found, [list(numbers), list(spots), list(CLASSES)])
+
+
+def _meanings(
+    roll: Sequence[str | Path],
+    payments: Sequence[str | Path],
+    near: Sequence[str | Path],
+    programmes: Mapping[str, int],
+    calendar: pd.DataFrame,
+    limits: Mapping[str, Any],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return whom the failing numbers of payments may mean (programme, due, person, near), and what old ones are since
+    1999 (person, meant), all as they are written."""
+
+    def asked(text: str, given: engines.Table) -> pd.DataFrame:
+        filled = text.format(first=calendar["due"].min(), last=calendar["due"].max())
+        return engines.run(filled, {"given": given}, {"rows": "SELECT * FROM found"}, **{**limits, "buckets": 1})[
+            "rows"
+        ]
+
+    if near:
+        return asked(sources.CLAIMS, sources.claims(near, programmes)), sources.renamed([])
+    failing = asked(sources.FAILING, sources.failing(payments, programmes))
+    old = {*asked(sources.OLD, sources.old(roll))["written"], *failing["written"]}
+    renamed = sources.renamed(sorted(text for text in old if len(text) == 15))
+    return sources.near(failing[~failing["written"].isin(renamed["person"])]), renamed
 
 
 def _of_frames(roll: Any, payments: Any, *, out: Path | None, **terms: Any) -> pd.DataFrame:
@@ -153,7 +197,8 @@ def _of_frames(roll: Any, payments: Any, *, out: Path | None, **terms: Any) -> p
 def _summed(found: pd.DataFrame, words: Sequence[Sequence[str]]) -> pd.DataFrame:
     """Return the totals of all buckets added up, with words for programme, place and class."""
     keys = ["programme", "place", "class"]
-    summed = found.fillna({"place": -1}).groupby(keys, as_index=False).sum().astype("int64")
+    place = found["place"].where(found["place"].between(0, len(words[1]) - 1), -1)  # a place that has no name
+    summed = found.assign(place=place).groupby(keys, as_index=False).sum().astype("int64")
     said = {key: summed[key].map(dict(enumerate(known, start=key == "class"))).fillna("")
             for key, known in zip(keys, words, strict=True)}  # fmt: skip
     if (summed["class"] == 0).any():
@@ -174,11 +219,9 @@ SELECT CAST(COUNT(*) AS BIGINT) AS payments, CAST(COALESCE(SUM(amount * (1 - ret
 FROM payments WHERE due BETWEEN {first} AND {last}"""
 
 
-def _control(payments: engines.Table, calendar: pd.DataFrame, limits: Mapping[str, Any]) -> tuple[int, int]:
-    """Return rows and money (fen) of the payments of the period as they stand in the files, whatever they name."""
-    text = CONTROL.format(first=calendar["due"].min(), last=calendar["due"].max())
-    raw = engines.run(text, {"payments": payments}, {"rows": "SELECT * FROM found"}, **{**limits, "buckets": 1})["rows"]
-    return int(raw["payments"].iloc[0]), int(raw["paid"].iloc[0])
+def _control(calendar: pd.DataFrame) -> str:
+    """Return the text for rows and money (fen) of the payments of the period as they stand, whatever they name."""
+    return CONTROL.format(first=calendar["due"].min(), last=calendar["due"].max())
 
 
 def _check_control(found: pd.DataFrame, number: int, fen: int) -> None:
@@ -189,12 +232,12 @@ def _check_control(found: pd.DataFrame, number: int, fen: int) -> None:
                       "their programme is not one of params, or is missing")  # fmt: skip
 
 
-def _words(files: Iterable[Sequence[str | Path]], limits: Mapping[str, Any]) -> dict[str, str]:
-    """Return the places that stand in files, each under its own name."""
+def _words(files: Iterable[Sequence[str | Path]], level: str, limits: Mapping[str, Any]) -> dict[str, str]:
+    """Return the places of a level that stand in files, each under its own name."""
     text = "SELECT DISTINCT place FROM given WHERE place IS NOT NULL"
     one = {**limits, "buckets": 1}
-    found = [engines.run(text, {"given": sources.words(paths, "place")}, {"rows": "SELECT * FROM found"}, **one)["rows"]
-             for paths in files]  # fmt: skip
+    given = [{"given": sources.words(paths, level, "place")} for paths in files]
+    found = [engines.run(text, table, {"rows": "SELECT * FROM found"}, **one)["rows"] for table in given]
     words = sorted({str(word) for frame in found for word in frame["place"]})
     return {word: word for word in words}
 

@@ -17,10 +17,10 @@ from .errors import FpError, did_you_mean
 
 __all__ = ["day_number", "eligible", "month_number", "rate_on", "tables"]
 
-BITS = 4
-"""Tokens are 1, 16, 256, ...: thirteen of them, the roll's and twelve months', fit into 64 bits."""
+BITS = 62
+"""Bits of tokens, one a programme and one a payment due: with the sign they fit into a whole number of SQL."""
 IMPOSSIBLE = -7
-"""What no tokens add up to."""
+"""What no tokens make."""
 
 
 def tables(rates: pd.DataFrame, months: pd.PeriodIndex, as_of: dt.date) -> dict[str, pd.DataFrame]:
@@ -30,21 +30,24 @@ def tables(rates: pd.DataFrame, months: pd.PeriodIndex, as_of: dt.date) -> dict[
     on a day that counts, or one that excludes a programme that does not exist.
     """
     found: dict[str, list[tuple[int, ...]]] = {"terms": [], "calendar": [], "parts": [], "tariff": []}
+    used = 0
     for number, (_, terms) in enumerate(rates.groupby("programme")):
         mine = [row for due in months for row in _parts(terms, due)]
-        dues = [_due(terms, due, as_of) for due in months]
-        tokens = {due: 1 << BITS * (n + 1) for n, due in enumerate(sorted({row[0] for row in mine}))}
-        whole = {due: sum(row[5] for row in mine if row[0] == due) for due in tokens}
+        whole = {due: sum(row[5] for row in mine if row[0] == due) for due in sorted({row[0] for row in mine})}
+        fits = used + 1 + len(whole) <= BITS
+        token, *others = [1 << used + n if fits else 0 for n in range(1 + len(whole))]
+        used += (1 + len(whole)) * fits
+        tokens = dict(zip(whole, others, strict=True))
         found["parts"] += [(number, *row) for row in mine]
-        once = int(terms["unit"].iloc[-1] == "once")
-        found["calendar"] += [(number, *row, tokens.get(row[0], once), once, whole.get(row[0], 0)) for row in dues]
+        dues = [_due(terms, due, as_of) for due in months]
+        found["calendar"] += [(number, *row, tokens.get(row[0], 0), whole.get(row[0], 0)) for row in dues]
         found["tariff"] += sorted({(number, *row) for due in months for row in _tariff(terms, due)})
         days = [row[2] for row in mine] or [day_number(months[0].start_time), _last(months[-1])]
-        sound = _once(whole) if once else _through(tokens, whole)
-        found["terms"].append((number, min(days), max(days), *sound))
+        sound = (_once if terms["unit"].iloc[-1] == "once" else _through)(token, tokens, whole)
+        found["terms"].append((number, min(days), max(days), token, *sound))
     heads = {
-        "terms": ["programme", "opens", "closes", "tokens", "dues", "whole"],
-        "calendar": ["programme", "due", "closes", "deadline", "waiting", "token", "amiss", "whole"],
+        "terms": ["programme", "opens", "closes", "token", "bits", "dues", "whole"],
+        "calendar": ["programme", "due", "closes", "deadline", "waiting", "token", "whole"],
         "parts": ["programme", "due", "opens", "day", "ymd", "once", "amount"],
         "tariff": ["programme", "due", "amount"],
     }
@@ -52,15 +55,15 @@ def tables(rates: pd.DataFrame, months: pd.PeriodIndex, as_of: dt.date) -> dict[
     return made | {"excludes": _excludes(rates)}
 
 
-def _through(tokens: Mapping[int, int], whole: Mapping[int, int]) -> tuple[int, int, int]:
-    """Return what the tokens of a sound person add up to, on the roll all through: tokens, payments, fen."""
-    return 1 + sum(tokens.values()), len(tokens), sum(whole.values())
+def _through(token: int, tokens: Mapping[int, int], whole: Mapping[int, int]) -> tuple[int, int, int]:
+    """Return what a sound person has who is on the roll all through: the tokens together, payments, fen."""
+    return (token + sum(tokens.values())) or IMPOSSIBLE, len(tokens), sum(whole.values())
 
 
-def _once(whole: Mapping[int, int]) -> tuple[int, int, int]:
-    """Return the same of a rate paid once, where roll and payment cancel out; nobody is sound while it changes."""
+def _once(token: int, tokens: Mapping[int, int], whole: Mapping[int, int]) -> tuple[int, int, int]:
+    """Return the same of a rate paid once, where month and payment cancel out; nobody is sound while it changes."""
     amounts = set(whole.values())
-    return (0, 1, amounts.pop()) if len(amounts) == 1 else (IMPOSSIBLE, 1, 0)
+    return (token or IMPOSSIBLE, 1, amounts.pop()) if len(amounts) == 1 else (IMPOSSIBLE, 1, 0)
 
 
 def eligible(rates: pd.DataFrame) -> dict[int, str]:

@@ -44,6 +44,18 @@ def test_the_classes_of_files_have_every_person_and_fen(tmp_path):
     assert {"matched": 900, "unpaid": 100} == found["payments"].to_dict()
 
 
+def test_villages_add_up_to_their_townships(tmp_path):
+    given = files(tmp_path)
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE t AS SELECT *, 'v' || person % 7 AS village FROM '{given['roll'][0]}'")
+        connection.execute(f"COPY t TO '{given['roll'][0]}'")
+    villages, townships = (at_scale(**given, level=level, **TERMS) for level in ("village", "place"))
+    sums = ["people", "payments", "entitled", "carried", "paid"]
+
+    assert {f"v{n}" for n in range(7)} == set(villages["place"])
+    assert_frame_equal(villages.groupby("class")[sums].sum(), townships.groupby("class")[sums].sum())
+
+
 @pytest.mark.parametrize("buckets", [2, 5])
 def test_buckets_change_nothing(tmp_path, buckets):
     given = files(tmp_path)

@@ -163,9 +163,15 @@ def test_the_last_answer_counts():
     assert carried(mine, both, period="2019H1")["status"].tolist() == ["explained"]
 
 
-def test_the_periods_of_what_came_back_are_looked_at_again():
-    assert looked_at(returned(("x", "open", None, "2018H1", 1)), "2018H2") == ["2018H1", "2018H2"]
-    assert looked_at(returned(), "2018H2") == ["2018H2"]
+def test_the_period_before_and_those_of_what_came_back_are_looked_at_again():
+    assert looked_at(returned(("x", "open", None, "2018H1", 1)), "2019H1") == ["2018H1", "2018H2", "2019H1"]
+    assert looked_at(returned(), "2018H2") == ["2018H1", "2018H2"]
+
+
+def test_a_difference_of_the_period_before_is_as_old_as_that_though_nobody_answered():
+    found = carried(items(("p", "unpaid", 100, 0)), returned(), period="2018H2")
+
+    assert (["2018H1"], ["open"]) == (found["first_seen"].tolist(), found["status"].tolist())
 
 
 # Ages

@@ -43,12 +43,19 @@ def test_every_class_but_the_corrected_one_is_planted():
 def test_the_short_way_of_sound_rows_changes_nothing(monkeypatch):
     roll, payments, _ = mix(3, most=9)
     quick = classify(roll, payments, **TERMS)
-    long = formulation.STEPS.replace("WHERE y.tokens <> t.tokens OR", "WHERE 1 = 1 OR").replace(
-        "WHERE y.tokens = t.tokens AND", "WHERE 1 = 0 AND"
+    long = formulation.STEPS.replace("found <> CASE bits {founds} ELSE -1 END", "1 = 1").replace(
+        "ON y.bits", "ON 1 = 0 AND y.bits"
     )
+    assert "1 = 1" in long and "1 = 0" in long
     monkeypatch.setattr(formulation, "STEPS", long)
 
     assert quick.equals(classify(roll, payments, **TERMS))
+
+
+def test_rows_without_a_person_are_never_a_sound_person_together():
+    found = by_class(classify(as_roll([roll_row(None)]), as_payments([pay_row(None)]), **TERMS))
+
+    assert {"no_key": [2, 0, 96000]} == found
 
 
 ONCE = {"programme": "retirement_award", "effective": pd.Timestamp("2001-01-01"), "amount": 300000, "unit": "once", "pays": (),

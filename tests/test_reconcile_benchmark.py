@@ -103,6 +103,20 @@ def test_files_hold_the_planted_cases_and_our_reading_of_them_is_right(benchmark
     assert benchmark.differing(result.iloc[1:], tmp_path) == 1
 
 
+@pytest.mark.parametrize("limits", [{}, {"buckets": 3}])
+def test_files_as_delivered_give_the_same_slips_and_old_numbers_and_all(benchmark, tmp_path, limits):
+    benchmark.write(tmp_path, 3_000, seed=5)
+
+    assert benchmark.differing(benchmark.ours_written(tmp_path, **limits), tmp_path) == 0
+
+
+@pytest.mark.slow
+def test_files_as_delivered_give_the_same_on_a_cluster(benchmark, tmp_path):
+    benchmark.write(tmp_path, 3_000, seed=5)
+
+    assert benchmark.differing(benchmark.ours_written(tmp_path, engine="dask"), tmp_path) == 0
+
+
 def test_a_method_that_cannot_run_says_why_and_the_table_names_it(benchmark, tmp_path):
     shown = benchmark.listed({"read": {"cpu_s": 0.5, "peak_gib": 1.0, "differing": None},
                               "ours": {"cpu_s": 1.5, "peak_gib": 1.25, "differing": 0}, "x": {"failed": "no module"}})  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 from planted import AS_OF, MONTHS, OTHER, QUARTERLY, YEARLY, rates
 
 from fpanalysis.errors import FpError
-from fpanalysis.schedule import day_number, eligible, month_number, rate_on, tables
+from fpanalysis.schedule import IMPOSSIBLE, day_number, eligible, month_number, rate_on, tables
 
 
 def test_days_and_months_are_counted_from_their_beginnings():
@@ -29,7 +29,22 @@ def test_whole_payments_and_their_tokens_add_up():
     by_due = made["parts"].groupby("programme")["amount"].sum()
 
     assert by_due.tolist() == made["terms"]["whole"].tolist()
-    assert [1 + sum(16**n for n in range(1, k + 1)) for k in (6, 1, 2)] == made["terms"]["tokens"].tolist()
+    assert [7, 2, 3] == [bits.bit_count() for bits in made["terms"]["bits"]]
+    assert made["terms"]["bits"].tolist() == [
+        token + made["calendar"].query("programme == @number")["token"].sum()
+        for number, token in enumerate(made["terms"]["token"])
+    ]
+
+
+def test_no_two_tokens_are_alike_and_more_than_fit_are_none():
+    many = pd.concat([rates().query("programme == @OTHER").assign(programme=f"p{n}", excludes=[()]) for n in range(12)])
+    made = tables(many, MONTHS, AS_OF)
+    tokens = [*made["terms"]["token"], *made["calendar"]["token"]]
+    given = [token for token in tokens if token]
+
+    assert len(set(given)) == len(given) == 8 * 7  # eight programmes of a roll and six payments
+    assert all(token.bit_count() == 1 and token < 1 << 62 for token in given)
+    assert [IMPOSSIBLE] * 4 == made["terms"]["bits"].tolist()[8:]
 
 
 def test_a_month_is_waiting_up_to_its_last_day_in_time():

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from fpanalysis.engines.duckdb import DIALECT
-from fpanalysis.engines.staging import Column, Files, expression, kind_of_type
+from fpanalysis.engines.staging import Column, Files, expression, kind_of_type, weighed
 from fpanalysis.errors import FpError
 
 
@@ -52,7 +52,7 @@ def test_persons_are_one_to_one_and_never_themselves():
 
 
 @pytest.mark.parametrize(
-    "value", ["'11010519491231002'", "''", "CAST(NULL AS VARCHAR)", "'1101051949123100AB'", "CAST(NULL AS BIGINT)"]
+    "value", ["'1101051949123100'", "''", "CAST(NULL AS VARCHAR)", "'1101051949123100AB'", "CAST(NULL AS BIGINT)"]
 )
 def test_what_is_no_number_is_no_person(value):
     assert made(value, Column("person", "person", salt=5)) is None
@@ -72,3 +72,24 @@ def test_a_missing_column_offers_the_nearest():
 def test_files_of_two_forms_are_refused():
     with pytest.raises(FpError, match=r"expected \.parquet or \.csv files, of one form"):
         _ = Files((Path("a.csv"), Path("b.parquet")), {}).form
+
+
+def test_a_character_too_few_or_too_many_and_an_old_number_are_persons_of_their_own():
+    texts = ["11010519491231002X", "1101051949123100X", "11010519491231002XX", "110105491231002", "1101O519491231002X"]
+    found = [made(f"'{text}'", Column("person", "person", salt=5)) for text in texts]
+
+    assert 5 == len({*found} - {None})
+
+
+@pytest.mark.parametrize("number", [11010519491231002, 44052418800101001, 99999999999999999, 10000000000000000])
+def test_a_number_is_weighed_as_the_standard_says(number):
+    total = sum(int(digit) << place for place, digit in enumerate(reversed(str(number))))
+
+    assert total % 11 == duckdb.execute(f"SELECT {weighed(str(number), 17)} % 11").fetchall()[0][0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "whole", "text"), [("number", None, -11010519491231002), ("letters", None, "11010519491231002X")]
+)
+def test_only_a_text_shows_its_number(kind, whole, text):
+    assert [whole, text] == [made(value, Column("c", kind)) for value in ("17", "'11010519491231002X'")]

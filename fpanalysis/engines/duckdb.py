@@ -26,6 +26,7 @@ DIALECT = Dialect(
     error="error('{}')",
     quote='"',
     mask="NULLIF(hash(xor({}, {})), hash(CAST(NULL AS BIGINT)))",
+    mask_text="hash(CONCAT({0}, '{1}'))",
 )
 
 
@@ -67,30 +68,27 @@ def answers(
     written: str,
 ) -> dict[str, pd.DataFrame]:
     """Return the answers for one bucket of the persons, its rows written into a file when one is named."""
-    for name, table in tables.items():
-        define(connection, name, table, bucket, buckets)
-    one_question = len(questions) == 1 and not file
-    connection.execute(f"CREATE {'VIEW' if one_question else 'TABLE'} found AS {text}")
+    for name, table in sorted(tables.items(), key=lambda item: item[0] != "kin"):
+        define(connection, name, table, bucket, buckets, kin="kin" in tables)
+    once = sum("found" in question for question in questions.values()) == 1 and not file
+    connection.execute(f"CREATE {'VIEW' if once else 'TABLE'} found AS {text}")
     if file:
         connection.execute(f"COPY ({written}) TO '{_quoted(file)}' (FORMAT parquet, COMPRESSION zstd)")
     return {name: connection.execute(question).fetchdf() for name, question in questions.items()}
 
 
-def define(connection: Any, name: str, table: Table, bucket: int = 0, buckets: int = 1) -> None:
-    """Make a table readable under its name, of persons only those of a bucket (rows without: the first)."""
+def define(connection: Any, name: str, table: Table, bucket: int = 0, buckets: int = 1, *, kin: bool = False) -> None:
+    """Make a table readable under its name, of persons only those of a bucket (rows without: the first).
+
+    `kin`: whether a table of that name says who is put where someone else is (person, head).
+    """
     if not isinstance(table, Files):
         connection.register(f"{name}_frame", table)
         source = f"SELECT * FROM {name}_frame"
     else:
-        listed = ", ".join(f"'{_quoted(path)}'" for path in table.paths)
-        reader = f"read_parquet([{listed}], union_by_name = true)" if table.form == "parquet" else (
-            f"read_csv([{listed}], header = true, all_varchar = true, union_by_name = true, strict_mode = true)"
-        )  # fmt: skip
+        reader = _reader(connection, name, table)
         types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()}
-        made = [
-            f"{expression(c, types, dialect=DIALECT, where=table.paths[0].name)} AS {n}"
-            for n, c in table.columns.items()
-        ]
+        made = [f"{expression(c, types, dialect=DIALECT, where=table.name)} AS {n}" for n, c in table.columns.items()]
         source = f"SELECT {', '.join(made)} FROM {reader} f"
         for column, words in table.joined.items():
             heading = table.columns[column].source
@@ -100,10 +98,23 @@ def define(connection: Any, name: str, table: Table, bucket: int = 0, buckets: i
                     f' LEFT JOIN {name}_{heading}_codes AS {heading}_codes ON f."{heading}" = {heading}_codes.word'
                 )
     columns = table.columns if isinstance(table, Files) else table.columns.tolist()
-    if buckets > 1 and "person" in columns:
-        mine = f"COALESCE(hash(person) % {buckets}, 0) = {bucket}"
-        source = f"SELECT * FROM ({source}) s WHERE {mine}"
-    connection.execute(f"CREATE VIEW {name} AS {source}")
+    if buckets > 1 and "person" in columns and name != "kin":
+        head = "COALESCE(k.head, s.person)" if kin else "s.person"
+        joined = "LEFT JOIN kin k ON s.person = k.person" if kin else ""
+        source = f"SELECT s.* FROM ({source}) s {joined} WHERE COALESCE(hash({head}) % {buckets}, 0) = {bucket}"
+    kept = isinstance(table, Files) and table.often and kind_of_type(types.get("person", "")) == "text"
+    connection.execute(f"CREATE {'TABLE' if kept else 'VIEW'} {name} AS {source}")
+
+
+def _reader(connection: Any, name: str, table: Files) -> str:
+    """Return what stands behind FROM to read a table as it is."""
+    if table.form == "frame":
+        connection.register(f"{name}_frame", table.frame)
+        return f"{name}_frame"
+    listed = ", ".join(f"'{_quoted(path)}'" for path in table.paths)
+    if table.form == "parquet":
+        return f"read_parquet([{listed}], union_by_name = true)"
+    return f"read_csv([{listed}], header = true, all_varchar = true, union_by_name = true, strict_mode = true)"
 
 
 @contextmanager

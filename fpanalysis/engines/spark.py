@@ -27,6 +27,7 @@ DIALECT = Dialect(
     error="raise_error('{0}')",
     quote="`",
     mask="NULLIF(xxhash64({0}, {1}L), xxhash64(CAST(NULL AS BIGINT), {1}L))",
+    mask_text="xxhash64({0}, {1}L)",
 )
 
 
@@ -86,11 +87,12 @@ def _define(spark: Any, name: str, table: Table, scratch: Path) -> None:
         _from_frame(spark, table, scratch / f"{name}.parquet").createOrReplaceTempView(name)
         return
     paths = [str(path) for path in table.paths]
-    read = spark.read.parquet(*paths) if table.form == "parquet" else spark.read.option("header", True).csv(paths)
+    if table.form == "frame":
+        read = _from_frame(spark, table.frame, scratch / f"{name}_rows.parquet")
+    else:
+        read = spark.read.parquet(*paths) if table.form == "parquet" else spark.read.option("header", True).csv(paths)
     types = dict(read.dtypes)
-    made = [
-        f"{expression(c, types, dialect=DIALECT, where=table.paths[0].name)} AS {n}" for n, c in table.columns.items()
-    ]
+    made = [f"{expression(c, types, dialect=DIALECT, where=table.name)} AS {n}" for n, c in table.columns.items()]
     read.createOrReplaceTempView(f"{name}_file")
     joins = ""
     for column, words in table.joined.items():

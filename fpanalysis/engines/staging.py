@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..errors import FpError, did_you_mean
 
-__all__ = ["Column", "Dialect", "Files", "Table", "expression", "kind_of_type"]
+__all__ = ["Column", "Dialect", "Files", "Table", "expression", "kind_of_type", "weighed"]
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Files:
-    """Rows in files of one form, `parquet` or `csv` (UTF-8, one heading row): the columns that the text reads."""
+    """Rows in files of one form, `parquet` or `csv` (UTF-8, one heading row), or in a frame like such a file: the
+    columns that the text reads. `often`: the text reads them more than once, so that an engine may keep what it made of
+    texts."""
 
     paths: tuple[Path, ...]
     columns: Mapping[str, Column]
+    frame: pd.DataFrame | None = None
+    often: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return what an error calls it."""
+        return self.paths[0].name if self.paths else "rows"
 
     @property
     def joined(self) -> dict[str, pd.DataFrame]:
@@ -55,7 +64,9 @@ class Files:
 
     @property
     def form(self) -> str:
-        """Return `parquet` or `csv`. Raises FpError for files of other or several forms."""
+        """Return `parquet`, `csv` or `frame`. Raises FpError for files of other or several forms."""
+        if self.frame is not None:
+            return "frame"
         forms = sorted({path.suffix.lower().lstrip(".") for path in self.paths})
         if forms not in (["parquet"], ["csv"]):
             raise FpError(
@@ -85,12 +96,13 @@ def kind_of_type(name: str) -> str:
 @dataclass(frozen=True)
 class Dialect:
     """What the engines say in different words: days since 1970 of a date, an error, the quotes of a name, and a whole
-    number mixed with a key (one to one, so that no two persons become one)."""
+    number mixed with a key (one to one, so that no two persons become one), or a text."""
 
     days: str
     error: str
     quote: str
     mask: str
+    mask_text: str
 
 
 def expression(column: Column, types: Mapping[str, str], *, dialect: Dialect, where: str) -> str:
@@ -133,12 +145,15 @@ def _birth(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
 
 
 def _birth_in_number(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
-    return f"TRY_CAST(SUBSTR({cell}, 7, 8) AS INTEGER)" if kind == "text" else "CAST(NULL AS INTEGER)"
+    old = f"WHEN 15 THEN 19000000 + TRY_CAST(SUBSTR({cell}, 7, 6) AS INTEGER)"
+    written = f"CASE LENGTH({cell}) {old} ELSE TRY_CAST(SUBSTR({cell}, 7, 8) AS INTEGER) END"
+    return written if kind == "text" else "CAST(NULL AS INTEGER)"
 
 
 def _sex_in_number(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
-    """Return the sex in an identity number: its 17th digit is odd for men (1) and even for women (2)."""
-    return f"2 - TRY_CAST(SUBSTR({cell}, 17, 1) AS INTEGER) % 2" if kind == "text" else "CAST(NULL AS INTEGER)"
+    """Return the sex in an identity number: its 17th digit (of an old one the last) is odd for men (1), else 2."""
+    at = f"CASE LENGTH({cell}) WHEN 15 THEN 15 ELSE 17 END"
+    return f"2 - TRY_CAST(SUBSTR({cell}, {at}, 1) AS INTEGER) % 2" if kind == "text" else "CAST(NULL AS INTEGER)"
 
 
 def _yuan(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
@@ -167,13 +182,51 @@ def _code(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
 def _person(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
     """Return a whole number for an identity number or a pseudonym: one to one, then mixed with the key of the run.
 
-    An identity number of 18 digits is itself, one that ends in X its 17 digits below zero; anything else is no key.
+    An identity number of 18 digits is itself, one that ends in X its 17 digits below zero. An old one of 15 characters,
+    and what one slip may have made of a number (a character too few, too many, or one that no number has), is mixed as
+    a text; anything else is no key.
     """
-    number = f"CAST({cell} AS BIGINT)"
-    if kind == "text":
-        ending = f"CASE WHEN SUBSTR({cell}, 18, 1) IN ('X', 'x') THEN -TRY_CAST(SUBSTR({cell}, 1, 17) AS BIGINT) END"
-        number = f"CASE WHEN LENGTH({cell}) = 18 THEN COALESCE(TRY_CAST({cell} AS BIGINT), {ending}) END"
-    return f"CASE WHEN {number} IS NOT NULL THEN {dialect.mask.format(number, column.salt)} END"
+    if kind != "text":
+        return dialect.mask.format(f"CAST({cell} AS BIGINT)", column.salt)
+    number = dialect.mask.format(f"CASE LENGTH({cell}) WHEN 18 THEN {_number_of(cell)} END", column.salt)
+    other = f"CASE WHEN {_other(cell)} THEN {dialect.mask_text.format(cell, column.salt)} END"
+    return f"COALESCE({number}, {other})"
+
+
+def _ends_in_x(cell: str) -> str:
+    return f"({cell} LIKE '%X' OR {cell} LIKE '%x')"
+
+
+def _number_of(cell: str) -> str:
+    """Return the number of a text of 18; no text is first tried and then refused, which is slow."""
+    body = f"TRY_CAST(SUBSTR({cell}, 1, 17) AS BIGINT)"
+    return f"CASE WHEN {_ends_in_x(cell)} THEN -{body} ELSE TRY_CAST({cell} AS BIGINT) END"
+
+
+def weighed(number: str, digits: int) -> str:
+    """Return a number that leaves, divided by 11, what the digits do, each times 2 to the power of its place.
+
+    These powers are the weights of the check character (GB 11643-1999). The sum is n - 8 (n/10 + 2 n/100 + ...),
+    rounded down each time; as 10 is -1 modulo 11, n/10 rounded down is (n % 10 - n), and so on: no digit is cut out.
+    """
+    shares = {k: 2 ** (k - 1) * (-1) ** k for k in range(1, digits)}
+    whole = (1 - 8 * sum(shares.values())) % 11
+    parts = [f"{8 * share % 11} * ({number} % {10**k})" for k, share in shares.items()]
+    return f"({' + '.join([f'{whole} * ({number} % 11)', *parts])})"
+
+
+def _other(cell: str) -> str:
+    strange = f"LENGTH(TRANSLATE({cell}, '0123456789Xx', ''))"
+    return f"(LENGTH({cell}) IN (15, 17, 19) AND {strange} = 0) OR (LENGTH({cell}) = 18 AND {strange} <= 1)"
+
+
+def _number(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
+    """Return an identity number of 18 characters as it is, one that ends in X as its 17 digits below zero."""
+    return f"CASE LENGTH({cell}) WHEN 18 THEN {_number_of(cell)} END" if kind == "text" else "CAST(NULL AS BIGINT)"
+
+
+def _letters(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
+    return cell if kind == "text" else "CAST(NULL AS STRING)"
 
 
 def _word(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
@@ -182,6 +235,8 @@ def _word(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
 
 EXPRESSIONS: Mapping[str, Callable[[str, str, Dialect, Column], str]] = {
     "person": _person,
+    "number": _number,
+    "letters": _letters,
     "code": _code,
     "day": _day,
     "month": _month,
