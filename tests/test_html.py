@@ -255,7 +255,7 @@ def test_the_sample_page_has_what_a_reader_needs(edition):
     assert page.count("<details class=data>") == figures
     assert len([a for a in tags(page, "table") if "grid" in a.get("class", "").split()]) == tables + figures
     assert len(tags(page, "nav")) == 1
-    assert "href=report.en.html" in page and "同口径比上年同期" in page and "95%区间" in page
+    assert "href=report.en.html" in page and "校正延迟后比上年同期" in page and "95%区间" in page
     assert "@media print" in page and "position:sticky" in page.replace(" ", "")
 
 
