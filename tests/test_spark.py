@@ -17,7 +17,7 @@ def test_the_steps_of_the_text_are_its_own():
     again = ",\n".join(f"{name} AS ({step})" for name, step in found[:-1])
 
     assert "".join(text.split()) == "".join(f"WITH {again}{found[-1][1]}".split())
-    assert ["known", "found"] == [found[0][0], found[-1][0]]
+    assert ["tally", "found"] == [found[0][0], found[-1][0]]
 
 
 @pytest.fixture(scope="module")

@@ -134,10 +134,10 @@ def test_a_remark_is_worded_in_either_language():
 
 
 def test_what_a_remark_names_is_worded():
-    note = results.note("note.peer.similar", factor=2, n=8, left=["晋州市", "x"])
+    note = results.note("note.rollup.missing", places=["晋州市", "x"])
 
-    assert wording.remark(note, "en", {"晋州市": "Jinzhou"}).endswith("left out: Jinzhou, x")
-    assert wording.remark(note, "zh").endswith("未计入：晋州市、x")
+    assert wording.remark(note, "en", {"晋州市": "Jinzhou"}) == "Not yet published: Jinzhou, x"
+    assert wording.remark(note, "zh") == "尚未公布：晋州市、x"
 
 
 def test_labels_word_the_breakdown():
