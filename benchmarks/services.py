@@ -11,7 +11,8 @@ from __future__ import annotations
 import argparse
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +117,7 @@ def claims(runs: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["figure", "scatter", "factor", "claims", "plain"])
 
 
-def _counts(rng: np.random.Generator, mean: float, scatter: float, size: int) -> np.ndarray:
+def _counts(rng: np.random.Generator, mean: float | np.ndarray, scatter: float, size: int) -> np.ndarray:
     if scatter == 1:
         return rng.poisson(mean, size)
     return rng.negative_binomial(mean / (scatter - 1), 1 / scatter, size)
@@ -152,23 +153,23 @@ def seasons(runs: int) -> pd.DataFrame:
 
     The first half usually has five sixths of the second; `years`: earlier ones that are known, which are held against.
     """
+    cases = {"years": (1, 2, 5), "scatter": (1.0, 3.0), "factor": (1.0, 1.25)}
+    return _said_so(_claimed_beyond, "claims", cases, 10 * runs)
+
+
+def _said_so(drawn: Callable[..., bool], name: str, cases: Mapping[str, Sequence[float]], runs: int) -> pd.DataFrame:
+    """Return for each combination of the cases how often something is said of what is drawn, in per cent."""
     rng = np.random.default_rng(SEED)
-    rows = []
-    for years in (1, 2, 5):
-        for scatter in (1.0, 3.0):
-            for factor in (1.0, 1.25):
-                told = [_claimed_beyond(rng, years, scatter, factor) for _ in range(10 * runs)]
-                rows.append([years, scatter, factor, 100 * np.mean(told)])
-    return pd.DataFrame(rows, columns=["years", "scatter", "factor", "claims"])
+    rows = [[*case, 100 * np.mean([drawn(rng, *case) for _ in range(runs)])] for case in product(*cases.values())]
+    return pd.DataFrame(rows, columns=[*cases, name])
 
 
 def _claimed_beyond(rng: np.random.Generator, years: int, scatter: float, factor: float) -> bool:
     """Return whether a change of the last six months is claimed, of `years` and one more from July to June."""
     months = pd.period_range(pd.Period("2017-07", "M") - 12 * years, periods=12 * (years + 1), freq="M")
     mean = np.where(months.month <= 6, 100.0, 120.0) * np.where(months >= pd.Period("2018-01", "M"), factor, 1.0)
-    drawn = rng.poisson(mean) if scatter == 1 else rng.negative_binomial(mean / (scatter - 1), 1 / scatter)
     about = "checkups/preconception"
-    monthly = pd.DataFrame({"measure": about, "month": months, "count": drawn})
+    monthly = pd.DataFrame({"measure": about, "month": months, "count": _counts(rng, mean, scatter, len(months))})
     halves = monthly.groupby([months.year, np.where(months.month <= 6, 1, 2)])["count"].sum()
     found = results.rows([{"place": "c", "period": f"{year}H{half}", "measure": about, "count": n}
                           for (year, half), n in halves.items()])  # fmt: skip
@@ -186,14 +187,8 @@ def mixes(runs: int) -> pd.DataFrame:
 
     `ratio`: second-child registrations for each first-child one now, against 1.2 before.
     """
-    rng = np.random.default_rng(SEED)
-    rows = []
-    for halves in (1, 2, 4, 8):
-        for spread in (0.0, 0.02, 0.05):
-            for ratio in (1.2, 3.0):
-                told = [_unusual(rng, halves, spread, ratio) for _ in range(4 * runs)]
-                rows.append([halves, spread, ratio, 100 * np.mean(told)])
-    return pd.DataFrame(rows, columns=["halves", "spread", "ratio", "unusual"])
+    cases = {"halves": (1, 2, 4, 8), "spread": (0.0, 0.02, 0.05), "ratio": (1.2, 3.0)}
+    return _said_so(_unusual, "unusual", cases, 4 * runs)
 
 
 def _unusual(rng: np.random.Generator, halves: int, spread: float, ratio: float) -> bool:

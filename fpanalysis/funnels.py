@@ -66,8 +66,7 @@ def similar(
     everyone = list(dict.fromkeys(mine.loc[mine["period"] == period, "county"]))
     if not everyone:
         return mine, rows([])
-    english = dict(zip(mine["county"], mine["county_en"], strict=True))
-    left = [[name, english[name] or name] for name in everyone if name not in near]
+    left = [name for name in everyone if name not in near]
     base = {"place": county, "period": period, "measure": "peer_similar", "total": len(everyone), "method": "counted"}
     if len(near) < FEWEST:
         said = note("note.peer.all", n=len(everyone))

@@ -17,7 +17,6 @@ own manner: `{n:count}`, `{share:pct}`, `{n:inspection|inspections}` (English si
 | list | ["a", "b"] | a、b | a, b |
 | dated | [["a", "2018-07-16"]] | a（2018年7月16日） | a (16 July 2018) |
 | dates | ["2018-07-16"] | 2018年7月16日 | 16 July 2018 |
-| named | [["赵县", "Zhaoxian"]] | 赵县 | Zhaoxian |
 | period | 2018H1 | 2018年上半年 | first half of 2018 |
 | span | 2018H1 (or 2018-01/2018-09) | 2018年上半年 | first half of 2018 |
 | word | a key of the catalogue | its wording | its wording |
@@ -303,10 +302,6 @@ def _dated(value: Iterable[tuple[str, str]], lang: str) -> str:
     return _list([text("list.dated", lang, name=name, day=day) for name, day in value], lang)
 
 
-def _named(value: Iterable[tuple[str, str]], lang: str) -> str:
-    return _list([pair[LANGS.index(lang)] for pair in value], lang)
-
-
 def _span(value: Any, lang: str) -> str:
     first, _, last = str(value).partition("/")
     return text("months", lang, first=first, last=last) if last else period_label(first, lang, calendar=False)
@@ -331,7 +326,6 @@ FORMATS = {
     "list": _list,
     "dated": _dated,
     "dates": lambda value, lang: _list([_date(day, lang) for day in value], lang),
-    "named": _named,
     "word": lambda value, lang: text(str(value), lang),
     "words": lambda value, lang: _list([text(str(key), lang) for key in value], lang),
     "period": lambda value, lang: period_label(str(value), lang, calendar=False),

@@ -13,7 +13,7 @@ NAN = float("nan")
 SIZES = [0, 1, 2, 1_000_000_000, NAN, math.inf, -1]
 NOTE = results.note("note.activity.on_days", days=["2018-03-31"])
 WORDS = {"date": "2018-03-31", "month": "2018-03", "list": ["a", "b"], "dated": [["a", "2018-03-31"]], "dates": ["2018-03-31"], "span": "2018H1",
-         "named": [["a", "a"]], "word": "yes", "words": ["yes", "no"], "remark": NOTE,
+         "word": "yes", "words": ["yes", "no"], "remark": NOTE,
          "label": "births/order1", "period": "2018H1", "plain": "x", "": "x"}  # fmt: skip
 """A value for each format that is no number."""
 PATTERNS = ("numbers.", "prose.", "said.")

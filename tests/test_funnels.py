@@ -136,7 +136,7 @@ def test_counties_alike_in_size_are_chosen_and_the_others_named():
     chosen, row = similar(sized(500, 2400, 4000, 6000, 9000), own(2000, 4000, "srb"), **WHERE)
 
     assert {"c1", "c2", "c3"} == set(chosen["county"])
-    assert {"n": 3, "factor": 2.0, "left": [["c0", "c0"], ["c4", "c4"]]} == results.read_note(row["note"].iloc[0])[1]
+    assert {"n": 3, "factor": 2.0, "left": ["c0", "c4"]} == results.read_note(row["note"].iloc[0])[1]
 
 
 @pytest.mark.parametrize(

@@ -140,5 +140,12 @@ def test_what_a_remark_names_is_worded():
     assert wording.remark(note, "zh") == "尚未公布：晋州市、x"
 
 
+def test_counties_left_out_of_a_comparison_are_worded():
+    note = results.note("note.peer.similar", factor=2, n=8, left=["晋州市", "x"])
+
+    assert wording.remark(note, "en", {"晋州市": "Jinzhou"}).endswith("left out: Jinzhou, x")
+    assert wording.remark(note, "zh").endswith("未计入：晋州市、x")
+
+
 def test_labels_word_the_breakdown():
     assert wording.label("births/order2", "en") == "Births (by month of birth), second births"
