@@ -425,8 +425,9 @@ def _unlike_townships(found: Disagreement, title: Mapping[str, str], keys: Seque
     return Fault(*where, f"the sum of the townships' rows, {found.expected:g}", fix)
 
 
-def _cleaned(rows: Iterable[tuple[int, Sequence[Any]]]) -> list[tuple[int, list[str]]]:
-    return [(number, [clean(cell) for cell in row]) for number, row in rows]
+def _cleaned(rows: Sequence[tuple[int, Sequence[Any]]]) -> list[tuple[int, list[str]]]:
+    texts = {cell: clean(cell) for cell in {cell for _, row in rows for cell in row if isinstance(cell, str)}}
+    return [(n, [texts[cell] if isinstance(cell, str) else clean(cell) for cell in row]) for n, row in rows]
 
 
 def _wanted(contract: Contract, names: FileMap) -> dict[str, str]:
@@ -575,11 +576,14 @@ class _Reader:
         records: list[list[Any]] = []
         totals: list[_Total] = []
         titles = [clean(self.titles[name]).replace(" ", "") for name in heading]
+        where = list(heading.values())
+        for _, row in cells:
+            row.extend([""] * (max(where, default=-1) + 1 - len(row)))
         marked = [(number, row, self._sums(row, heading)) for number, row in cells if any(row)]
         last = max((number for number, _, sums in marked if sums), default=math.inf)
         block = 0
         for number, row, sums in marked:
-            if [_at(row, i).replace(" ", "") for i in heading.values()] == titles:
+            if [row[i].replace(" ", "") for i in where] == titles:
                 self._repaired("", "repeated_heading", number)
             elif sums:
                 span = (block, len(records)) if sums == "block" else (0, None)
@@ -590,7 +594,7 @@ class _Reader:
             elif number > last and self._is_note(row, heading):
                 self._repaired("", "rows_below_totals", number)
             else:
-                records.append([number, *(_at(row, i) for i in heading.values())])
+                records.append([number, *[row[i] for i in where]])
         return pd.DataFrame(records, columns=["#", *heading], dtype=object), totals
 
     def _sums(self, row: Sequence[str], heading: Mapping[str, int]) -> str:
@@ -626,8 +630,8 @@ class _Reader:
     def _is_numbered_only(self, row: Sequence[str], heading: Mapping[str, int]) -> bool:
         """Return whether nothing but a running number stands in a row, outside the columns of the contract."""
         filled = [cell for cell in row if cell]
-        own = any(_at(row, i) for i in heading.values())
-        return not own and len(filled) == 1 and re.fullmatch(r"\d{1,6}", filled[0]) is not None
+        own = len(filled) > 1 or any(_at(row, i) for i in heading.values())
+        return not own and re.fullmatch(r"\d{1,6}", filled[0]) is not None
 
     def _is_note(self, row: Sequence[str], heading: Mapping[str, int]) -> bool:
         """Return whether a row below the last totals row is a signature or a remark.
