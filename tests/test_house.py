@@ -65,6 +65,7 @@ FLOORS = {
         "funnels",
     ],
     "show": [
+        "overlaps",
         "disclosure",
         "blocks",
         "facts",
