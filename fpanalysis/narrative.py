@@ -250,8 +250,9 @@ def _state(note: str) -> str:
 
 
 def revised(found: pd.DataFrame, *, period: str, lang: str, names: Mapping[str, str]) -> blocks.Table:
-    """Return what the report of an earlier period said, what is known now, and the difference, as a table."""
+    """Return what the report of an earlier period said, what is known now, and the difference, as a table of counts."""
     rows = results.pick(found, period=period, measure="revision/*")
+    rows = rows[rows["measure"] != "revision/srb"]  # a ratio, which a sentence tells
     heads = {name: wording.text(f"column.{name}", lang) for name in ("figure", "then", "known_now", "difference")}
     words = [wording.label(measure.partition("/")[2], lang, names) for measure in rows["measure"]]
     columns = [words, rows["total"], rows["count"], rows["value"]]

@@ -188,7 +188,8 @@ def _work(measure: str, lang: str, names: Mapping[str, str]) -> str:
 def _plan(measure: str, known: Mapping[str, Fact], lang: str, names: Mapping[str, str]) -> str:
     forecast, usual = known[f"plan_forecast/{measure}"], known[f"plan_usual/{measure}"]
     share = forecast.count / forecast.total if forecast.total else float("nan")
-    base = {"name": _work(measure, lang, names), "done": forecast.count, "share": share, "verdict": forecast.note}
+    base = {"name": _work(measure, lang, names), "done": forecast.count, "target": forecast.total, "share": share,
+            "verdict": forecast.note}  # fmt: skip
     pace = known.get(f"plan_pace/{measure}")
     if pace is None:
         return text("plan.over", lang, **base)

@@ -77,7 +77,7 @@ def test_no_finding_gives_no_list():
 def test_headline_figures_without_data_are_left_out():
     cards = narrative.headline(facts(("births", 5584)), "en", low=103, high=107)
 
-    assert [(c.label, c.value) for c in cards] == [("Births", "5,584")]
+    assert [(c.label, c.value) for c in cards] == [("Births registered", "5,584")]
 
 
 def test_a_card_says_its_change_or_that_there_is_nothing_to_compare_with():
@@ -101,7 +101,7 @@ def test_the_change_of_a_share_is_in_points():
 
 @pytest.mark.parametrize(
     ("lang", "said"),
-    [("en", "fell by 5.6% on the year before, both corrected for delay; reports missing from Beixinzhuang, +0.8% if as usual"),
+    [("en", "corrected for delay: fell by 5.6% on the year before; reports missing from Beixinzhuang, +0.8% if as usual"),
      ("zh", "校正延迟后比上年同期下降5.6%；北辛庄乡缺报，如照常报送则+0.8%")],
 )  # fmt: skip
 def test_who_is_missing_stands_beside_the_headline_fall(lang, said):
