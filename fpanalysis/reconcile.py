@@ -28,7 +28,7 @@ from . import engines, sources
 from .errors import FpError, did_you_mean
 from .formulation import OPEN, query, spells_query
 from .results import note, pick, rows
-from .schedule import day_number, eligible, rate_on, tables
+from .schedule import day_number, eligible, month_number, rate_on, tables
 from .suspects import suspects
 from .wording import catalogue
 
@@ -144,14 +144,14 @@ def at_scale(
     at = {word: spots[name] for word, name in keys.items()}
     asked = [name for name in ("birth", "sex") if any(f"{{{name}}}" in rule for rule in eligible(rates).values())]
     given = sources.roll_and_payments(
-        roll, payments, programmes=spelled, places=at, key=secret, asked=asked, level=level
+        roll, payments, programmes=spelled, places=at, key=secret, asked=asked, level=level, months=_written(months)
     )
     text, small = formulated(rates, months, as_of)
-    given |= sources.meanings(*_meanings(roll, payments, near, spelled, small["calendar"], limits), key=secret)
+    given |= sources.meanings(*_meanings(roll, payments, near, spelled, months, limits), key=secret)
     named = sources.names(list(numbers), list(spots), list(CLASSES))
     limits_of_out = {"out": out, "written": sources.written(secret)} if out else {}
     reads = given | small | (named if out else {})
-    questions = {"totals": TOTALS, "control": _control(small["calendar"])}
+    questions = {"totals": TOTALS, "control": _control(months)}
     found, control = engines.run(text, reads, questions, **limits_of_out, **limits).values()
     _check_control(found, int(control["payments"].sum()), int(control["paid"].sum()))
     return _summed(found, [list(numbers), list(spots), list(CLASSES)])
@@ -162,21 +162,21 @@ def _meanings(
     payments: Sequence[str | Path],
     near: Sequence[str | Path],
     programmes: Mapping[str, int],
-    calendar: pd.DataFrame,
+    months: pd.PeriodIndex,
     limits: Mapping[str, Any],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return whom the failing numbers of payments may mean (programme, due, person, near), and what old ones are since
     1999 (person, meant), all as they are written."""
 
     def asked(text: str, given: engines.Table) -> pd.DataFrame:
-        filled = text.format(first=calendar["due"].min(), last=calendar["due"].max())
+        filled = text.format(first=month_number(months[0]), last=month_number(months[-1]))
         return engines.run(filled, {"given": given}, {"rows": "SELECT * FROM found"}, **{**limits, "buckets": 1})[
             "rows"
         ]
 
     if near:
         return asked(sources.CLAIMS, sources.claims(near, programmes)), sources.renamed([])
-    failing = asked(sources.FAILING, sources.failing(payments, programmes))
+    failing = asked(sources.FAILING, sources.failing(payments, programmes, _written(months)))
     old = {*asked(sources.OLD, sources.old(roll))["written"], *failing["written"]}
     renamed = sources.renamed(sorted(text for text in old if len(text) == 15))
     return sources.near(failing[~failing["written"].isin(renamed["person"])]), renamed
@@ -219,9 +219,14 @@ SELECT CAST(COUNT(*) AS BIGINT) AS payments, CAST(COALESCE(SUM(amount * (1 - ret
 FROM payments WHERE due BETWEEN {first} AND {last}"""
 
 
-def _control(calendar: pd.DataFrame) -> str:
+def _written(months: pd.PeriodIndex) -> dict[str, int]:
+    """Return the number of each month as it is mostly written."""
+    return {str(month): month_number(month) for month in months}
+
+
+def _control(months: pd.PeriodIndex) -> str:
     """Return the text for rows and money (fen) of the payments of the period as they stand, whatever they name."""
-    return CONTROL.format(first=calendar["due"].min(), last=calendar["due"].max())
+    return CONTROL.format(first=month_number(months[0]), last=month_number(months[-1]))
 
 
 def _check_control(found: pd.DataFrame, number: int, fen: int) -> None:
@@ -522,7 +527,7 @@ class _Codes:
     def payments(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the table `payments` of the text."""
         return self._both(frame).assign(
-            due=frame["due"].dt.year.astype("int64") * 12 + frame["due"].dt.month.astype("int64") - 1,
+            due=frame["due"].dt.year.astype("int64") * 100 + frame["due"].dt.month.astype("int64"),
             amount=frame["amount"].astype("int64"),
             paid=_days(frame["paid"], OPEN),
             returned=(frame["status"] != "paid").astype("int64"),
