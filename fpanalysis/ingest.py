@@ -426,7 +426,16 @@ def _unlike_townships(found: Disagreement, title: Mapping[str, str], keys: Seque
 
 
 def _cleaned(rows: Iterable[tuple[int, Sequence[Any]]]) -> list[tuple[int, list[str]]]:
-    return [(number, [clean(cell) for cell in row]) for number, row in rows]
+    known = _Cleaned()
+    return [(number, [known[c] if type(c) is str else clean(c) for c in row]) for number, row in rows]
+
+
+class _Cleaned(dict[str, str]):
+    """Texts in normal form, each worked out once: most cells of a column stand in it many times."""
+
+    def __missing__(self, cell: str) -> str:
+        """Return the text of a cell in normal form, and remember it."""
+        return self.setdefault(cell, clean(cell))
 
 
 def _wanted(contract: Contract, names: FileMap) -> dict[str, str]:
@@ -482,6 +491,7 @@ class _Reader:
         self.faults: list[Fault] = []
         self.repairs: Counter[tuple[str, str]] = Counter()
         self.first_row: dict[tuple[str, str], int] = {}
+        self.total_words: dict[str, str] = {}
 
     def frame(self, grid: Grid) -> pd.DataFrame:
         """Return the tidy frame of a table. Raises DataError with all its faults."""
@@ -575,22 +585,24 @@ class _Reader:
         records: list[list[Any]] = []
         totals: list[_Total] = []
         titles = [clean(self.titles[name]).replace(" ", "") for name in heading]
+        where = list(heading.values())
         marked = [(number, row, self._sums(row, heading)) for number, row in cells if any(row)]
         last = max((number for number, _, sums in marked if sums), default=math.inf)
         block = 0
         for number, row, sums in marked:
-            if [_at(row, i).replace(" ", "") for i in heading.values()] == titles:
+            values = [_at(row, i) for i in where]
+            if [value.replace(" ", "") for value in values] == titles:
                 self._repaired("", "repeated_heading", number)
             elif sums:
                 span = (block, len(records)) if sums == "block" else (0, None)
                 totals.append(_Total(number, row, *span, above=len(records)))
                 block = len(records)
-            elif self._is_numbered_only(row, heading):
+            elif not any(values) and _is_numbered_only(row):
                 self._repaired("", "numbered_row", number)
             elif number > last and self._is_note(row, heading):
                 self._repaired("", "rows_below_totals", number)
             else:
-                records.append([number, *(_at(row, i) for i in heading.values())])
+                records.append([number, *values])
         return pd.DataFrame(records, columns=["#", *heading], dtype=object), totals
 
     def _sums(self, row: Sequence[str], heading: Mapping[str, int]) -> str:
@@ -611,6 +623,11 @@ class _Reader:
 
     def _total_word(self, cell: str) -> str:
         """Return what the word of a total adds up: "block" (小计, a township's 合计), "all" (合计), "" for another."""
+        if cell not in self.total_words:
+            self.total_words[cell] = self._read_total_word(cell)
+        return self.total_words[cell]
+
+    def _read_total_word(self, cell: str) -> str:
         word = cell.replace(" ", "").lower().rstrip(":")
         found = TOTALS.fullmatch(word) if word.endswith(("计", "total")) else None
         if not found:
@@ -622,12 +639,6 @@ class _Reader:
         if found["word"] == "小计" or of == "本页" or (not whole and of in self.base.places):
             return "block"
         return "all" if whole else ""
-
-    def _is_numbered_only(self, row: Sequence[str], heading: Mapping[str, int]) -> bool:
-        """Return whether nothing but a running number stands in a row, outside the columns of the contract."""
-        filled = [cell for cell in row if cell]
-        own = any(_at(row, i) for i in heading.values())
-        return not own and len(filled) == 1 and re.fullmatch(r"\d{1,6}", filled[0]) is not None
 
     def _is_note(self, row: Sequence[str], heading: Mapping[str, int]) -> bool:
         """Return whether a row below the last totals row is a signature or a remark.
@@ -757,6 +768,12 @@ class _Reader:
             rows = "all rows" if total.first + len(values) > total.above else "the rows above"
             self._fault(total.row, self.titles[name], cell, f"the sum of {rows}, {sum(values) / scale:,g}",
                         "a row is missing, or stands twice")  # fmt: skip
+
+
+def _is_numbered_only(row: Sequence[str]) -> bool:
+    """Return whether nothing but a running number stands in a row."""
+    filled = [cell for cell in row if cell]
+    return len(filled) == 1 and re.fullmatch(r"\d{1,6}", filled[0]) is not None
 
 
 def _choice_key(column: Column, key: Any) -> Any:
