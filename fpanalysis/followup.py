@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -81,9 +82,12 @@ def differences(
 
 
 def looked_at(returned: pd.DataFrame, period: str) -> list[str]:
-    """Return the periods to look at for a workbook: its own, the one before, and those of items that came back, oldest
-    first. What was a difference in the period before and still is one has its age from then, answered or not."""
-    keys = {period, parse_period(period).previous().key, *returned["period"]}
+    """Return the periods to look at for a workbook: its own (of a year its halves), the one before, and those of items
+    that came back, oldest first. What was a difference in the period before and still is one has its age from then,
+    answered or not; and an item of a half-year is the same one in the year's report."""
+    own = parse_period(period)
+    halves = [replace(own, part=half) for half in ("H1", "H2")] if own.kind == "year" else [own]
+    keys = {*(half.key for half in halves), halves[0].previous().key, *returned["period"]}
     return sorted(keys, key=lambda key: (parse_period(key).end, key))
 
 

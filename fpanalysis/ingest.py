@@ -425,17 +425,9 @@ def _unlike_townships(found: Disagreement, title: Mapping[str, str], keys: Seque
     return Fault(*where, f"the sum of the townships' rows, {found.expected:g}", fix)
 
 
-def _cleaned(rows: Iterable[tuple[int, Sequence[Any]]]) -> list[tuple[int, list[str]]]:
-    known = _Cleaned()
-    return [(number, [known[c] if type(c) is str else clean(c) for c in row]) for number, row in rows]
-
-
-class _Cleaned(dict[str, str]):
-    """Texts in normal form, each worked out once: most cells of a column stand in it many times."""
-
-    def __missing__(self, cell: str) -> str:
-        """Return the text of a cell in normal form, and remember it."""
-        return self.setdefault(cell, clean(cell))
+def _cleaned(rows: Sequence[tuple[int, Sequence[Any]]]) -> list[tuple[int, list[str]]]:
+    texts = {cell: clean(cell) for cell in {cell for _, row in rows for cell in row if isinstance(cell, str)}}
+    return [(n, [texts[cell] if isinstance(cell, str) else clean(cell) for cell in row]) for n, row in rows]
 
 
 def _wanted(contract: Contract, names: FileMap) -> dict[str, str]:
@@ -586,11 +578,13 @@ class _Reader:
         totals: list[_Total] = []
         titles = [clean(self.titles[name]).replace(" ", "") for name in heading]
         where = list(heading.values())
+        for _, row in cells:
+            row.extend([""] * (max(where, default=-1) + 1 - len(row)))
         marked = [(number, row, self._sums(row, heading)) for number, row in cells if any(row)]
         last = max((number for number, _, sums in marked if sums), default=math.inf)
         block = 0
         for number, row, sums in marked:
-            values = [_at(row, i) for i in where]
+            values = [row[i] for i in where]
             if [value.replace(" ", "") for value in values] == titles:
                 self._repaired("", "repeated_heading", number)
             elif sums:

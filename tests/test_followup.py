@@ -168,6 +168,10 @@ def test_the_period_before_and_those_of_what_came_back_are_looked_at_again():
     assert looked_at(returned(), "2018H2") == ["2018H1", "2018H2"]
 
 
+def test_a_year_looks_at_its_halves_whose_items_keep_their_numbers_and_ages():
+    assert looked_at(returned(), "2018") == ["2017H2", "2018H1", "2018H2"]
+
+
 def test_a_difference_of_the_period_before_is_as_old_as_that_though_nobody_answered():
     found = carried(items(("p", "unpaid", 100, 0)), returned(), period="2018H2")
 
