@@ -64,8 +64,12 @@ class Fact(NamedTuple):
 
 def facts(results: pd.DataFrame, *, place: str, period: str) -> dict[str, Fact]:
     """Return the rows of one place and period by measure; of several intervals of a measure, the last."""
-    found = pick(results, place=place, period=period).drop_duplicates("measure", keep="last")
-    return {row.measure: Fact(*row) for row in found.itertuples(index=False)}
+    picked = pick(results, place=place, period=period)
+    found: dict[str, Fact] = {}
+    for row in map(Fact, *(picked[column].tolist() for column in COLUMNS)):
+        found.pop(row.measure, None)  # in the order of the rows that are kept
+        found[row.measure] = row
+    return found
 
 
 def fact(results: pd.DataFrame, **wanted: Any) -> Fact:
@@ -132,13 +136,15 @@ def pick(results: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
     for column, want in wanted.items():
         if column not in COLUMNS:
             raise FpError(f"result column {column!r} does not exist{did_you_mean(column, COLUMNS)}")
-        have = results[column]
+        have = results[column].tolist()
         if isinstance(want, str) and want.endswith("/*"):
-            keep &= have.str.startswith(want[:-1]).to_numpy()
+            fits = [text.startswith(want[:-1]) for text in have]
         elif isinstance(want, str):
-            keep &= (have == want).to_numpy()
+            fits = [text == want for text in have]
         else:
-            keep &= have.isin(list(want)).to_numpy()
+            wished = set(want)
+            fits = [value in wished for value in have]
+        keep &= np.array(fits, dtype=bool)
     return results[keep]
 
 
