@@ -95,7 +95,7 @@ def engine(home: Path, names: Sequence[str]) -> None:
 
 def warm(home: Path, names: Sequence[str]) -> None:
     """Run with warm kernels, one notebook after another, the files of a county read once, as `fpanalysis run` does."""
-    from fpanalysis.desk import open_desk, shared_data
+    from fpanalysis.pipeline import open_desk, shared_data
 
     for name in names:
         with shared_data(open_desk(name, PERIOD, home=home)) as data:
