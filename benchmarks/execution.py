@@ -8,6 +8,7 @@ its processes together (proportional set size, so that shared pages count once).
     python -m benchmarks.execution                        # one county, every way: minutes
     python -m benchmarks.execution --counties 1 10 40 --json tables.json
 
+`engine` is `papermill --engine fpanalysis`; `warm` shares what was read among a county's notebooks, as a run does.
 `report` is the whole of `fpanalysis run`: its slope over counties is what one more county costs, publication included.
 `cells` is the floor: the same cells in one process, without kernels and without isolation.
 """
@@ -27,7 +28,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -87,13 +88,26 @@ def plain_2(home: Path, names: Sequence[str]) -> None:
             raise SystemExit("plain papermill failed")
 
 
+def engine(home: Path, names: Sequence[str]) -> None:
+    """Run with warm kernels, each notebook for itself, as `papermill --engine fpanalysis` does."""
+    _forked(home, names, {})
+
+
 def warm(home: Path, names: Sequence[str]) -> None:
-    """Run with warm kernels, one notebook after another."""
+    """Run with warm kernels, one notebook after another, the files of a county read once, as `fpanalysis run` does."""
+    from fpanalysis.pipeline import open_desk, shared_data
+
+    for name in names:
+        with shared_data(open_desk(name, PERIOD, home=home)) as data:
+            _forked(home, [name], data)
+
+
+def _forked(home: Path, names: Sequence[str], data: Mapping[str, str]) -> None:
     from fpanalysis.execute import run_notebook
 
     for source, target, parameters, env in _jobs(home, names):
         wanted = parameters if source.stem == "06_report" else {k: v for k, v in parameters.items() if k != "lang"}
-        run_notebook(source, target, wanted, environment=env)
+        run_notebook(source, target, wanted, environment={**env, **data})
 
 
 def warm_2(home: Path, names: Sequence[str]) -> None:
@@ -128,7 +142,8 @@ def report(home: Path, names: Sequence[str]) -> None:
 
 
 WAYS: dict[str, Callable[[Path, Sequence[str]], None]] = {
-    "plain": plain, "plain_2": plain_2, "warm": warm, "warm_2": warm_2, "cells": cells, "report": report,
+    "plain": plain, "plain_2": plain_2, "engine": engine, "warm": warm, "warm_2": warm_2, "cells": cells,
+    "report": report,
 }  # fmt: skip
 
 
@@ -179,7 +194,9 @@ def ratios(found: pd.DataFrame) -> pd.DataFrame:
     """Return what the goals are about, by number of counties: ratios within this very run."""
     cpu, wall = (found.pivot_table(index="counties", columns="way", values=name) for name in ("cpu", "wall"))
     rows = {"cpu: warm / plain": cpu.get("warm") / cpu.get("plain")} if {"warm", "plain"} <= {*cpu} else {}
+    rows |= {"cpu: engine / plain": cpu["engine"] / cpu["plain"]} if {"engine", "plain"} <= {*cpu} else {}
     rows |= {"cpu: warm / cells": cpu["warm"] / cpu["cells"]} if {"warm", "cells"} <= {*cpu} else {}
+    rows |= {"cpu: engine / cells": cpu["engine"] / cpu["cells"]} if {"engine", "cells"} <= {*cpu} else {}
     rows |= {"wall: warm_2 / plain_2": wall["warm_2"] / wall["plain_2"]} if {"warm_2", "plain_2"} <= {*cpu} else {}
     if "report" in cpu and len(cpu) > 1:
         step = cpu.index.to_series().diff()
@@ -187,7 +204,9 @@ def ratios(found: pd.DataFrame) -> pd.DataFrame:
     if {"warm", "cells"} <= {*cpu} and len(cpu) > 1:
         step = cpu.index.to_series().diff()
         rows |= {
-            f"cpu: one more county, {way}": cpu[way].diff() / step for way in ("plain", "warm", "cells") if way in cpu
+            f"cpu: one more county, {way}": cpu[way].diff() / step
+            for way in ("plain", "engine", "warm", "cells")
+            if way in cpu
         }
     return pd.DataFrame(rows).T
 

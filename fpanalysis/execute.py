@@ -63,12 +63,11 @@ def declared_parameters(notebook: Path) -> tuple[str, ...]:
     """Return the names assigned in the cell tagged `parameters`. Raises ParamsError when there is no such cell."""
     import ast
 
-    import nbformat
-
-    cells = [c for c in nbformat.read(notebook, as_version=4).cells if "parameters" in c.metadata.get("tags", ())]
+    written = json.loads(notebook.read_text("utf-8"))["cells"]
+    cells = ["".join(c["source"]) for c in written if "parameters" in c["metadata"].get("tags", ())]
     if not cells:
         raise ParamsError(f"notebook {notebook.name} has no cell tagged 'parameters'")
-    return tuple(node.targets[0].id for node in ast.parse(cells[0].source).body if isinstance(node, ast.Assign))
+    return tuple(node.targets[0].id for node in ast.parse(cells[0]).body if isinstance(node, ast.Assign))
 
 
 def run_notebook(
@@ -86,8 +85,8 @@ def run_notebook(
     and remedy, and how it ended as `status`) when a cell fails, takes too long, or the kernel dies: `target` then holds
     what ran until then.
     """
+    known = declared_parameters(source) if parameters else ()
     for name in parameters:
-        known = declared_parameters(source)
         if name not in known:
             raise ParamsError(f"notebook {source.name} has no parameter {name!r}{did_you_mean(name, known)}")
     import papermill

@@ -429,6 +429,7 @@ def to_svg(drawing: Axes | Drawing | np.ndarray, id: str) -> str:
         warnings.filterwarnings("error", message="Glyph")
         text_out = io.StringIO()
         try:
+            _lay_out(whole)
             whole.savefig(
                 text_out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
             )
@@ -437,6 +438,16 @@ def to_svg(drawing: Axes | Drawing | np.ndarray, id: str) -> str:
         finally:
             plt.close(whole)
     return tidy(text_out.getvalue(), id, ink=INK, family=FALLBACK)
+
+
+def _lay_out(figure: Drawing) -> None:
+    """Give a drawing its layout for SVG, once and for all: matplotlib would draw everything once more to find it."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    FigureCanvasSVG(figure)
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
+        figure.set_layout_engine("none")
 
 
 def _axes(ax: Axes | None, height: float) -> Axes:

@@ -86,9 +86,12 @@ def _csv_grids(raw: bytes, name: str) -> tuple[list[Grid], dict[str, int]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
     rows: list[tuple[int, list[str]]] = []
     try:
-        rows.extend((number, [_kept_text(cell) for cell in row]) for number, row in enumerate(reader, start=1))
+        rows.extend(enumerate(reader, start=1))
     except csv.Error:
         raise DataError([_open_quote(name, len(rows) + 1)]) from None
+    if '"' not in text:
+        return [Grid("", rows)], {}
+    rows = [(number, [_kept_text(cell) for cell in row]) for number, row in rows]
     usual = Counter(len(row) for _, row in rows).most_common(1)
     width = max(usual[0][0] - 1, 1) if usual else 1
     swallowed = [n for n, row in rows if any(("\n" in c or "\r" in c) and c.count(mark) >= width for c in row)]

@@ -70,9 +70,10 @@ def registrations(
     now += _usual(now, past, county, period, level)
     for row in (r for r in now if r["measure"] == "registered_mix" and r["total"]):
         row.update(_judged(row, past, usual_mix, level))
+    whole = registrations.assign(place=county)
     earlier = [
-        r for key, past in _earlier(registrations["month"], months, period)
-        for r in _registered_in(registrations, past, key, county, level) if r["place"] == county
+        r for key, past in _earlier(whole["month"], months, period)
+        for r in _registered_in(whole, past, key, county, level)
     ]  # fmt: skip
     return rows([*now, *earlier])
 
@@ -133,7 +134,8 @@ def counted(files: Mapping[str, pd.DataFrame], *, span: Period, county: str, las
         months = frame["date"].dt.to_period("M") if kind == "activities" else frame["month"]
         if len(frame) and months.min() <= span.first_month and last >= span.last_month:
             when = {"first": span.start, "last": span.end} if kind == "activities" else {"months": span.months}
-            made.append(make(frame, **when, period=span.key, county=county))
+            whole = frame.assign(place=county)
+            made.append(make(whole, **when, period=span.key, county=county))
     return pick(combine(made), place=county, period=span.key)
 
 

@@ -483,6 +483,7 @@ class _Reader:
         self.faults: list[Fault] = []
         self.repairs: Counter[tuple[str, str]] = Counter()
         self.first_row: dict[tuple[str, str], int] = {}
+        self.total_words: dict[str, str] = {}
 
     def frame(self, grid: Grid) -> pd.DataFrame:
         """Return the tidy frame of a table. Raises DataError with all its faults."""
@@ -583,18 +584,19 @@ class _Reader:
         last = max((number for number, _, sums in marked if sums), default=math.inf)
         block = 0
         for number, row, sums in marked:
-            if [row[i].replace(" ", "") for i in where] == titles:
+            values = [row[i] for i in where]
+            if [value.replace(" ", "") for value in values] == titles:
                 self._repaired("", "repeated_heading", number)
             elif sums:
                 span = (block, len(records)) if sums == "block" else (0, None)
                 totals.append(_Total(number, row, *span, above=len(records)))
                 block = len(records)
-            elif self._is_numbered_only(row, heading):
+            elif not any(values) and _is_numbered_only(row):
                 self._repaired("", "numbered_row", number)
             elif number > last and self._is_note(row, heading):
                 self._repaired("", "rows_below_totals", number)
             else:
-                records.append([number, *[row[i] for i in where]])
+                records.append([number, *values])
         return pd.DataFrame(records, columns=["#", *heading], dtype=object), totals
 
     def _sums(self, row: Sequence[str], heading: Mapping[str, int]) -> str:
@@ -615,6 +617,11 @@ class _Reader:
 
     def _total_word(self, cell: str) -> str:
         """Return what the word of a total adds up: "block" (小计, a township's 合计), "all" (合计), "" for another."""
+        if cell not in self.total_words:
+            self.total_words[cell] = self._read_total_word(cell)
+        return self.total_words[cell]
+
+    def _read_total_word(self, cell: str) -> str:
         word = cell.replace(" ", "").lower().rstrip(":")
         found = TOTALS.fullmatch(word) if word.endswith(("计", "total")) else None
         if not found:
@@ -626,12 +633,6 @@ class _Reader:
         if found["word"] == "小计" or of == "本页" or (not whole and of in self.base.places):
             return "block"
         return "all" if whole else ""
-
-    def _is_numbered_only(self, row: Sequence[str], heading: Mapping[str, int]) -> bool:
-        """Return whether nothing but a running number stands in a row, outside the columns of the contract."""
-        filled = [cell for cell in row if cell]
-        own = len(filled) > 1 or any(_at(row, i) for i in heading.values())
-        return not own and re.fullmatch(r"\d{1,6}", filled[0]) is not None
 
     def _is_note(self, row: Sequence[str], heading: Mapping[str, int]) -> bool:
         """Return whether a row below the last totals row is a signature or a remark.
@@ -761,6 +762,12 @@ class _Reader:
             rows = "all rows" if total.first + len(values) > total.above else "the rows above"
             self._fault(total.row, self.titles[name], cell, f"the sum of {rows}, {sum(values) / scale:,g}",
                         "a row is missing, or stands twice")  # fmt: skip
+
+
+def _is_numbered_only(row: Sequence[str]) -> bool:
+    """Return whether nothing but a running number stands in a row."""
+    filled = [cell for cell in row if cell]
+    return len(filled) == 1 and re.fullmatch(r"\d{1,6}", filled[0]) is not None
 
 
 def _choice_key(column: Column, key: Any) -> Any:

@@ -66,7 +66,8 @@ def clean(cell: object) -> str:
         return _plain_number(cell)
     if isinstance(cell, dt.datetime):
         return cell.date().isoformat() if cell.time() == dt.time() else cell.isoformat(" ")
-    return re.sub(r"\s+", " ", _INVISIBLE.sub("", unicodedata.normalize("NFKC", str(cell)))).strip()
+    text = str(cell)
+    return " ".join((text if text.isascii() else _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))).split())
 
 
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")

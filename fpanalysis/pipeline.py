@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from . import releases, results, stages
+from . import lean, releases, results, stages  # noqa: F401  # lean: before anything imports nbformat
 from .desk import LATEST, Desk, notebooks_of, open_desk, shared_data
 from .errors import NotebookError, ParamsError, did_you_mean
 from .execute import CELL_TIMEOUT, declared_parameters, keep_failed, run_notebook

@@ -395,18 +395,18 @@ def _in_time(group: pd.DataFrame, part: str, place: str) -> dict[str, Any]:
 
 def _classes(group: pd.DataFrame, programme: str, place: str, shown: set[str]) -> Iterator[dict[str, Any]]:
     """Yield people and difference of all classes together, then of each class shown (also where it has nobody)."""
-    gap = group["entitled"] - group["paid"]
+    gap, classes = (group["entitled"] - group["paid"]).to_numpy(), group["class"].to_numpy()
     on_roll = int(group["on_roll"].sum())
     people = note("note.reconcile.people", on_roll=on_roll, others=len(group) - on_roll)
     money = note(
         "note.reconcile.money", entitled=int(group["entitled"].sum()) / 100, paid=int(group["paid"].sum()) / 100
     )
-    parts = [("", slice(None), people, money)]
-    parts += [(f"/{name}", group["class"] == name, "", "") for name in CLASSES if name in shown]
+    parts = [("", np.full(len(group), True), people, money)]
+    parts += [(f"/{name}", classes == name, "", "") for name in CLASSES if name in shown]
     for part, mask, remark, remark_money in parts:
         fen = int(gap[mask].sum())
         base = {"place": place, "method": "reconciled"}
-        yield {**base, "measure": f"pay_class/{programme}{part}", "count": len(group[mask]), "note": remark}
+        yield {**base, "measure": f"pay_class/{programme}{part}", "count": int(mask.sum()), "note": remark}
         yield {
             **base,
             "measure": f"pay_class_amount/{programme}{part}",

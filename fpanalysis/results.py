@@ -64,8 +64,12 @@ class Fact(NamedTuple):
 
 def facts(results: pd.DataFrame, *, place: str, period: str) -> dict[str, Fact]:
     """Return the rows of one place and period by measure; of several intervals of a measure, the last."""
-    found = pick(results, place=place, period=period).drop_duplicates("measure", keep="last")
-    return {row.measure: Fact(*row) for row in found.itertuples(index=False)}
+    picked = pick(results, place=place, period=period)
+    found: dict[str, Fact] = {}
+    for row in map(Fact, *(picked[column].tolist() for column in COLUMNS)):
+        found.pop(row.measure, None)  # in the order of the rows that are kept
+        found[row.measure] = row
+    return found
 
 
 def fact(results: pd.DataFrame, **wanted: Any) -> Fact:
@@ -83,21 +87,33 @@ def rows(records: Iterable[Mapping[str, Any]] | pd.DataFrame) -> pd.DataFrame:
     Missing numbers become NaN, missing texts "". A record without `value` takes its `count`. Raises FpError
     for a column that the table does not have, or a row without place, period or measure.
     """
-    if isinstance(records, pd.DataFrame):
-        frame = records if "value" in records or "count" not in records else records.assign(value=records["count"])
-    else:
-        frame = pd.DataFrame([{"value": r.get("count"), **r} for r in records])
-    unknown = [str(c) for c in frame.columns if c not in COLUMNS]
+    given = _by_column(records)
+    unknown = [str(c) for c in given if c not in COLUMNS]
     if unknown:
         raise FpError(f"result column {unknown[0]!r} does not exist{did_you_mean(unknown[0], COLUMNS)}")
-    frame = frame.reindex(columns=list(COLUMNS))
-    for column in NUMBERS:
-        frame[column] = pd.to_numeric(frame[column]).astype("float64")
-    for column in TEXT:
-        frame[column] = frame[column].astype(object).fillna("").astype("str")
-    if len(frame) and (frame[["place", "period", "measure"]] == "").any(axis=None):
+    number = len(next(iter(given.values()), ()))
+    found = {name: given.get(name, [None] * number) for name in COLUMNS}
+    if any(not _text(v) for name in ("place", "period", "measure") for v in found[name]):
         raise FpError("a result row needs a place, a period and a measure")
-    return frame.reset_index(drop=True)
+    made: dict[str, Any] = {name: np.array([np.nan if v is None else v for v in found[name]], "float64")
+                            for name in NUMBERS}  # fmt: skip
+    made |= {name: pd.array([_text(v) for v in found[name]], dtype="str") for name in TEXT}
+    return pd.DataFrame({name: made[name] for name in COLUMNS})
+
+
+def _by_column(records: Iterable[Mapping[str, Any]] | pd.DataFrame) -> dict[Any, list[Any]]:
+    """Return the values of each column that records or a frame have; of records `value` too, which may be `count`."""
+    if isinstance(records, pd.DataFrame):
+        frame = records if "value" in records or "count" not in records else records.assign(value=records["count"])
+        return {name: frame[name].tolist() for name in frame.columns}
+    listed = list(records)
+    names = {"value": None} | {name: None for r in listed for name in r}
+    return {name: [r.get(name, r.get("count") if name == "value" else None) for r in listed] for name in names}
+
+
+def _text(value: Any) -> str:
+    """Return a value as text, "" for a missing one."""
+    return value if isinstance(value, str) else "" if pd.isna(value) else str(value)
 
 
 def empty() -> pd.DataFrame:
@@ -120,13 +136,15 @@ def pick(results: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
     for column, want in wanted.items():
         if column not in COLUMNS:
             raise FpError(f"result column {column!r} does not exist{did_you_mean(column, COLUMNS)}")
-        have = results[column]
+        have = results[column].tolist()
         if isinstance(want, str) and want.endswith("/*"):
-            keep &= have.str.startswith(want[:-1]).to_numpy()
+            fits = [text.startswith(want[:-1]) for text in have]
         elif isinstance(want, str):
-            keep &= (have == want).to_numpy()
+            fits = [text == want for text in have]
         else:
-            keep &= have.isin(list(want)).to_numpy()
+            wished = set(want)
+            fits = [value in wished for value in have]
+        keep &= np.array(fits, dtype=bool)
     return results[keep]
 
 

@@ -59,7 +59,8 @@ def planned(
     files = dict(notebooks)
     for name in _in_order(needs):
         path = files[name]
-        parameters = {k: v for k, v in given[name].items() if k in declared_parameters(path)}
+        declared = declared_parameters(path)
+        parameters = {k: v for k, v in given[name].items() if k in declared}
         about = [sorted(parameters.items()), [found[n].mark for n in needs[name]]]
         found[name] = Stage(name, path, parameters, needs[name], mark(path, json.dumps(about, ensure_ascii=False)))
     return list(found.values())

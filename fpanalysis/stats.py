@@ -57,6 +57,8 @@ SETTLED = 1e-6
 HALVINGS = 100
 NEAR = 4
 """Counts around the normal critical value between which the exact one is looked for first."""
+CHUNK = 1000
+"""Numbers of trials that are looked at in one go."""
 EDGE = 1e-12
 """Alpha is read this much (relatively) lower, so that p equal to alpha but for rounding is not below it."""
 
@@ -269,8 +271,12 @@ def births_needed(
     first = ((-special.ndtri(tail) * spreads[0] + special.ndtri(power) * spreads[1]) / (truth - reference)) ** 2
     most = 1.5 * first + 60
     tried = np.unique(np.ceil(np.arange(1, most, max(1.0, most / 12_000))))
-    short = _power(tried, truth, reference, alpha, side, kind) < power
-    return float(tried[np.flatnonzero(short)[-1] + 1]) if short.any() else 1.0
+    for last in range(len(tried), 0, -CHUNK):  # from the top, since the last number that falls short is wanted
+        part = tried[max(0, last - CHUNK) : last + 1]
+        short = np.flatnonzero(_power(part, truth, reference, alpha, side, kind) < power)
+        if len(short):
+            return float(part[short[-1] + 1])
+    return 1.0
 
 
 def ratio_to_share(ratio: ArrayLike) -> Floats:

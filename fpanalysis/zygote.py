@@ -79,8 +79,8 @@ IMPORTED = (
 )
 """What notebooks use, late imports too; not the inline backend, which must be imported by the kernel itself."""
 LEFT_OUT = {
-    "__main__", "due", "engine", "fleet", "fonts", "kernels", "ledger", "pipeline", "publish", "sample", "stages",
-    "zygote",
+    "__main__", "due", "engine", "fleet", "fonts", "kernels", "lean", "ledger", "pipeline", "publish", "sample",
+    "stages", "zygote",
 }  # fmt: skip
 """Modules of the package that notebooks do not use."""
 LAUNCHER = ["-m", "ipykernel_launcher", "-f"]
@@ -211,11 +211,8 @@ def _import_all() -> None:
 
 def _warm_up() -> None:
     """Fill the caches that depend on nothing but installed files, and that every notebook would fill anew."""
-    import nbformat
-
     from . import releases, typeface, wording
 
-    nbformat.validate(nbformat.v4.new_notebook())  # compiles its schema
     wording.catalogue()
     typeface.font_files()
     releases.program()

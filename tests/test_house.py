@@ -16,6 +16,7 @@ FLOORS = {
     "ground": [
         "errors",
         "paths",
+        "lean",
         "locks",
         "periods",
         "results",

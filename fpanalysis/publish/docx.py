@@ -29,7 +29,19 @@ from .exporter import ReportExporter
 from .word_changes import read_units, stored_text
 from .word_page import DOCUMENT_PARTS, PORTRAIT, Relations, package, parts, section, with_original
 from .word_table import Cell, Fit, Grid, tables_xml
-from .word_text import TALLEST, Writing, blocks_xml, paragraph, picture_size, picture_xml, run, svg_xml
+from .word_text import (
+    TALLEST,
+    Drawing,
+    Raster,
+    Writing,
+    blocks_xml,
+    drawn,
+    paragraph,
+    picture_size,
+    picture_xml,
+    run,
+    svg_xml,
+)
 
 __all__ = ["DocxExporter", "extract", "render"]
 
@@ -73,7 +85,7 @@ def render(document: Document, *, fonts: Mapping[str, Path]) -> bytes:
         numbers=document.numbers,
         relations=relations,
         measure=functools.cache(lambda words: text_width(words, fonts["regular"])),
-        raster=_rasterized,
+        raster=_rasterized_at_once(document, PORTRAIT / 20),
         width=PORTRAIT / 20,
     )
     pieces = [_Piece(_cover(meta, writing)), *(_part(part, document, writing) for part in document.parts)]
@@ -98,10 +110,26 @@ def extract(data: bytes) -> list[str]:
     return [unit.text for unit in read_units(data) if unit.kind != "picture"]
 
 
-def _rasterized(drawings: Sequence[tuple[str, float]], *, dpi: int = DPI) -> list[bytes]:
+def _rasterized_at_once(document: Document, width: float) -> Raster:
+    """Return what turns drawings into pixels: all figures of a document at the first, since each start costs."""
+
+    @functools.cache
+    def figures() -> dict[Drawing, bytes]:
+        drawings = [drawn(part.content.svg, width) for part in document.parts if isinstance(part.content, Figure)]
+        return dict(zip(drawings, _rasterized(drawings), strict=True))
+
+    def raster(drawing: Drawing) -> bytes:
+        return figures()[drawing] if drawing in figures() else _rasterized([drawing])[0]
+
+    return raster
+
+
+def _rasterized(drawings: Sequence[Drawing], *, dpi: int = DPI) -> list[bytes]:
     """Return drawings (SVG, width in points) as PNG, in the bundled font: the same on every machine."""
     import typst  # carries a whole typesetter, and only figures need it
 
+    if not drawings:
+        return []
     given = json.dumps([[svg, width] for svg, width in drawings])
     made = typst.compile(
         DRAWINGS.encode(), format="png", ppi=dpi, font_paths=[str(BUNDLED)], ignore_system_fonts=True,

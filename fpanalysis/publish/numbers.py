@@ -62,15 +62,18 @@ class Number:
         return self.is_share or self.step < 1 or abs(self.value) >= 100
 
 
-def find(words: str) -> list[Number]:
+@functools.lru_cache(20_000)
+def find(words: str) -> tuple[Number, ...]:
     """Return the numbers of a text in order; parts of words and names of files (`2018H1`, `SHA-256`) are none.
+
+    Remembered: a report says most of its texts in every format, and each is looked at again.
 
     >>> [n.key for n in find("2,886人，1.2万元，−3.5%")]
     ['2886', '12000', '-3.5%']
     """
     clean = words.translate(FULL_WIDTH)
     clean = FILE.sub(lambda found: " " * len(found[0]), clean)
-    return [_number(found) for found in _pattern().finditer(clean)]
+    return tuple(_number(found) for found in _pattern().finditer(clean))
 
 
 def telling(document: Document) -> dict[str, int]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import unescape
 from itertools import count
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
 from xml.sax.saxutils import escape, quoteattr
 
@@ -23,7 +23,18 @@ from .document import Tokens, plain_text
 from .word_page import Relations
 from .word_table import Cell, Grid, tables_xml
 
-__all__ = ["Writing", "blocks_xml", "inline_xml", "paragraph", "picture_size", "picture_xml", "run"]
+__all__ = [
+    "Drawing",
+    "Raster",
+    "Writing",
+    "blocks_xml",
+    "drawn",
+    "inline_xml",
+    "paragraph",
+    "picture_size",
+    "picture_xml",
+    "run",
+]
 
 EMU = 12700  # a point in English metric units
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -34,6 +45,10 @@ SAFE_ADDRESS = re.compile(r"(?:https?:|mailto:)", re.IGNORECASE)
 WIDE_GLYPH = r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f“”‘’—…]"
 ADDRESS = re.compile(r"data:image/(png|jpeg|gif|svg\+xml)[^,]*?(;base64)?,(.*)", re.DOTALL)
 SVG_PICTURE = "{96DAC541-7B7A-43D3-8B79-37D633B846F1}"
+Drawing: TypeAlias = tuple[str, float]
+"""An SVG, and the width in points that it is drawn at."""
+Raster: TypeAlias = Callable[[Drawing], bytes]
+"""What turns a drawing into PNG."""
 CHARACTER_STYLES = ("Hyperlink", "CodeText", "Emphasis")
 
 
@@ -45,7 +60,7 @@ class Writing:
     numbers: Mapping[str, tuple[str, int]]
     relations: Relations
     measure: Callable[[str], float]
-    raster: Callable[[Sequence[tuple[str, float]]], list[bytes]]
+    raster: Raster
     width: float
     in_note: bool = False
     mentioned: set[int] = field(default_factory=set)
@@ -231,9 +246,13 @@ TALLEST = 430.0
 
 def svg_xml(svg: str, *, alt: str, name: str, writing: Writing) -> str:
     """Return a run with a drawing: pixels for every program, and the drawing itself for those that show it."""
-    size = fit(*_svg_size(svg), writing.width, TALLEST)
-    (image,) = writing.raster([(svg, size[0])])
+    size, image = fit(*_svg_size(svg), writing.width, TALLEST), writing.raster(drawn(svg, writing.width))
     return picture_xml(image, "png", size=size, alt=alt, name=name, writing=writing, svg=_sized(svg, size))
+
+
+def drawn(svg: str, width: float) -> Drawing:
+    """Return a drawing at the width that it has on a page whose text is `width` points wide."""
+    return svg, fit(*_svg_size(svg), width, TALLEST)[0]
 
 
 def _sized(svg: str, size: tuple[float, float]) -> str:
