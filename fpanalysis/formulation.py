@@ -314,7 +314,7 @@ def _entering(programme: int, months: Sequence[tuple[int, int, int]], sound: str
 
 def _throughout(rule: str, days: Sequence[int]) -> str:
     """Return a condition that holds on all days where `rule` does: who is old enough on the first is so on the last."""
-    if "NOT" in rule:
+    if "NOT" in rule or not days:
         return " AND ".join(f"({rule.replace('{ymd}', str(day))})" for day in days)
     return rule.replace("{ymd} - {birth} <", f"{max(days)} - {{birth}} <").replace("{ymd}", str(min(days)))
 
