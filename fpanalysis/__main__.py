@@ -328,33 +328,35 @@ def followup(words: argparse.Namespace) -> int:
     if desk.home.key(desk.place) is None:
         desk.home.key(desk.place, make=True)
         desk = open_desk(words.place, words.period, words.lang, words.as_of)
-    items = _items(desk)
+    items, totals = _items(desk)
     about = {"office": desk.office, "place": desk.place, "period": period_label(desk.period, desk.lang)}
     made = followup_book(items, lang=desk.lang, names=desk.names, as_of=desk.as_of,
-                         file=f"followup.{desk.period.key}.xlsx", **about)  # fmt: skip
+                         file=f"followup.{desk.period.key}.xlsx", villages=totals, **about)  # fmt: skip
     write_private(target, made)
     print(f"{len(items)} differences to follow up: {_short(target)} (internal, not for publication)")
     return 0
 
 
-def _items(desk: Desk) -> pd.DataFrame:
-    """Return the differences of the period, and of the periods of what came back, with their history."""
+def _items(desk: Desk) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Return the differences of the period, and of the periods of what came back, with their history; and totals."""
     import pandas as pd
 
-    from .followup import carried, differences, looked_at
+    from .followup import carried, differences, looked_at, villages
     from .periods import parse_period
     from .reconcile import classify
 
     roll, payments, returned = (desk.data[kind] for kind in ("roll", "payments", "followup"))
-    found = []
+    found, totals = [], None
     for key in looked_at(returned, desk.period.key):
         months = desk.paid_months(parse_period(key))
         if len(months):
             persons = classify(roll, payments, months=months, rates=desk.params.rates(), as_of=desk.as_of)
             found.append(differences(persons, roll, payments, months=months, period=key, key=desk.key))
+            if key == desk.period.key:
+                totals = villages(persons, roll, desk.data["reported"], period=key)
     if not found:
         raise FpError(f"{desk.title()}: there are no payments to follow up")
-    return carried(pd.concat(found, ignore_index=True), returned, period=desk.period.key)
+    return carried(pd.concat(found, ignore_index=True), returned, period=desk.period.key), totals
 
 
 def _internal(target: Path, outputs: Path, raw: Path) -> Path:
