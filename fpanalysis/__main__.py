@@ -155,6 +155,12 @@ def _reconcile_options(command: argparse.ArgumentParser) -> None:
         "--buckets", type=int, default=0, help="look at the persons in so many parts, one after another"
     )
     command.add_argument(
+        "--level",
+        default="place",
+        choices=["place", "village"],
+        help="where people are counted: place (default), village",
+    )
+    command.add_argument(
         "--own-places", action="store_true", help="places as they stand in the files, not those of params"
     )
 
@@ -420,7 +426,8 @@ def reconcile(words: argparse.Namespace) -> int:
     found = at_scale(
         **_rows(params, {"roll": words.roll, "payments": words.payments}),
         months=params.period(words.period).months, rates=params.rates(), as_of=_day(words.as_of), engine=words.engine,
-        programmes=params.programme_spellings, places=None if words.own_places else params.spellings,
+        programmes=params.programme_spellings, places=None if words.own_places or words.level != "place" else params.spellings,
+        level=words.level,
         out=words.out / "classes", **{name: limit for name, limit in limits.items() if limit},
     )  # fmt: skip
     found.to_csv(words.out / "statement.csv", index=False, encoding="utf-8-sig", lineterminator="\n")
