@@ -423,11 +423,11 @@ def reconcile(words: argparse.Namespace) -> int:
     if words.out.exists():
         raise FpError(f"{words.out} exists: name a folder that does not")
     limits = {"memory_limit": words.memory_limit, "temp": words.temp, "buckets": words.buckets}
+    own = words.own_places or words.level != "place"
     found = at_scale(
         **_rows(params, {"roll": words.roll, "payments": words.payments}),
         months=params.period(words.period).months, rates=params.rates(), as_of=_day(words.as_of), engine=words.engine,
-        programmes=params.programme_spellings, places=None if words.own_places or words.level != "place" else params.spellings,
-        level=words.level,
+        programmes=params.programme_spellings, places=None if own else params.spellings, level=words.level,
         out=words.out / "classes", **{name: limit for name, limit in limits.items() if limit},
     )  # fmt: skip
     found.to_csv(words.out / "statement.csv", index=False, encoding="utf-8-sig", lineterminator="\n")
