@@ -6,6 +6,11 @@ person-programme the first class that fits. So people and money add up by constr
 being on it = sum of the classes, and entitled - paid = sum of the differences of the classes, with nothing left over,
 in fen. The work is one SQL text (`formulation`) that any engine runs (`engines`); here is what goes in and comes out.
 
+The roll holds everybody with start and exit, also those of periods before, so that the previous roll is in it and the
+opening of a period can be told from it; what differs from the closing as it was told then is named by
+`carried_forward`. Reported totals are about places, not persons, and no row of theirs can be a person's difference:
+they are held against the sums (`levels`), not put into the union.
+
 Definitions, the same everywhere. On the roll on a day: `start <= day < exit`. A month counts when the person is on the
 roll, and meets the programme's condition, on its last day, at the rate in force on that day; a condition that cannot be
 judged (no date of birth) counts as met. A payment is in time up to the last day of its due month plus `grace_days`.
@@ -129,11 +134,16 @@ def at_scale(
     every accepted spelling and its key (without: the words as they stand). `near`: where persons are pseudonyms, files
     with programme, person, due and near, whom a failing number may mean; identity numbers tell it themselves. `level`:
     the column that says where someone belongs, `village` for one (small counts: INTERNAL); sums over all are the same.
+    Villages of files have codes that no two townships share; in frames the township stands before the village.
+    A mistyped number of the roll is not set right here, as `ingest` does: who was paid is then unpaid, and paid without
+    being on the roll, so that nothing is hidden.
     `out`: folder for the class of each person-programme as Parquet: INTERNAL, rows about persons under a hash made
     with `key` (None: a random one). The rest as for `classify`.
     Raises FpError when money or rows of the payments are not all in the classes.
     """
     if isinstance(roll, pd.DataFrame) or isinstance(payments, pd.DataFrame):
+        if level != "place":
+            roll, payments = (_at_level(frame, level) for frame in (roll, payments))
         return _of_frames(roll, payments, out=out, months=months, rates=rates, as_of=as_of, engine=engine, **limits)
     secret = key or secrets.token_bytes(32)
     numbers = {name: n for n, name in enumerate(sorted(set(rates["programme"])))}
@@ -180,6 +190,13 @@ def _meanings(
     old = {*asked(sources.OLD, sources.old(roll))["written"], *failing["written"]}
     renamed = sources.renamed(sorted(text for text in old if len(text) == 15))
     return sources.near(failing[~failing["written"].isin(renamed["person"])]), renamed
+
+
+def _at_level(frame: pd.DataFrame, level: str) -> pd.DataFrame:
+    """Return a tidy frame with place and village as its place; payments, which name no village, without any."""
+    if level not in frame:
+        return frame.assign(place="")
+    return frame.assign(place=(frame["place"] + " " + frame[level]).str.strip())
 
 
 def _of_frames(roll: Any, payments: Any, *, out: Path | None, **terms: Any) -> pd.DataFrame:
