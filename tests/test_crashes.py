@@ -126,6 +126,41 @@ def test_a_full_disk_is_one_sentence_and_the_next_run_goes_on(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs tmpfs (Linux)")
+def test_the_ledger_tells_of_a_full_disk_and_the_next_run_goes_on(tmp_path):
+    home = copy_project(tmp_path / "project", "demo")
+    words = ("run", "--all", "--due", "--today", DAY)
+    with disk(home / "outputs", "size=400k"):
+        run = start(home, *words)
+        said = run.communicate()[0].decode()
+        told = list(ledger.last_events(ledger.read(Home(home).ledger)).values())
+
+        assert run.returncode == 1, said
+        assert "Traceback" not in said
+        assert [(event.event, event.kind) for event in told] == [("failed", "StorageError")], said
+        assert "is full; free some space and run again" in told[0].reason
+        assert content(home) == {}
+        subprocess.run(["mount", "-o", "remount,size=60m", str(home / "outputs")], check=True)
+        again = start(home, *words)
+
+        assert again.communicate() and again.returncode == 0
+        assert [e.event for e in ledger.last_events(ledger.read(Home(home).ledger)).values()] == ["done"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="needs tmpfs (Linux)")
+def test_a_sealed_disk_stops_what_is_due_with_one_sentence(tmp_path):
+    home = copy_project(tmp_path / "project", "demo")
+    with disk(home / "outputs", "size=1m", "ro"):
+        run = start(home, "run", "--all", "--due", "--today", DAY)
+        said = run.communicate()[0].decode()
+
+        assert run.returncode == 1, said
+        assert "cannot be written to; make it" in said
+        assert "Traceback" not in said
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="needs tmpfs (Linux)")
 def test_a_sealed_disk_is_one_sentence(tmp_path):
     home = copy_project(tmp_path / "project", "demo")
     with disk(home / "outputs", "size=1m", "ro"), pytest.raises(StorageError, match="cannot be written to; make it"):
@@ -141,3 +176,16 @@ def test_two_runs_at_a_time_make_one_release(tmp_path):
     assert [run.returncode for run in runs] == [0, 0], said
     assert [p.name for p in (home / "outputs" / "demo" / "S2018H1").glob("r*")] == ["r1"]
     assert sum("nothing has changed since" in text for text in said) == 1
+
+
+@pytest.mark.slow
+def test_two_runs_of_what_is_due_make_one_release_and_fail_neither(tmp_path):
+    home = copy_project(tmp_path / "project", "demo")
+    runs = [start(home, "run", "--all", "--due", "--today", DAY) for _ in range(2)]
+    said = [run.communicate()[0].decode() for run in runs]
+    told = [event.event for event in ledger.read(Home(home).ledger)]
+
+    assert [run.returncode for run in runs] == [0, 0], said
+    assert [p.name for p in (home / "outputs" / "demo" / "S2018H1").glob("r*")] == ["r1"]
+    assert told.count("done") == 1
+    assert set(told) <= {"started", "done", "unchanged"}

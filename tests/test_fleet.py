@@ -9,13 +9,16 @@ import signal
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
+from conftest import copy_project
 
-from fpanalysis import fleet, ledger, releases
+from fpanalysis import due, fleet, ledger, releases
 from fpanalysis.desk import KEEPERS, REPORT
 from fpanalysis.errors import FpError, NotebookError, ParamsError
 from fpanalysis.paths import Home
 from fpanalysis.periods import parse_period
+from fpanalysis.pipeline import run_report
 
 TODAY = dt.date(2018, 7, 20)
 
@@ -53,6 +56,13 @@ def dying(place: str, period: str, *, home: Path, times: Path):
     """Kill this very process the first time place "a" is made."""
     if place == "a" and not times.exists():
         times.write_text(".")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return release(place, period, home=home)
+
+
+def always_dying(place: str, period: str, *, home: Path):
+    """Kill this very process whenever place "a" is made."""
+    if place == "a":
         os.kill(os.getpid(), signal.SIGKILL)
     return release(place, period, home=home)
 
@@ -197,6 +207,45 @@ def test_a_memory_store_takes_releases_too(house):
     fleet.copy_release(made, "memory://shop")
 
     assert fsspec.filesystem("memory").cat_file("/shop/b/2018H1/r1/results.csv") == b"b 2018H1"
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "cell 3: the kernel was killed (signal 9); out of memory is the usual"),
+        ("import time; time.sleep(60)", "cell 3: the cell took longer than 2 seconds and was stopped; allow more"),
+        ("1 / 0", "cell 3: ZeroDivisionError: division by zero"),
+    ],
+    ids=["killed", "too long", "exception"],
+)
+def test_the_ledger_tells_how_a_notebook_ended(tmp_path, code, sentence):
+    home = Home(copy_project(tmp_path, "demo"))
+    path = home.notebooks / "01_check_data.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[2:] = [nbformat.v4.new_code_cell(code)]
+    nbformat.write(notebook, path)
+    make = functools.partial(run_report, cell_timeout=2)
+    started, failed = fleet.catch_up(str(home.root), "demo", today=TODAY, pauses=(), make=make)
+    found = [r for r in due.reports(home, "demo", today=TODAY, events=ledger.read(home.ledger)) if r.state == "due"]
+
+    assert [started, failed] == ledger.read(home.ledger)
+    assert (started.event, failed.event, failed.kind) == ("started", "failed", "NotebookError")
+    assert failed.reason.startswith(f"notebook 01_check_data.ipynb, {sentence}")
+    assert [r.reason for r in found] == [f"failed, to be tried again: {failed.reason}"]
+    assert releases.newest(home.releases("demo", failed.period)) is None
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_place_whose_workers_die_again_and_again_is_told_and_stops_nobody(house):
+    found = fleet.run_due(house, today=TODAY, workers=2, make=always_dying)
+    last = ledger.last_events(ledger.read(house.ledger))
+    told = [event for (place, _), event in last.items() if place == "a" and event.event == "failed"]
+
+    assert [event.kind for event in told] == ["KilledWorker"]
+    assert told[0].reason.startswith("its worker died again and again; out of memory is the usual cause")
+    assert {state for (place, _), state in states(found).items() if place != "a"} == {"done"}
+    assert states(found)["a", "2017H2"] == "due"
 
 
 @pytest.mark.slow
