@@ -101,7 +101,7 @@ def test_the_change_of_a_share_is_in_points():
 
 @pytest.mark.parametrize(
     ("lang", "said"),
-    [("en", "corrected for delay: fell by 5.6% on the year before; reports missing from Beixinzhuang, +0.8% if as usual"),
+    [("en", "births corrected for delay fell by 5.6% on the year before; reports missing from Beixinzhuang, +0.8% if as usual"),
      ("zh", "校正延迟后比上年同期下降5.6%；北辛庄乡缺报，如照常报送则+0.8%")],
 )  # fmt: skip
 def test_who_is_missing_stands_beside_the_headline_fall(lang, said):
