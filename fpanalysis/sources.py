@@ -25,7 +25,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from .engines.staging import Column, Files, Table, weighed
+from .engines.staging import NONE, Column, Files, Table, weighed
 from .formulation import OPEN
 from .identity import lifted, one_slip
 
@@ -42,7 +42,7 @@ NO_MONTHS: Mapping[str, int] = {}
 OF_PAYMENTS = {
     "amount": Column("amount", "yuan", instead=Column("amount_fen", "fen")),
     "paid": Column("paid", "day"),
-    "returned": Column("returned", "code", instead=Column("status", "code", default="0", codes=STATUS, strict=True)),
+    "returned": Column("returned", "code", instead=Column("status", "code", default=NONE, codes=STATUS, strict=True)),
 }
 
 
@@ -68,12 +68,12 @@ def roll_and_payments(
         "programme": Column("programme", "code", codes=programmes),
         "person": Column("person", "person", salt=salt),
         "place": Column(level, "code", default="0" if level == "place" else "-1", missing="-1", codes=places),
-        "corrected": Column("corrected", "code", default="0"),
+        "corrected": Column("corrected", "code", default=NONE),
     }
     of_roll = {
         "since": Column("start", "day"),
         "until": Column("exit", "day", default=str(OPEN), missing=str(OPEN)),
-        "reason": Column("reason_code", "code", default="0"),
+        "reason": Column("reason_code", "code", default=NONE),
         "birth": Column("birth", "birth", instead=Column("person", "birth_in_number")),
         "sex": Column("sex", "code", codes=SEXES, instead=Column("person", "sex_in_number")),
     }
