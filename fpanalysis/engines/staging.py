@@ -216,9 +216,10 @@ def weighed(number: str, digits: int) -> str:
     rounded down each time; as 10 is -1 modulo 11, n/10 rounded down is (n % 10 - n), and so on: no digit is cut out.
     """
     shares = {k: 2 ** (k - 1) * (-1) ** k for k in range(1, digits)}
-    whole = (1 - 8 * sum(shares.values())) % 11
-    parts = [f"{8 * share % 11} * ({number} % {10**k})" for k, share in shares.items()]
-    return f"({' + '.join([f'{whole} * ({number} % 11)', *parts])})"
+    parts = {(1 - 8 * sum(shares.values())) % 11: [f"{number} % 11"]}
+    for k, share in shares.items():
+        parts.setdefault(8 * share % 11, []).append(f"{number} % {10**k}")
+    return "(" + " + ".join(f"{times} * ({' + '.join(rests)})" for times, rests in parts.items()) + ")"
 
 
 def _other(cell: str) -> str:
