@@ -79,7 +79,7 @@ def roll_and_payments(
     }
     if level != "place":
         of_roll["place"] = Column(level, "code", missing="-1", codes=places)
-    nothing = Column("", "code", default="CAST(NULL AS INTEGER)")
+    nothing = Column("", "code", default="CAST(NULL AS SMALLINT)")
     of_roll |= {name: nothing for name in ("birth", "sex") if name not in asked}
     return {
         "roll": Files(tuple(map(Path, roll)), both | of_roll, often=True),
