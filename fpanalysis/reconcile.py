@@ -142,8 +142,7 @@ def at_scale(
     Raises FpError when money or rows of the payments are not all in the classes.
     """
     if isinstance(roll, pd.DataFrame) or isinstance(payments, pd.DataFrame):
-        if level != "place":
-            roll, payments = (_at_level(frame, level) for frame in (roll, payments))
+        roll, payments = (_at_level(frame, level) for frame in (roll, payments))
         return _of_frames(roll, payments, out=out, months=months, rates=rates, as_of=as_of, engine=engine, **limits)
     secret = key or secrets.token_bytes(32)
     numbers = {name: n for n, name in enumerate(sorted(set(rates["programme"])))}
@@ -192,8 +191,10 @@ def _meanings(
     return sources.near(failing[~failing["written"].isin(renamed["person"])]), renamed
 
 
-def _at_level(frame: pd.DataFrame, level: str) -> pd.DataFrame:
+def _at_level(frame: Any, level: str) -> pd.DataFrame:
     """Return a tidy frame with place and village as its place; payments, which name no village, without any."""
+    if level == "place":
+        return frame
     if level not in frame:
         return frame.assign(place="")
     return frame.assign(place=(frame["place"] + " " + frame[level]).str.strip())

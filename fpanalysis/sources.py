@@ -25,7 +25,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from .engines.staging import Column, Files, Table, weighed
+from .engines.staging import NONE, Column, Files, Table, weighed
 from .formulation import OPEN
 from .identity import lifted, one_slip
 
@@ -42,7 +42,7 @@ NO_MONTHS: Mapping[str, int] = {}
 OF_PAYMENTS = {
     "amount": Column("amount", "yuan", instead=Column("amount_fen", "fen")),
     "paid": Column("paid", "day"),
-    "returned": Column("returned", "code", instead=Column("status", "code", default="0", codes=STATUS, strict=True)),
+    "returned": Column("returned", "code", instead=Column("status", "code", default=NONE, codes=STATUS, strict=True)),
 }
 
 
@@ -68,18 +68,18 @@ def roll_and_payments(
         "programme": Column("programme", "code", codes=programmes),
         "person": Column("person", "person", salt=salt),
         "place": Column(level, "code", default="0" if level == "place" else "-1", missing="-1", codes=places),
-        "corrected": Column("corrected", "code", default="0"),
+        "corrected": Column("corrected", "code", default=NONE),
     }
     of_roll = {
         "since": Column("start", "day"),
         "until": Column("exit", "day", default=str(OPEN), missing=str(OPEN)),
-        "reason": Column("reason_code", "code", default="0"),
+        "reason": Column("reason_code", "code", default=NONE),
         "birth": Column("birth", "birth", instead=Column("person", "birth_in_number")),
         "sex": Column("sex", "code", codes=SEXES, instead=Column("person", "sex_in_number")),
     }
     if level != "place":
         of_roll["place"] = Column(level, "code", missing="-1", codes=places)
-    nothing = Column("", "code", default="CAST(NULL AS INTEGER)")
+    nothing = Column("", "code", default="CAST(NULL AS SMALLINT)")
     of_roll |= {name: nothing for name in ("birth", "sex") if name not in asked}
     return {
         "roll": Files(tuple(map(Path, roll)), both | of_roll, often=True),
@@ -93,8 +93,8 @@ SELECT DISTINCT programme, due, written
 FROM (SELECT programme, due, written, number, {weighed("digits", 18)} % 11 AS rest
       FROM (SELECT programme, due, written, number, CASE WHEN number < 0 THEN number * -10 ELSE number END AS digits
             FROM given WHERE {OF_PERIOD}) taken_apart) weighed
-WHERE CASE WHEN number IS NULL THEN LENGTH(written) IN (15, 17, 18, 19)
-           WHEN number < 0 THEN rest <> 2 ELSE rest <> 1 END"""
+WHERE (number IS NULL OR rest <> CASE WHEN number < 0 THEN 2 ELSE 1 END)
+  AND (number IS NOT NULL OR LENGTH(written) IN (15, 17, 18, 19))"""
 """The identity numbers of payments that are old or whose check character is wrong, as they are written.
 
 One that is right in it is never one slip from a right one, whatever its date.

@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..errors import FpError, did_you_mean
 
-__all__ = ["Column", "Dialect", "Files", "Table", "expression", "kind_of_type", "weighed"]
+__all__ = ["NONE", "Column", "Dialect", "Files", "Table", "expression", "kind_of_type", "weighed"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Files:
     def joined(self) -> dict[str, pd.DataFrame]:
         """Return the words of columns that have many, as a table each, by column: word, code."""
         return {
-            name: pd.DataFrame(list(column.codes.items()), columns=["word", "code"])
+            name: pd.DataFrame(list(column.codes.items()), columns=["word", "code"]).astype({"code": "int32"})
             for name, column in self.columns.items() if column.kind == "code" and len(column.codes) > FEW
         }  # fmt: skip
 
@@ -75,6 +75,8 @@ class Files:
         return forms[0]
 
 
+NONE = "CAST(0 AS SMALLINT)"
+"""The code of what a file does not tell; narrow, because ten million rows have it."""
 FEW = 12
 """Up to so many words are told apart in the text itself; more are looked up in a table."""
 
@@ -176,8 +178,10 @@ def _code(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
     escaped = [(word.replace("'", "''"), number) for word, number in column.codes.items()]
     cases = " ".join(f"WHEN '{word}' THEN {number}" for word, number in escaped)
     expected = f"column {column.source}: expected {', '.join(word for word, _ in escaped)}"
+    if not cases:
+        return NONE
     return (
-        f"CASE {cell} {cases} ELSE {dialect.error.format(expected) if column.strict else 'NULL'} END" if cases else "0"
+        f"CAST(CASE {cell} {cases} ELSE {dialect.error.format(expected) if column.strict else 'NULL'} END AS SMALLINT)"
     )
 
 
@@ -212,9 +216,10 @@ def weighed(number: str, digits: int) -> str:
     rounded down each time; as 10 is -1 modulo 11, n/10 rounded down is (n % 10 - n), and so on: no digit is cut out.
     """
     shares = {k: 2 ** (k - 1) * (-1) ** k for k in range(1, digits)}
-    whole = (1 - 8 * sum(shares.values())) % 11
-    parts = [f"{8 * share % 11} * ({number} % {10**k})" for k, share in shares.items()]
-    return f"({' + '.join([f'{whole} * ({number} % 11)', *parts])})"
+    parts = {(1 - 8 * sum(shares.values())) % 11: [f"{number} % 11"]}
+    for k, share in shares.items():
+        parts.setdefault(8 * share % 11, []).append(f"{number} % {10**k}")
+    return "(" + " + ".join(f"{times} * ({' + '.join(rests)})" for times, rests in parts.items()) + ")"
 
 
 def _other(cell: str) -> str:
