@@ -5,8 +5,11 @@ settings drawn over a wide range; one Cholesky factor gives the likelihood of it
 weights of the settings are the non-parametric maximum-likelihood mixing distribution (EM; Laird, Journal of the
 American Statistical Association 73 (1978) 805), stopped after a few rounds: over panels left out in turn, 30 rounds
 from equal weights foretold better (MASE 0.873) than 200 rounds (0.877) and than weights sharpened for the predictive
-score itself (0.886-0.891). The heaviest `--keep` stay. Last, scale and degrees of
-freedom of the deviations are set so that 80 % and 95 % intervals hold 80 % and 95 % in panels left out of the learning.
+score itself (0.886-0.891). The heaviest `--keep` stay. Tried on 264 to 654 cases of panels left out, none of these
+gained more than 0.5 % of MASE: 600, 1,200 or 1,800 settings, or a wider range of them; 40 to 120 kept; panels weighed
+alike; weights by the size of the place; weekdays one by one; older months forgotten by degrees; the level drawn to last
+year's; 15 % of a usual method's forecast. Last, scale and degrees of freedom of the deviations are set so that 80 % and
+95 % intervals hold 80 % and 95 % in panels left out of the learning.
 
     OMP_NUM_THREADS=1 python -m benchmarks.learn_births_prior --data DIR_OR_CSV ... --out births_prior.csv
 

@@ -361,9 +361,6 @@ def small_tables() -> dict[str, pd.DataFrame]:
     from fpanalysis.schedule import tables
 
     made = {name: frame.copy() for name, frame in tables(rates(), MONTHS, AS_OF).items()}
-    for name in ("parts", "calendar", "tariff"):
-        due = made[name]["due"]
-        made[name] = made[name].assign(due=due // 12 * 100 + due % 12 + 1)
     calendar = made["calendar"]
     made["codes"] = calendar[["closes", "deadline", "waiting"]].assign(
         code=calendar["programme"] * 16 + calendar["due"] % 100

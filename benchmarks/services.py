@@ -23,6 +23,8 @@ from fpanalysis import comparisons, funnels, indicators, plan_path, results
 from .learn_births_prior import read
 
 SEED = 20180630
+FACTORS = (1.0, 1.1, 1.2)
+"""What a count is multiplied by: no change, and changes that may be seen."""
 
 
 def _year(rng: np.random.Generator, usual: np.ndarray, spread: float, volume: float) -> np.ndarray:
@@ -100,21 +102,19 @@ def _whole_years(group: pd.DataFrame) -> np.ndarray:
 def claims(runs: int) -> pd.DataFrame:
     """Return how often a rise or fall is claimed, in per cent of comparisons: under the null and where there is one.
 
-    `scatter`: variance of the counts over their mean, which five past years (of months) let the method see; `factor` 1
-    is the null. `plain`: the same with the scatter left out of account.
+    `scatter`: variance of the counts over their mean, which `years` of past months let the method see; `factor` 1 is
+    the null. `plain`: the same with the scatter left out of account.
     """
     rng = np.random.default_rng(SEED)
     rows = []
-    for mean in (5, 50, 500, 5_000):
-        for scatter in (1.0, 3.0):
-            for factor in (1.0, 1.25):
-                told = np.array([_claimed(rng, mean, scatter, factor) for _ in range(25 * runs)])
-                rows.append([f"counts of {mean}", scatter, factor, *(100 * told.mean(axis=0))])
+    for mean, scatter, years, factor in product((5, 50, 500, 5_000), (1.0, 3.0), (1, 2, 5), FACTORS):
+        told = np.array([_claimed(rng, mean, scatter, years, factor) for _ in range(25 * runs)])
+        rows.append([f"counts of {mean}", scatter, years, factor, *(100 * told.mean(axis=0))])
     for cases in (20, 200, 2_000):
         for truth in (0.5, 0.9, 0.98):
             told = np.array([_claimed_share(rng, cases, truth) for _ in range(25 * runs)])
-            rows.append([f"shares of {cases} at {truth}", 1.0, 1.0, 100 * told.mean(), 100 * told.mean()])
-    return pd.DataFrame(rows, columns=["figure", "scatter", "factor", "claims", "plain"])
+            rows.append([f"shares of {cases} at {truth}", 1.0, 1, 1.0, 100 * told.mean(), 100 * told.mean()])
+    return pd.DataFrame(rows, columns=["figure", "scatter", "years", "factor", "claims", "plain"])
 
 
 def _counts(rng: np.random.Generator, mean: float | np.ndarray, scatter: float, size: int) -> np.ndarray:
@@ -123,16 +123,17 @@ def _counts(rng: np.random.Generator, mean: float | np.ndarray, scatter: float, 
     return rng.negative_binomial(mean / (scatter - 1), 1 / scatter, size)
 
 
-def _claimed(rng: np.random.Generator, mean: float, scatter: float, factor: float) -> tuple[bool, bool]:
-    months = pd.period_range("2013-01", periods=60, freq="M")
-    past = pd.DataFrame({"measure": "m", "month": months, "count": _counts(rng, mean / 6, scatter, 60)})
+def _claimed(rng: np.random.Generator, mean: float, scatter: float, years: int, factor: float) -> tuple[bool, bool]:
+    """Return whether a change on the same half a year ago is claimed: with `years` of past months, and as Poisson."""
+    months = pd.period_range(end="2017-12", periods=12 * years, freq="M")
+    past = pd.DataFrame({"measure": "m", "month": months, "count": _counts(rng, mean / 6, scatter, len(months))})
     seen = comparisons.scatter(past, before=pd.Period("2018-01", "M"))["m"]
-    then, now = _counts(rng, mean / 6, scatter, 6).sum(), _counts(rng, factor * mean / 6, scatter, 6).sum()
-    told = (_said(now, then, used) for used in (seen, 1.0))
-    return tuple(told)
+    then = past["count"].iloc[-12:-6].sum()
+    now = _counts(rng, factor * mean / 6, scatter, 6).sum()
+    return _said(now, then, seen), _said(now, then, comparisons.POISSON)
 
 
-def _said(now: float, then: float, scatter: float) -> bool:
+def _said(now: float, then: float, scatter: comparisons.Scatter) -> bool:
     rows = [{"place": "c", "period": period, "measure": "activity/inspection", "count": n}
             for period, n in (("2018H1", now), ("2017H1", then))]  # fmt: skip
     found = comparisons.changes(
@@ -153,8 +154,8 @@ def seasons(runs: int) -> pd.DataFrame:
 
     The first half usually has five sixths of the second; `years`: earlier ones that are known, which are held against.
     """
-    cases = {"years": (1, 2, 5), "scatter": (1.0, 3.0), "factor": (1.0, 1.25)}
-    return _said_so(_claimed_beyond, "claims", cases, 10 * runs)
+    cases = {"years": (1, 2, 5), "scatter": (1.0, 3.0), "factor": FACTORS}
+    return _said_so(_claimed_beyond, "claims", cases, 25 * runs)
 
 
 def _said_so(drawn: Callable[..., bool], name: str, cases: Mapping[str, Sequence[float]], runs: int) -> pd.DataFrame:
@@ -229,30 +230,30 @@ def ranks(runs: int) -> pd.DataFrame:
 
 
 def funnel_alarms(runs: int) -> pd.DataFrame:
-    """Return how often an ordinary county is called out of line by the funnel, in per cent, by true spread.
+    """Return how often an ordinary county lies outside the funnel's limits, in per cent, by peers and true spread.
 
-    `worse`: how often a county 6 points worse than its peers is.
+    `false`: outside those of 95 %, `far`: of 99.8 %; `worse`: how often a county 6 points worse than its peers is
+    outside those of 95 %.
     """
     rng = np.random.default_rng(SEED)
     rows = []
-    for spread in (0.0, 0.01, 0.03):
-        for how in funnels.OVERDISPERSION:
-            told = np.array([[_outside(rng, spread, gap, how) for gap in (0.0, 0.06)] for _ in range(8 * runs)])
-            rows.append([spread, how, *(100 * told.mean(axis=0))])
-    return pd.DataFrame(rows, columns=["spread", "overdispersion", "false", "worse"])
+    for number, spread, how in product((4, 9, 20), (0.0, 0.01, 0.03), funnels.OVERDISPERSION):
+        p = np.array([[_p(rng, number, spread, gap, how) for gap in (0.0, 0.06)] for _ in range(25 * runs)])
+        told = [(p[:, 0] < 0.05).mean(), (p[:, 0] < 0.002).mean(), (p[:, 1] < 0.05).mean()]
+        rows.append([number, spread, how, *(100 * np.array(told))])
+    return pd.DataFrame(rows, columns=["peers", "spread", "overdispersion", "false", "far", "worse"])
 
 
-def _outside(rng: np.random.Generator, spread: float, gap: float, how: str) -> bool:
-    sizes = rng.integers(1_200, 4_000, 10)
-    truth = np.clip(0.9 + spread * rng.normal(size=10) - np.r_[gap, np.zeros(9)], 0.01, 0.99)
+def _p(rng: np.random.Generator, number: int, spread: float, gap: float, how: str) -> float:
+    sizes = rng.integers(1_200, 4_000, number + 1)
+    truth = np.clip(0.9 + spread * rng.normal(size=number + 1) - np.r_[gap, np.zeros(number)], 0.01, 0.99)
     counts = rng.binomial(sizes, truth)
-    peers = pd.DataFrame({"county": [f"c{i}" for i in range(9)], "county_en": "", "period": "2018H1",
+    peers = pd.DataFrame({"county": [f"c{i}" for i in range(number)], "county_en": "", "period": "2018H1",
                           "measure": "registered_on_time", "count": counts[1:], "total": sizes[1:]})  # fmt: skip
     own = results.rows([{"place": "c", "period": "2018H1", "measure": "registered_on_time", "count": counts[0],
                          "total": sizes[0], "value": counts[0] / sizes[0]}])  # fmt: skip
     found = funnels.standing(peers, own, period="2018H1", before="2017H1", county="c", how=how)
-    row = results.pick(found, measure="peer_standing/registered_on_time").iloc[0]
-    return bool(row["p"] < 0.05)
+    return float(results.pick(found, measure="peer_standing/registered_on_time")["p"].iloc[0])
 
 
 TABLES: dict[str, Callable[[int], pd.DataFrame]] = {

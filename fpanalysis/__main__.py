@@ -155,6 +155,12 @@ def _reconcile_options(command: argparse.ArgumentParser) -> None:
         "--buckets", type=int, default=0, help="look at the persons in so many parts, one after another"
     )
     command.add_argument(
+        "--level",
+        default="place",
+        choices=["place", "village"],
+        help="where people are counted: place (default), village",
+    )
+    command.add_argument(
         "--own-places", action="store_true", help="places as they stand in the files, not those of params"
     )
 
@@ -328,33 +334,35 @@ def followup(words: argparse.Namespace) -> int:
     if desk.home.key(desk.place) is None:
         desk.home.key(desk.place, make=True)
         desk = open_desk(words.place, words.period, words.lang, words.as_of)
-    items = _items(desk)
+    items, totals = _items(desk)
     about = {"office": desk.office, "place": desk.place, "period": period_label(desk.period, desk.lang)}
     made = followup_book(items, lang=desk.lang, names=desk.names, as_of=desk.as_of,
-                         file=f"followup.{desk.period.key}.xlsx", **about)  # fmt: skip
+                         file=f"followup.{desk.period.key}.xlsx", villages=totals, **about)  # fmt: skip
     write_private(target, made)
     print(f"{len(items)} differences to follow up: {_short(target)} (internal, not for publication)")
     return 0
 
 
-def _items(desk: Desk) -> pd.DataFrame:
-    """Return the differences of the period, and of the periods of what came back, with their history."""
+def _items(desk: Desk) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Return the differences of the period, and of the periods of what came back, with their history; and totals."""
     import pandas as pd
 
-    from .followup import carried, differences, looked_at
+    from .followup import carried, differences, looked_at, villages
     from .periods import parse_period
     from .reconcile import classify
 
     roll, payments, returned = (desk.data[kind] for kind in ("roll", "payments", "followup"))
-    found = []
+    found, totals = [], None
     for key in looked_at(returned, desk.period.key):
         months = desk.paid_months(parse_period(key))
         if len(months):
             persons = classify(roll, payments, months=months, rates=desk.params.rates(), as_of=desk.as_of)
             found.append(differences(persons, roll, payments, months=months, period=key, key=desk.key))
+            if key == desk.period.key:
+                totals = villages(persons, roll, desk.data["reported"], period=key)
     if not found:
         raise FpError(f"{desk.title()}: there are no payments to follow up")
-    return carried(pd.concat(found, ignore_index=True), returned, period=desk.period.key)
+    return carried(pd.concat(found, ignore_index=True), returned, period=desk.period.key), totals
 
 
 def _internal(target: Path, outputs: Path, raw: Path) -> Path:
@@ -415,10 +423,11 @@ def reconcile(words: argparse.Namespace) -> int:
     if words.out.exists():
         raise FpError(f"{words.out} exists: name a folder that does not")
     limits = {"memory_limit": words.memory_limit, "temp": words.temp, "buckets": words.buckets}
+    own = words.own_places or words.level != "place"
     found = at_scale(
         **_rows(params, {"roll": words.roll, "payments": words.payments}),
         months=params.period(words.period).months, rates=params.rates(), as_of=_day(words.as_of), engine=words.engine,
-        programmes=params.programme_spellings, places=None if words.own_places else params.spellings,
+        programmes=params.programme_spellings, places=None if own else params.spellings, level=words.level,
         out=words.out / "classes", **{name: limit for name, limit in limits.items() if limit},
     )  # fmt: skip
     found.to_csv(words.out / "statement.csv", index=False, encoding="utf-8-sig", lineterminator="\n")

@@ -1,12 +1,10 @@
 """The county beside its peers, and whom it went to learn from.
 
 Each county's rate stands with its own interval, and never in a league table: with a few thousand cases a county
-the order of the rates is mostly chance. One question is asked of each measure: does this county differ from its
-peers taken together? Fisher's exact test (Fisher, Statistical Methods for Research Workers, 1934, section 21.02)
-where cases are a part of a total; the conditional binomial test of two Poisson rates (Przyborowski and Wilenski,
-Biometrika 31 (1940) 313) where they can exceed it, as with work done against a target. A count without a
-total has an interval and no test, because nothing makes the counties comparable. Intervals are those of their kind
-everywhere (`rates`): shares Wilson's, counts and rates exact Poisson, the sex ratio mid-p as in its own section.
+the order of the rates is mostly chance. Whether the county differs from its peers is asked once, in the funnel that
+allows for how counties differ anyhow (`funnels`). Intervals are those of their kind everywhere (`rates`): shares
+Wilson's, counts and rates exact Poisson, the sex ratio mid-p as in its own section. Work done against a target is a
+rate, also while it stays below the target.
 """
 
 from __future__ import annotations
@@ -18,10 +16,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import fisher_exact
 
 from .results import note, pick, rows
-from .stats import binomial_interval, binomial_p, poisson_interval, share_to_ratio
+from .stats import binomial_interval, poisson_interval, share_to_ratio
 
 __all__ = ["STEPS", "UNITS", "of_peers", "peers", "visits"]
 
@@ -42,20 +39,16 @@ def peers(
     """Return `peer/<measure>` for the own county (place = its key) and each peer (place = its name as in the file).
 
     count, total: as delivered, the own county's from `own_results`; value: count / total in the unit of the measure
-    (UNITS; a count alone stays one), with its interval at `level`. The own county's row comes first, with p of the test
-    against all peers together and a note that says higher, lower or no difference. A peer's note holds its names
-    in both languages. Measures that the own county has no result for have rows of the peers alone. `own_names`: how
-    files call the own county; a row under its own name is no peer and is left out.
+    (UNITS; a count alone stays one), with its interval at `level`. The own county's row comes first. Measures that the
+    own county has no result for have rows of the peers alone. `own_names`: how files call the own county; a row under
+    its own name is no peer and is left out.
     """
     mine = of_peers(peers, county, own_names)
     mine = mine[mine["period"] == period]
-    records = [
-        r
-        for measure, group in mine.groupby("measure")
-        for r in _measure(str(measure), group, own_results, period, county, level)
-    ]
-    tests = sum(not np.isnan(r.get("p", np.nan)) for r in records)
-    return rows([_worded(r, tests, level) for r in records])
+    return rows([
+        row for measure, group in mine.groupby("measure")
+        for row in _measure(str(measure), group, own_results, period, county, level)
+    ])  # fmt: skip
 
 
 def of_peers(peers: pd.DataFrame, county: str, own_names: Collection[str] = ()) -> pd.DataFrame:
@@ -112,17 +105,10 @@ def _measure(
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of one measure: the own county first, then the peers by name."""
     own = pick(own_results, place=county, period=period, measure=measure).head(1)
-    counts, totals = group["count"].astype("float64"), group["total"].astype("float64")
-    over = bool((group["count"] > group["total"]).any())
-    for row in own.itertuples():
-        over = over or row.count > row.total
-        p = _p(row.count, row.total, counts, totals, over)
-        pooled = _in_unit(measure, counts.sum() / totals.sum()) if totals.sum() else np.nan
-        found = _row(county, period, measure, row.count, row.total, level, over)
-        yield {**found, "p": p, "pooled": pooled, "peers": len(group)}
-    for row in group.sort_values("county").itertuples():
-        named = note("note.peer.county", zh=row.county, en=row.county_en or row.county)
-        yield {**_row(row.county, period, measure, row.count, row.total, level, over), "note": named}
+    all_of_them = pd.concat([own.assign(county=county), group.sort_values("county")])
+    rated = measure.split("/")[0] in TARGETS or bool((all_of_them["count"] > all_of_them["total"]).any())
+    for row in all_of_them.itertuples():
+        yield _row(row.county, period, measure, float(row.count), float(row.total), level, rated)
 
 
 def _row(
@@ -142,33 +128,11 @@ def _row(
     return {**base, **scaled, "method": f"{method}-{100 * level:g}"}
 
 
-def _p(count: float, total: float, counts: pd.Series, totals: pd.Series, rated: bool) -> float:
-    """Return the two-sided p of the own county against the peers together; NaN where there is no total."""
-    others, base = counts.sum(), totals.sum()
-    if np.isnan(total) or totals.isna().any() or not total or not base:
-        return np.nan
-    if rated:
-        return float(binomial_p(count, count + others, total / (total + base), kind="exact"))
-    table = np.array([[count, total - count], [others, base - others]]).astype("int64")
-    return float(fisher_exact(table).pvalue)
-
-
 def _in_unit(measure: str, share: float) -> float:
     return UNITS.get(measure.split("/")[0], float)(share)
 
 
-def _worded(record: dict[str, Any], tests: int, level: float) -> dict[str, Any]:
-    """Return a row with the note of the own county in place of what the note is made from."""
-    if "peers" not in record:
-        return record
-    pooled, others = record.pop("pooled"), record.pop("peers")
-    if np.isnan(record["p"]):
-        return {**record, "note": note("note.peer.no_test", peers=others)}
-    side = "higher" if record["value"] > pooled else "lower"
-    key = f"note.peer.{side}" if record["p"] < 1 - level else "note.peer.same"
-    kind = "ratio" if record["measure"].split("/")[1] in UNITS else "share"
-    return {**record, "note": note(f"{key}.{kind}", pooled=pooled, peers=others, p=record["p"], tests=tests)}
-
-
 UNITS: Mapping[str, Callable[[float], float]] = {"srb": lambda share: float(share_to_ratio(share))}
 """Measures whose figure is not a share, and how it is made from one (srb: boys per 100 girls)."""
+TARGETS = ("plan_share",)
+"""Measures whose total is a target and not what the cases are a part of."""

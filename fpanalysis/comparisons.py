@@ -7,7 +7,11 @@ comparisons, the tests are exact ones, which err on the side of silence.
 *Counts* are taken as Poisson and compared as rates a day (the second half-year has three days more than the first): the
 conditional binomial test of Przyborowski and Wilenski (Biometrika 31 (1940) 313), its interval that of Clopper and
 Pearson. Where past years show that months scatter more than Poisson counts do, all counts are divided by that factor
-first (quasi-Poisson: McCullagh and Nelder, Generalized Linear Models, 1989, 6.2.3). *Shares* differ in points, with
+first (quasi-Poisson: McCullagh and Nelder, Generalized Linear Models, 1989, 6.2.3); and since that factor is itself
+learned from few months, Student's t with the degrees of freedom of these months takes the place of the normal
+distribution (Tjur, American Statistician 52 (1998) 222): the exact test is read at the level where the normal is as
+wide as t at 5 %. Where no two earlier years are known it is t with LEAST degrees: only a leap is a rise then, and what
+would be one if months scattered as little as Poisson counts is called untold. *Shares* differ in points, with
 Newcombe's interval from two Wilson ones (Statistics in Medicine 17 (1998) 873, method 10) and the exact conditional
 test. *Births* are compared corrected for late registration against corrected; what the correction does not know is
 added to the variance. Sums of money have no test, because a sum tells nothing of how its parts vary. Counts that are
@@ -23,17 +27,19 @@ Statistics in Medicine 27 (2008) 1693). Where no earlier year is known the compa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from .periods import Period, parse_period
 from .results import facts, note, pick, rows
 from .stats import binomial_interval, binomial_p, odds_ratio, share_to_ratio
 from .wording import indicator
 
-__all__ = ["COMPARED", "FEW", "births", "changes", "pairs", "scatter", "seasons", "spans"]
+__all__ = ["COMPARED", "FEW", "POISSON", "UNKNOWN", "Scatter", "births", "changes", "pairs", "scatter", "seasons",
+           "spans"]  # fmt: skip
 
 COMPARED = (
     "registered", "registered/*", "registered_on_time", "checkups/*", "checkups_risk/*", "checkups_followed_share/*",
@@ -48,6 +54,21 @@ SEASONS = 5
 """Earlier years that say how a period usually differs from the one before, at most."""
 ALPHA = 0.05
 Z95 = 1.959963984540054
+LEAST = 2
+"""Degrees of freedom below which past months are not asked how much they scatter."""
+ROUNDS = 100
+
+
+class Scatter(NamedTuple):
+    """How much more months scatter than Poisson counts, and the degrees of freedom that this was learned from."""
+
+    factor: float
+    freedom: float
+
+
+POISSON, UNKNOWN = Scatter(1.0, np.inf), Scatter(1.0, float(LEAST))
+"""Counts that are known to be Poisson, and counts of which no two years are known: t with 2 degrees keeps to 5 % of
+false claims up to a factor of 4.8 (of real months of 300 to 1,000 births 1.2 to 3.5 is usual)."""
 
 
 def pairs(period: str) -> dict[str, tuple[str, str]]:
@@ -93,32 +114,36 @@ def spans(period: str) -> list[str]:
     return sorted(keys - {period})
 
 
-def scatter(monthly: pd.DataFrame, *, before: pd.Period) -> dict[str, float]:
+def scatter(monthly: pd.DataFrame, *, before: pd.Period) -> dict[str, Scatter]:
     """Return by measure how much more past months scatter than Poisson counts would: chi-square over its degrees, >= 1.
 
     `monthly`: measure, month, count. Years counted back from the month `before`, which is not looked at, are held
-    against each other month by month, each at its own level; without two of them, or with fewer than FEWEST cases,
-    it is 1.
+    against each other month by month, each at its own level, the first of them as far as it is known; UNKNOWN with
+    fewer than LEAST degrees or FEWEST cases.
     """
     found = {}
     for measure, group in monthly[monthly["month"] < before].groupby("measure"):
         series = group.groupby("month")["count"].sum()
         months = pd.period_range(series.index.min(), before - 1, freq="M")
-        years = len(months) // 12
-        if years:
-            table = series.reindex(months[-12 * years :], fill_value=0).to_numpy("float64").reshape(years, 12)
-            found[str(measure)] = _scatter(table)
+        counts = series.reindex(months, fill_value=0).to_numpy("float64")
+        found[str(measure)] = _scatter(np.r_[np.full(-len(counts) % 12, np.nan), counts].reshape(-1, 12))
     return found
 
 
-def _scatter(table: np.ndarray) -> float:
-    table = table[table.sum(axis=1) > 0]
-    table = table[:, table.sum(axis=0) > 0]
-    freedom = (table.shape[0] - 1) * (table.shape[1] - 1)
-    if min(table.shape) < 2 or table.sum() < FEWEST:
-        return 1.0
-    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
-    return max(1.0, float(((table - expected) ** 2 / expected).sum() / freedom))
+def _scatter(table: np.ndarray) -> Scatter:
+    """Return the scatter of a table of years and months, NaN where a month is not known (quasi-independence)."""
+    table = table[np.nansum(table, axis=1) > 0]
+    table = table[:, np.nansum(table, axis=0) > 0]
+    known = ~np.isnan(table)
+    freedom = int(known.sum()) - sum(table.shape) + 1
+    if freedom < LEAST or np.nansum(table) < FEWEST:
+        return UNKNOWN
+    expected = known.astype("float64")
+    for _ in range(ROUNDS):
+        for axis in (0, 1):
+            expected *= np.nansum(table, axis=axis, keepdims=True) / expected.sum(axis=axis, keepdims=True)
+    square = ((table - expected)[known] ** 2 / expected[known]).sum()
+    return Scatter(max(1.0, float(square / freedom)), float(freedom))
 
 
 def changes(
@@ -127,7 +152,7 @@ def changes(
     period: str,
     county: str,
     measures: Iterable[str] = (),
-    scatter: Mapping[str, float] | None = None,
+    scatter: Mapping[str, Scatter] | None = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
     """Return `change/<comparison>/<measure>` of the county for every comparison (`pairs`) that the results allow.
@@ -135,9 +160,9 @@ def changes(
     `results` hold the figures of the periods compared (`spans`), under their keys; `measures`: those to compare, by
     default COMPARED (`*` stands for one part). count = now, total = then; value = relative change of the count a day
     with its interval and p, for `previous` beyond what usually lies between the two. A share gives
-    `change_points/...`: points by which it differs (count, total = its numerators). `scatter` divides counts (see the
-    module), that of its parts where a sum has none. The note says rise, fall, no real change or too few; where nothing
-    was before there is no relative change.
+    `change_points/...`: points by which it differs (count, total = its numerators). `scatter` (see the module): of a
+    sum without its own that of its worst part, UNKNOWN of a count without; None takes counts as Poisson. The note says
+    rise, fall, no real change, untold or too few; where nothing was before there is no relative change.
     """
     records = []
     patterns = list(measures or COMPARED)
@@ -149,8 +174,8 @@ def changes(
             past = _past(measure, usual) if name == "previous" else None
             if not _known(measure, first, second) or past == []:
                 continue
-            factor, days = _factor(measure, scatter or {}), _days(now, then)
-            told = _told(first[measure], second[measure], past, days, factor, level)
+            spread = POISSON if scatter is None else _spread(measure, scatter)
+            told = _told(first[measure], second[measure], past, _days(now, then), spread, level)
             head = "change_points" if _is_share(measure) else "change"
             records.append({"place": county, "period": period, "measure": f"{head}/{name}/{measure}",
                             "count": first[measure].count, "total": second[measure].count, **told})  # fmt: skip
@@ -167,17 +192,18 @@ def births(
     months of past years that scatter more than Poisson counts do (`scatter`) widen it too.
     """
     known = pick(monthly, place=county, measure=measure).drop_duplicates("period", keep="last").set_index("period")
-    spread = scatter(_series(known, measure), before=parse_period(period).first_month).get(measure, 1.0)
+    seen = scatter(_series(known, measure), before=parse_period(period).first_month).get(measure, UNKNOWN)
     past = [pair for keys in seasons(period) if (pair := [_sum(known, key) for key in keys]) and all(pair)]
     records = []
     for name, keys in pairs(period).items():
         both = [_sum(known, key) for key in keys]
         if all(both) and (past or name != "previous"):
             (now, error_now), (then, error_then) = both
-            factor = max(spread + e**2 / n if n > 0 else spread for n, e in ((now, error_now), (then, error_then)))
+            more = max(e**2 / n if n > 0 else 0.0 for n, e in ((now, error_now), (then, error_then)))
+            spread = Scatter(seen.factor + more, seen.freedom)
             usual = tuple(sum(pair[side][0] for pair in past) for side in (0, 1))
-            told = (_beyond(now, then, usual, factor, level) if name == "previous"
-                    else _rates(now, then, _days(*keys), factor, level))  # fmt: skip
+            told = (_beyond(now, then, usual, spread, level) if name == "previous"
+                    else _rates(now, then, _days(*keys), spread, level))  # fmt: skip
             records.append({"place": county, "period": period, "measure": f"{measure}_change/{name}",
                             "count": now, "total": then, **told})  # fmt: skip
     return rows(records)
@@ -190,10 +216,10 @@ def _series(known: pd.DataFrame, measure: str) -> pd.DataFrame:
     return pd.DataFrame(frame).dropna()
 
 
-def _factor(measure: str, scatter: Mapping[str, float]) -> float:
-    """Return what a count is divided by; a sum scatters at most as the worst of its parts does."""
-    parts = [factor for name, factor in scatter.items() if name.startswith(f"{measure}/")]
-    return scatter.get(measure, max(parts, default=1.0))
+def _spread(measure: str, scatter: Mapping[str, Scatter]) -> Scatter:
+    """Return what a count is held to; a sum scatters at most as the worst of its parts does."""
+    parts = [one for name, one in scatter.items() if name.startswith(f"{measure}/")]
+    return scatter.get(measure, max(parts, default=UNKNOWN))
 
 
 def _sum(known: pd.DataFrame, key: str) -> tuple[float, float] | None:
@@ -231,7 +257,7 @@ def _is_share(measure: str) -> bool:
 
 
 def _told(
-    now: Any, then: Any, past: list[tuple[Any, Any]] | None, days: tuple[int, int], factor: float, level: float
+    now: Any, then: Any, past: list[tuple[Any, Any]] | None, days: tuple[int, int], spread: Scatter, level: float
 ) -> dict[str, Any]:
     """Return change, interval, p and note of two figures; `past` pairs: beyond what they differ by as a rule."""
     if _is_share(now.measure):
@@ -239,9 +265,9 @@ def _told(
                  for side in (0, 1)]  # fmt: skip
         return _points(now, then, sides if past else None, level)
     if past is None:
-        return _rates(now.count, then.count, days, factor, level)
+        return _rates(now.count, then.count, days, spread, level)
     usual = tuple(sum(pair[side].count for pair in past) for side in (0, 1))
-    return _beyond(now.count, then.count, usual, factor, level)
+    return _beyond(now.count, then.count, usual, spread, level)
 
 
 def _few(now: float, then: float, method: str) -> dict[str, Any]:
@@ -250,32 +276,42 @@ def _few(now: float, then: float, method: str) -> dict[str, Any]:
     return {"method": method, "value": np.nan, "note": note(f"note.change.{key}", now=now, then=then)}
 
 
-def _rates(now: float, then: float, days: tuple[int, int], factor: float, level: float) -> dict[str, Any]:
+def _rates(now: float, then: float, days: tuple[int, int], spread: Scatter, level: float) -> dict[str, Any]:
     """Return relative change a day, interval, p and note of two counts."""
-    base = {"method": f"change_exact-{100 * level:g}"}
+    method = f"change_exact-{100 * level:g}"
     if max(now, then) < FEW:
-        return _few(now, then, base["method"])
-    first, both = now / factor, (now + then) / factor
-    ends = (
-        share_to_ratio(np.array(binomial_interval(first, both, level, "clopper-pearson"))) / 100 * days[1] / days[0] - 1
-    )
+        return _few(now, then, method)
+    first, both = now / spread.factor, (now + then) / spread.factor
+    ends = np.array(binomial_interval(first, both, _normal(level, spread), "clopper-pearson"))
+    low, high = share_to_ratio(ends) / 100 * days[1] / days[0]
     p = float(binomial_p(first, both, days[0] / (days[0] + days[1]), kind="exact"))
-    value = now / then * days[1] / days[0] - 1 if then else np.nan
-    upper = float(ends[1]) if then else np.nan
-    return {**base, "value": value, "lower": float(ends[0]) if then else np.nan, "upper": upper, "p": p,
-            "note": _verdict(then, p, float(ends[0]) > 0, float(ends[1]) < 0)}  # fmt: skip
+    return _changed(then, now / then * days[1] / days[0] if then else np.nan, low, high, p, spread, method)
 
 
-def _beyond(now: float, then: float, usual: tuple[float, float], factor: float, level: float) -> dict[str, Any]:
+def _beyond(now: float, then: float, usual: tuple[float, float], spread: Scatter, level: float) -> dict[str, Any]:
     """Return by how much now over then exceeds what it was in earlier years (`usual`: counts of both), as a share."""
     method = f"season_exact-{100 * level:g}"
     if max(now, then) < FEW:
         return _few(now, then, method)
-    pairs_ = [tuple(round(n / factor) for n in pair) for pair in ((now, then), usual)]
-    _, low, high, p = odds_ratio(*pairs_, level, "exact")
-    value = now * usual[1] / (then * usual[0]) - 1 if then * usual[0] else np.nan
-    ends = {"lower": low - 1, "upper": high - 1 if np.isfinite(high) else np.nan}
-    return {"method": method, "value": value, **ends, "p": p, "note": _verdict(then, p, low > 1, high < 1)}
+    pairs_ = [tuple(round(n / spread.factor) for n in pair) for pair in ((now, then), usual)]
+    _, low, high, p = odds_ratio(*pairs_, _normal(level, spread), "exact")
+    ratio = now * usual[1] / (then * usual[0]) if then * usual[0] else np.nan
+    return _changed(then, ratio, low, high, p, spread, method)
+
+
+def _changed(
+    then: float, ratio: float, low: float, high: float, poisson_p: float, spread: Scatter, method: str
+) -> dict[str, Any]:
+    """Return the record of a ratio with its interval; p of the scattered count from that of a Poisson one."""
+    p = float(2 * special.stdtr(spread.freedom, special.ndtri(poisson_p / 2)))
+    verdict = _verdict(then, p, low > 1, high < 1, untold=spread.freedom <= LEAST and poisson_p < ALPHA)
+    ends = [end - 1 if np.isfinite(end) and np.isfinite(ratio) else np.nan for end in (low, high)]
+    return {"method": method, "value": ratio - 1, "lower": ends[0], "upper": ends[1], "p": p, "note": verdict}
+
+
+def _normal(level: float, spread: Scatter) -> float:
+    """Return the level at which the normal distribution is as wide as t is at `level`."""
+    return float(1 - 2 * special.ndtr(-special.stdtrit(spread.freedom, (1 + level) / 2)))
 
 
 def _points(now: Any, then: Any, usual: list[tuple[float, ...]] | None, level: float) -> dict[str, Any]:
@@ -307,8 +343,8 @@ def _gap(first: tuple[float, ...], second: tuple[float, ...], level: float) -> t
     return gap, gap - float(low), gap + float(high)
 
 
-def _verdict(then: float, p: float, above: bool, below: bool) -> str:
+def _verdict(then: float, p: float, above: bool, below: bool, untold: bool = False) -> str:
     """Return the note: a rise or fall only where the interval, and the test if there is one, say so."""
     told = (above or below) and not p >= ALPHA
-    key = ("rise" if above else "fall") if told else "same"
+    key = ("rise" if above else "fall") if told else "untold" if untold else "same"
     return note(f"note.change.{'first' if told and then == 0 else key}")

@@ -158,7 +158,7 @@ CONTRACTS = {
                     "died": ("死亡", "died"),
                     "moved": ("迁出", "moved"),
                     "aged_out": ("子女年满18周岁", "aged out"),
-                    "ineligible": ("不再符合条件", "no longer eligible"),
+                    "no_longer_eligible": ("不再符合条件", "no longer eligible", "ineligible"),
                     "paid_once": ("一次性发放完毕", "paid once"),
                 },
             ),

@@ -304,6 +304,12 @@ class Desk:
         files = [release / "results.csv" for release in found if (release / "results.csv").is_file()]
         return results.combine([results.pick(results.read(file), measure=measure) for file in files])
 
+    def elsewhere(self) -> pd.DataFrame:
+        """Return the township rows of the other periods that the newest releases of this year show."""
+        shown = [results.read(r / "results.csv") for r in releases.read_before(self.home, self.place, self.period)]
+        rows = results.combine(shown)
+        return rows[(rows["place"] != self.place) & (rows["period"] != self.period.key)]
+
     def said(self, period: Period) -> pd.DataFrame:
         """Return the results that the report of an earlier period published when it was closed; empty without one."""
         closes = closing_day(self.data.deliveries, period, self.params.closing_days)

@@ -8,7 +8,8 @@ determined by them, and each could, with no count below zero, be `smallest` or m
 
 The sums are those that the table itself obeys: county = townships, opening + new - exits = closing, reported = births +
 carried in - unregistered, men - women = their difference, and a figure = its parts (by order, by sex, by class). What
-stands in another table is not looked at: protect together what is published together.
+stands in another table is not looked at (protect together what is published together), nor the reports of other
+periods, but for counts that one figure here and theirs tell (`elsewhere`).
 
 Nor are other reports looked at whose periods overlap: a year less its published half, a half-year less a quarter, or
 the same half-year in two calendars can leave a small count of a township. The notebooks of births and subsidies show
@@ -31,6 +32,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linprog
 
+from .overlaps import tells_small
 from .results import note
 
 __all__ = ["HIDDEN", "protect"]
@@ -46,7 +48,13 @@ TOLERANCE = 1e-6
 
 
 def protect(
-    results: pd.DataFrame, *, smallest: int, measures: Sequence[str], county: str, townships: Sequence[str] = ("*",)
+    results: pd.DataFrame,
+    *,
+    smallest: int,
+    measures: Sequence[str],
+    county: str,
+    townships: Sequence[str] = ("*",),
+    elsewhere: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return the results with small township counts of people hidden: numbers missing, note `note.suppressed`.
 
@@ -58,6 +66,9 @@ def protect(
     0 < total - count < smallest or 0 < total < smallest; then what would give it away (see the module). Figures of
     money follow the people they belong to (MONEY), and so does a reported figure beside them. `smallest` of 0 or 1
     hides nothing. Rows that are hidden already stay so.
+
+    `elsewhere`: rows that reports of other periods show, of counts that add up over months; a count that tells a small
+    one together with them (a year less its half-year) is hidden like a small one.
     """
     results = _published(results, county, townships)
     if smallest <= 1 or results.empty:
@@ -65,6 +76,8 @@ def protect(
     counts = results["measure"].map(lambda m: _is_person_count(m, measures)).to_numpy(dtype=bool)
     township = (results["place"] != county).to_numpy()
     small = counts & township & _small(results, smallest)
+    if elsewhere is not None:
+        small |= counts & township & tells_small(results, elsewhere, smallest=smallest)
     before = counts & results["note"].str.contains(f'"{HIDDEN}"', regex=False).to_numpy()
     hidden = small | before
     if small.any():

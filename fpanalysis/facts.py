@@ -11,7 +11,7 @@ reader can follow a figure.
 | status | when |
 |---|---|
 | suppressed | hidden because it counts too few people (`note.suppressed`) |
-| preliminary | rests on births of a month whose registration is open (completeness below 1) or that is not known yet |
+| preliminary | rests on births of a month whose registration is open (completeness below 1); period not ended |
 | revised | differs, in any of its numbers, from the same fact of the release before |
 | final | else |
 
@@ -204,10 +204,11 @@ def _status(
 
 def _is_open(row: Any, open_months: tuple[str, str]) -> bool:
     first, last = open_months
-    if "births" not in _kinds(row.measure) or row.measure.split("/")[0] in SETTLED or not last:
-        return False
     ends = str(parse_period(row.period).last_month)
-    return ends > last or bool(first and ends >= first)
+    if not last or ends > last:
+        return bool(last)
+    births = "births" in _kinds(row.measure) and row.measure.split("/")[0] not in SETTLED
+    return births and bool(first and ends >= first)
 
 
 def _kinds(measure: str) -> list[str]:

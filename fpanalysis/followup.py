@@ -9,8 +9,9 @@ was said to be corrected and is still there is open, and is counted. An item tha
 was not looked at again) keeps its answer. So every difference that was ever listed is in exactly one status.
 
 Age, in whole months: of an open item from the end of the period it was first seen in to the day of the data; of any
-other to the day it was dealt with. Rows about persons (`differences`, `carried`) are internal: they go into the
-follow-up workbook alone. `ageing` gives counts and money of the county, as result rows.
+other to the day it was dealt with. Rows about persons (`differences`, `carried`) and totals by village (`villages`),
+whose counts are small, are internal: they go into the follow-up workbook alone. `ageing` gives counts and money of the
+county, as result rows.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from .identity import item_number
 from .periods import parse_period
 from .results import note, rows
 
-__all__ = ["BANDS", "SETTLED", "STATUSES", "ageing", "carried", "differences", "looked_at"]
+__all__ = ["BANDS", "SETTLED", "STATUSES", "ageing", "carried", "differences", "looked_at", "villages"]
 
 KEY = ["programme", "person"]
 SETTLED = ("matched", "nothing_due")
@@ -79,6 +80,31 @@ def differences(
     }
     made = pd.DataFrame(found).astype(dict.fromkeys(["item", "village", "person"], "str"))
     return made.sort_values(["class", "programme", "place", "village", "item"], ignore_index=True)
+
+
+def villages(persons: pd.DataFrame, roll: pd.DataFrame, reported: pd.DataFrame, *, period: str) -> pd.DataFrame:
+    """Return a row a programme, township and village, then one for the township: level (village, township), programme,
+    place, village, on_roll, due_people, open (persons with a difference), entitled, paid, difference and, of townships
+    that reported it, reported (fen; else missing).
+
+    INTERNAL: small counts. `persons`: what `reconcile.classify` gave; someone belongs to the village of the last row on
+    the roll, without one to "". `reported`: tidy frame of the totals in the forms.
+    """
+    village = roll.sort_values("start").groupby(KEY)["village"].last() if "village" in roll else pd.Series(dtype="str")
+    counted = persons.assign(
+        village=_at(village, persons, ""),
+        due_people=persons["entitled"] > 0,
+        open=~persons["class"].isin(SETTLED),
+        difference=persons["entitled"] - persons["paid"],
+    ).astype({"village": "str"})
+    by, sums = ["programme", "place"], ["on_roll", "due_people", "open", "entitled", "paid", "difference"]
+    of_village = counted.groupby([*by, "village"], as_index=False)[sums].sum().assign(level="village")
+    of_township = counted.groupby(by, as_index=False)[sums].sum().assign(level="township", village="")
+    asked = (reported["level"] == "township") & (reported["item"] == "amount") & (reported["period"] == period)
+    told = reported[asked].drop_duplicates(by).assign(reported=lambda f: f["value"] * 100)[[*by, "reported"]]
+    both = pd.concat([of_village, of_township.merge(told, on=by, how="left")], ignore_index=True)
+    order = both.assign(last=both["level"] == "township").sort_values([*by, "last", "village"], ignore_index=True)
+    return order[["level", *by, "village", *sums, "reported"]].astype(dict.fromkeys(sums, "int64"))
 
 
 def looked_at(returned: pd.DataFrame, period: str) -> list[str]:

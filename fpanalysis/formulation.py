@@ -2,7 +2,7 @@
 
 The text is portable: DuckDB and Spark SQL run it letter by letter, and it may run on one hash bucket of the persons
 after another, because no step looks beyond one person. It knows whole numbers only: persons, programmes, places and
-reasons are codes, days are counted from 1970-01-01, months are year x 12 + month - 1, dates of birth are 19580630,
+reasons are codes, days are counted from 1970-01-01, months are 201806, dates of birth are 19580630,
 money is fen. Every sum is cast to BIGINT (a wider type would come back as floating point).
 
 What stands in the tables that the text reads (`TABLES`), and the definitions it holds to, is said in `reconcile`.
@@ -28,6 +28,9 @@ __all__ = ["OPEN", "PLACES", "TABLES", "query", "spells_query"]
 OPEN = 110_000
 """The day that stands for "no exit yet" (2271-03-04), later than any in a file."""
 
+CODES = 1_000_000
+"""What a programme is times, so that programme and month are one number (`calendar.code`)."""
+
 PLACES = 1 << 20
 """One more than the largest code of a place."""
 
@@ -52,7 +55,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "near": ("programme", "person", "due", "near"),
     "renamed": ("person", "meant"),
     "terms": ("programme", "opens", "closes", "token", "bits", "dues", "whole"),
-    "calendar": ("programme", "due", "closes", "deadline", "waiting", "token", "whole"),
+    "calendar": ("programme", "due", "closes", "deadline", "waiting", "token", "whole", "code"),
     "parts": ("programme", "due", "opens", "day", "ymd", "once", "amount"),
     "tariff": ("programme", "due", "amount"),
     "excludes": ("programme", "other"),
@@ -62,9 +65,9 @@ TABLES: Mapping[str, tuple[str, ...]] = {
 `near`: pseudonyms that a failing number of a payment may mean. `terms`: a row a programme, first and last day that
 counts, what a sound person's tokens add up to, how many payments are due, and of how much (fen). `calendar`: a row a
 programme and month of the period: last day, last day in time, whether that is still to come, token of the full payment
-and of one that is not as it should be, and the full amount (0 where none is due). `parts`: the days that a payment
-stands for, each with its amount. `tariff`: every amount that a part ever had. `excludes`: programmes of which nobody
-may be on both rolls.
+and of one that is not as it should be, the full amount (0 where none is due), and programme and month as one number.
+`parts`: the days that a payment stands for, each with its amount. `tariff`: every amount that a part ever had.
+`excludes`: programmes of which nobody may be on both rolls.
 """
 
 # Equal rows come in any order, in each window in its own: RANGE counts them together, ROWS would part them.
@@ -101,7 +104,7 @@ WITH tally AS (
     SELECT p.person, -1,
       CASE WHEN p.amount = c.whole AND p.paid <= c.deadline AND p.returned = 0 AND p.corrected = 0 THEN c.token
            ELSE c.token * 0 END
-    FROM payments p JOIN calendar c ON p.programme = c.programme AND p.due = c.due
+    FROM payments p JOIN calendar c ON p.programme * {codes} + p.due = c.code
     UNION ALL SELECT person, -1, 0 FROM renamed
     UNION ALL SELECT meant, -1, 0 FROM renamed) rows_of_all
   GROUP BY person),
@@ -115,7 +118,7 @@ of_payments AS (
   SELECT p.programme, COALESCE(n.meant, p.person) AS person, p.place, p.due, p.amount, p.paid, p.returned, p.corrected,
     c.deadline
   FROM payments p JOIN odd o ON p.person IS NOT DISTINCT FROM o.person
-  JOIN calendar c ON p.programme = c.programme AND p.due = c.due
+  JOIN calendar c ON p.programme * {codes} + p.due = c.code
   LEFT JOIN renamed n ON p.person = n.person),
 bounds AS (
   SELECT programme, person, COUNT(*) AS found, MIN(since) AS first_since, MAX(until) AS last_until,
@@ -273,7 +276,7 @@ def query(
     spells = _filled(SPELLS, roll="several")
     barred = BARRED.format(opens=opens, closes=closes) if excluding else NOBODY
     of_row, of_spell = ({name: f"{t}.{name}" for name in ("since", "birth", "sex")} for t in "rs")
-    fits = {n: " AND ".join(f"({rule.format(**of_row, ymd=day)})" for day in days[n]) for n, rule in eligible.items()}
+    fits = {n: _throughout(rule, days[n]).format(**of_row) for n, rule in eligible.items()}
     looked = {n: rule.format(**of_spell, ymd="p.ymd") for n, rule in eligible.items()}
     return _filled(
         STEPS,
@@ -309,6 +312,13 @@ def _entering(programme: int, months: Sequence[tuple[int, int, int]], sound: str
     return f"WHEN r.programme = {programme} THEN CASE WHEN {fits} THEN CASE {tokens} ELSE {none} END ELSE {none} END "
 
 
+def _throughout(rule: str, days: Sequence[int]) -> str:
+    """Return a condition that holds on all days where `rule` does: who is old enough on the first is so on the last."""
+    if "NOT" in rule or not days:
+        return " AND ".join(f"({rule.replace('{ymd}', str(day))})" for day in days)
+    return rule.replace("{ymd} - {birth} <", f"{max(days)} - {{birth}} <").replace("{ymd}", str(min(days)))
+
+
 def _by_programme(conditions: Mapping[int, str], table: str) -> str:
     """Return a condition that asks each programme its own; one that cannot be judged counts as met."""
     asked = " ".join(f"WHEN {n} THEN ({condition})" for n, condition in conditions.items() if condition)
@@ -316,4 +326,4 @@ def _by_programme(conditions: Mapping[int, str], table: str) -> str:
 
 
 def _filled(text: str, **parts: object) -> str:
-    return text.format(before=DAYS_BEFORE_1970, places=PLACES, **parts)
+    return text.format(before=DAYS_BEFORE_1970, places=PLACES, codes=CODES, **parts)

@@ -62,7 +62,7 @@ def registrations(
     left out and a note says so.
     `registered_mix`: second-child per first-child registration in the county, with its interval and the p of its own
     history; a note says when it is unusual against that (without any history: outside `usual_mix`).
-    `registered_usual/<service>`: the share that history leads to expect, with its predictive interval; count, total:
+    `registered_usual/<service>`: the share that history had, with the predictive interval for now; count, total:
     this period's. Earlier years that the data hold whole: rows of the county under their own period key.
     """
     now = _registered_in(registrations, months, period, county, level)
@@ -326,11 +326,11 @@ def _usual(
     whole = past.sum(axis=1)
     told = {s: surprise(n, total, posterior(past[s], whole, centre=1 / 3), level) for s, n in counts.items()}
     adjusted = adjust([t[3] for t in told.values()])
-    together = sum(expected for expected, *_ in told.values())  # each is drawn towards a third for itself
+    usual = past.sum() / whole.sum()  # what is expected of one share is drawn towards a third; this is what was
     base = {"place": county, "period": period, "total": total, "method": f"predictive-{100 * level:g}"}
-    return [{**base, "measure": f"registered_usual/{s}", "count": counts[s], "value": expected / together, "lower": low,
+    return [{**base, "measure": f"registered_usual/{s}", "count": counts[s], "value": usual[s], "lower": low,
              "upper": high, "p": p, "note": note("note.mix.share", share=counts[s] / total, periods=len(past))}
-            for (s, (expected, low, high, _)), p in zip(told.items(), adjusted, strict=True)]  # fmt: skip
+            for (s, (_, low, high, _)), p in zip(told.items(), adjusted, strict=True)]  # fmt: skip
 
 
 def _judged(row: dict[str, Any], past: pd.DataFrame, usual_mix: tuple[float, float], level: float) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from .errors import DataError, Fault, ParamsError, did_you_mean
 from .grids import GRIDS, UNCOMPUTED, Grid, decode, is_html, read_grids
 from .identity import Person, narrowed, read, set_right
 from .levels import Disagreement, without_county_rows
-from .parsers import PARSERS, WELL_FORMED, Context, Parsed, Refusal, clean, identity_text
+from .parsers import PARSERS, WELL_FORMED, Context, Parsed, Refusal, clean, identity_text, words
 from .paths import is_hidden
 from .periods import named_period
 
@@ -494,6 +494,7 @@ class _Reader:
         self._check_heading(found, cells)
         heading = {name: where[0] for name, where in found.at.items()}
         body = cells[found.index + found.height :]
+        self._keep_words(grid.rows[found.index + found.height :], body, heading)
         self._fill_merged(grid.merged, body, heading)
         self._check_width(body, max(len(row) for _, row in cells[found.index : found.index + found.height]))
         raw, totals = self._body(body, heading)
@@ -543,6 +544,16 @@ class _Reader:
                     known = said[1] in ("元", "万元")
                     fix = f"write units: {{{name}: {said[1]}}} under files: in params" if known else "convert it"
                     self._fault(number, self.titles[name], said[1], f"{unit}, the unit of this column in params", fix)
+
+    def _keep_words(
+        self, rows: Iterable[tuple[int, Sequence[Any]]], body: Iterable[tuple[int, list[str]]], at: Mapping[str, int]
+    ) -> None:
+        """Write cells with somebody's own words as they were written, and not in the normal form of all others."""
+        own = [index for name, index in at.items() if self.contract.columns[name].kind == "prose"]
+        for (_, given), (_, row) in zip(rows, body, strict=True):
+            for index in own:
+                if index < len(row):
+                    row[index] = words(given[index])
 
     def _fill_merged(
         self, merged: Sequence[tuple[int, int, int]], body: Sequence[tuple[int, list[str]]], heading: Mapping[str, int]

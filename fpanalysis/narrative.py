@@ -66,6 +66,8 @@ CARDS = {"births": "births", "srb": "srb", "registered": "registered", "pay": "p
 """Headline figures: key in the catalogue (`card.<key>`) and measure."""
 MISSING = {"births": "silent_births", "registrations": "silent_registrations", "checkups": "silent_checkups"}
 """What the places without a report of some month are called in sentences, by the kind of report."""
+PARTIAL = "note.rollup.partial"
+"""The remark of a sum that lacks counties: its card says so first."""
 
 
 def sentences(section: str, facts: Mapping[str, Fact], lang: str, **values: Any) -> list[str]:
@@ -248,8 +250,9 @@ def _state(note: str) -> str:
 
 
 def revised(found: pd.DataFrame, *, period: str, lang: str, names: Mapping[str, str]) -> blocks.Table:
-    """Return what the report of an earlier period said, what is known now, and the difference, as a table."""
+    """Return what the report of an earlier period said, what is known now, and the difference, as a table of counts."""
     rows = results.pick(found, period=period, measure="revision/*")
+    rows = rows[rows["measure"] != "revision/srb"]  # a ratio, which a sentence tells
     heads = {name: wording.text(f"column.{name}", lang) for name in ("figure", "then", "known_now", "difference")}
     words = [wording.label(measure.partition("/")[2], lang, names) for measure in rows["measure"]]
     columns = [words, rows["total"], rows["count"], rows["value"]]
@@ -286,8 +289,9 @@ def _card(name: str, fact: Fact, facts: Mapping[str, Fact], lang: str, values: M
     change, missing, reference = (
         _said(f"card.{name}.{part}", facts, lang, values) for part in ("change", "missing", "reference")
     )
+    partial = wording.remark(fact.note, lang) if PARTIAL in fact.note else ""
     change = wording.text("list.semicolon", lang).join(
-        filter(None, [change or wording.text("card.no_change", lang), missing])
+        filter(None, [partial, change or wording.text("card.no_change", lang), missing])
     )
     raw = None if math.isnan(fact.value) else fact.value
     printed = wording.format_value(fact.value, kind, lang)

@@ -60,8 +60,9 @@ def bases(
     `births_carried_in` (registered in `months`, occurred outside them) and `births_unregistered` (occurred in
     `months`, registered outside them), each also as /orderN, /male, /orderN/male ... Exactly:
     reported = births + carried in - unregistered. `known_until`: last month of registration that is known, by
-    default the last in the frame. Orders and sexes are those of the whole frame, so that every row has its peers; where
-    no birth's order (or sex) was ever given there are no rows by order (or sex), and without births there are none.
+    default the last in the frame; `births` of a time when less was known say so in their note. Orders and sexes are
+    those of the whole frame, so that every row has its peers; where no birth's order (or sex) was ever given there are
+    no rows by order (or sex), and without births there are none.
     """
     if births.empty:
         return results.empty()
@@ -76,9 +77,10 @@ def bases(
     cells = pd.concat([cells.assign(place=county), cells[cells["place"] != county]])
     grid = _grid(births, county)
     last = known["registered"].max() if known_until is None and len(known) else known_until
+    aged = known_until is not None and known_until < births["registered"].max()
     given = {"order": (births["order"] != 0).any(), "sex": (births["sex"] != "unknown").any()}
     parts = [part for part in PARTS if all(given[name] for name in part.split("/") if name)]
-    tables = [_base(_summed(cells, part, grid), part, period, last) for part in parts]
+    tables = [_base(_summed(cells, part, grid), part, period, last, aged) for part in parts]
     return results.combine(tables)
 
 
@@ -175,7 +177,7 @@ def _summed(cells: pd.DataFrame, part: str, grid: dict[str, list]) -> pd.DataFra
     return summed.reindex(index, fill_value=0).reset_index()
 
 
-def _base(summed: pd.DataFrame, part: str, period: str, last: pd.Period | None) -> pd.DataFrame:
+def _base(summed: pd.DataFrame, part: str, period: str, last: pd.Period | None, aged: bool) -> pd.DataFrame:
     suffix = pd.Series("", index=summed.index)
     if "order" in part:
         suffix += "/order" + summed["order"].astype(str)
@@ -186,7 +188,7 @@ def _base(summed: pd.DataFrame, part: str, period: str, last: pd.Period | None) 
         basis = {"births": "by_occurrence", "births_reported": "by_registration"}.get(base, "by_both")
         frame = pd.DataFrame({"place": summed["place"], "period": period, "measure": base + suffix})
         frame = frame.assign(count=summed[base], method=basis, note="")
-        if base == "births_unregistered" and last is not None:
+        if last is not None and (base == "births_unregistered" or (aged and base == "births")):
             frame["note"] = results.note("note.births.known_until", month=str(last))
         frames.append(frame)
     return results.rows(pd.concat(frames, ignore_index=True))

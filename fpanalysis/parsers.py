@@ -25,7 +25,7 @@ from .identity import Person
 from .periods import parse_period
 from .wording import catalogue
 
-__all__ = ["PARSERS", "WELL_FORMED", "Context", "Parsed", "Refusal", "clean", "identity_text"]
+__all__ = ["PARSERS", "WELL_FORMED", "Context", "Parsed", "Refusal", "clean", "identity_text", "words"]
 
 
 class Refusal(ValueError):
@@ -70,6 +70,15 @@ def clean(cell: object) -> str:
     return " ".join((text if text.isascii() else _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))).split())
 
 
+def words(cell: object) -> str:
+    """Return a cell that holds somebody's own words: as `clean` does, but its punctuation as it was written."""
+    if not isinstance(cell, str):
+        return clean(cell)
+    plain = _WIDE.sub(lambda m: unicodedata.normalize("NFKC", m[0]), cell)
+    return re.sub(r"\s+", " ", _INVISIBLE.sub("", plain)).strip()
+
+
+_WIDE = re.compile("[０-９Ａ-Ｚａ-ｚ]")
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 """Characters without width, which web pages and bank files leave in cells."""
 
@@ -83,16 +92,6 @@ def _plain_number(number: float) -> str:
 
 def _text(cell: str, context: Context) -> Parsed:
     return Parsed(cell)
-
-
-HAN = "[\u3400-\u9fff]"
-FULL_WIDTH = str.maketrans(",;:?!", "，；：？！")
-
-
-def _prose(cell: str, context: Context) -> Parsed:
-    """Return somebody's own words, beside Chinese letters with the punctuation that `clean` has made half-width."""
-    pointed = re.sub(rf"(?<={HAN})[,;:?!]|(?<=[\d%）)])[,;:?!](?={HAN})", lambda m: m[0].translate(FULL_WIDTH), cell)
-    return Parsed(re.sub(rf"\(([^()]*{HAN}[^()]*)\)", r"（\1）", pointed))
 
 
 LARGEST = 10**15
@@ -313,7 +312,7 @@ def _name(cell: str, context: Context) -> Parsed:
 
 PARSERS: Mapping[str, Callable[[str, Context], Parsed]] = {
     "text": _text,
-    "prose": _prose,
+    "prose": _text,
     "number": _float,
     "int": _int,
     "count": _count,

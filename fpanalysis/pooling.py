@@ -6,7 +6,8 @@ binomial around it (Skellam, JRSS B 10 (1948) 257). Both unknowns are averaged o
 in makes the interval of a short history too short (Morris, JASA 78 (1983) 47). The spread between years has a
 half-Cauchy prior (Gelman, Bayesian Analysis 1 (2006) 515); the mean is drawn towards a centre that the caller names,
 with the weight of a stated number of cases, which is how a history of no year, or of one, still gives an answer that
-says how little it knows. Everything stands on a grid: the same numbers in every run.
+says how little it knows. Years long past can be given less weight (their likelihood to a power below 1: Ibrahim and
+Chen, Statistical Science 15 (2000) 46). Everything stands on a grid: the same numbers in every run.
 """
 
 from __future__ import annotations
@@ -52,20 +53,21 @@ def posterior(
     weight: float = 2.0,
     scale: float = 0.1,
     evidence: ArrayLike = 0.0,
+    trust: ArrayLike = 1.0,
 ) -> Posterior:
     """Return the posterior of a share after years of `counts` among `totals`.
 
     `centre`, `weight`: the prior of its mean (a beta distribution worth `weight` cases). `scale`: of the half-Cauchy
-    prior of the spread between years; `evidence`: log-likelihood of each of SPREADS from elsewhere (`scatter`). Years
-    with an empty or missing total are left out.
+    prior of the spread between years; `evidence`: log-likelihood of each of SPREADS from elsewhere (`scatter`);
+    `trust`: weight of each year, at most 1. Years with an empty or missing total are left out.
     """
-    k, n = (np.asarray(a, dtype="float64") for a in (counts, totals))
-    k, n = k[n > 0], n[n > 0]
+    k, n, w = (np.asarray(a, dtype="float64") for a in np.broadcast_arrays(counts, totals, trust))
+    k, n, w = k[n > 0], n[n > 0], w[n > 0]
     middle = min(max(centre, EDGE), 1 - EDGE)
     phi = 1 / SPREADS**2 - 1
-    means = _means(k, n, phi, middle, weight)
+    means = _means(k, n, w, phi, middle, weight)
     a, b = means * phi[:, None], (1 - means) * phi[:, None]
-    log = (special.betaln(a[..., None] + k, b[..., None] + n - k) - special.betaln(a, b)[..., None]).sum(axis=-1)
+    log = (special.betaln(a[..., None] + k, b[..., None] + n - k) - special.betaln(a, b)[..., None]) @ w
     log += special.xlogy(middle * weight, means) + special.xlog1py(
         (1 - middle) * weight, -means
     )  # with d mean / d logit
@@ -142,9 +144,9 @@ def _matched_below(cases: Floats, total: float, means: Floats, phi: Floats) -> F
     return special.betainc(means * matched, (1 - means) * matched, at)
 
 
-def _means(k: Floats, n: Floats, phi: Floats, middle: float, weight: float) -> Floats:
+def _means(k: Floats, n: Floats, w: Floats, phi: Floats, middle: float, weight: float) -> Floats:
     """Return the grid of means (one row a concentration), where the years and the prior put them."""
-    size = (n * (phi[:, None] + 1) / (n + phi[:, None])) if len(n) else np.zeros((len(phi), 0))
+    size = (w * n * (phi[:, None] + 1) / (n + phi[:, None])) if len(n) else np.zeros((len(phi), 0))
     cases = size.sum(axis=1) + weight
     pooled = ((size * (k / n)).sum(axis=1) + weight * middle) / cases if len(n) else np.full(len(phi), middle)
     pooled = np.clip(pooled, EDGE, 1 - EDGE)

@@ -84,7 +84,8 @@ def implausible(
     """Return what can hardly be by chance: `quality/<fault>/<measure>` for a township (men = women: for the county).
 
     count of total months (cells) that are as the fault says; p adjusted for all tests. `quality_tests` of the county:
-    count = found, total = tests made, value = `alpha`, the chance that any is named though nothing is wrong.
+    count = found, total = tests made (both without men = women, which is as couples are counted), value = `alpha`, the
+    chance that any is named though nothing is wrong.
     """
     towns = figures[figures["place"] != county]
     cases: Cases = []
@@ -93,11 +94,13 @@ def implausible(
         about = measure.removesuffix("/female")
         for name, test in TESTS.items() if not measure.endswith("/male") else ():  # couples: one of the two will do
             cases += [{"place": place, "measure": f"quality/{name}/{about}", **case} for case in test(now, before)]
-    cases += [{"place": county, **case} for case in _couples(towns, months)]
+    paired = [{"place": county, **case} for case in _couples(towns, months)]
+    cases += paired
     adjusted = adjust([case["p"] for case in cases]) if cases else []
     found = [_found({**case, "p": p}, period) for case, p in zip(cases, adjusted, strict=True) if p <= alpha]
-    summary = {"place": county, "period": period, "measure": "quality_tests", "count": len(found),
-               "total": len(cases), "value": alpha, "method": "exact_tests"}  # fmt: skip
+    doubts = [row for row in found if not row["measure"].startswith("quality/couples/")]  # that is how couples count
+    summary = {"place": county, "period": period, "measure": "quality_tests", "count": len(doubts),
+               "total": len(cases) - len(paired), "value": alpha, "method": "exact_tests"}  # fmt: skip
     return rows([*found, summary])
 
 

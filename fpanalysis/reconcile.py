@@ -6,6 +6,11 @@ person-programme the first class that fits. So people and money add up by constr
 being on it = sum of the classes, and entitled - paid = sum of the differences of the classes, with nothing left over,
 in fen. The work is one SQL text (`formulation`) that any engine runs (`engines`); here is what goes in and comes out.
 
+The roll holds everybody with start and exit, also those of periods before, so that the previous roll is in it and the
+opening of a period can be told from it; what differs from the closing as it was told then is named by
+`carried_forward`. Reported totals are about places, not persons, and no row of theirs can be a person's difference:
+they are held against the sums (`levels`), not put into the union.
+
 Definitions, the same everywhere. On the roll on a day: `start <= day < exit`. A month counts when the person is on the
 roll, and meets the programme's condition, on its last day, at the rate in force on that day; a condition that cannot be
 judged (no date of birth) counts as met. A payment is in time up to the last day of its due month plus `grace_days`.
@@ -28,7 +33,7 @@ from . import engines, sources
 from .errors import FpError, did_you_mean
 from .formulation import OPEN, query, spells_query
 from .results import note, pick, rows
-from .schedule import day_number, eligible, rate_on, tables
+from .schedule import day_number, eligible, month_number, rate_on, tables
 from .suspects import suspects
 from .wording import catalogue
 
@@ -129,11 +134,16 @@ def at_scale(
     every accepted spelling and its key (without: the words as they stand). `near`: where persons are pseudonyms, files
     with programme, person, due and near, whom a failing number may mean; identity numbers tell it themselves. `level`:
     the column that says where someone belongs, `village` for one (small counts: INTERNAL); sums over all are the same.
+    Villages of files have codes that no two townships share; in frames the township stands before the village.
+    A mistyped number of the roll is not set right here, as `ingest` does: who was paid is then unpaid, and paid without
+    being on the roll, so that nothing is hidden.
     `out`: folder for the class of each person-programme as Parquet: INTERNAL, rows about persons under a hash made
     with `key` (None: a random one). The rest as for `classify`.
     Raises FpError when money or rows of the payments are not all in the classes.
     """
     if isinstance(roll, pd.DataFrame) or isinstance(payments, pd.DataFrame):
+        if level != "place":
+            roll, payments = (_at_level(frame, level) for frame in (roll, payments))
         return _of_frames(roll, payments, out=out, months=months, rates=rates, as_of=as_of, engine=engine, **limits)
     secret = key or secrets.token_bytes(32)
     numbers = {name: n for n, name in enumerate(sorted(set(rates["programme"])))}
@@ -144,14 +154,14 @@ def at_scale(
     at = {word: spots[name] for word, name in keys.items()}
     asked = [name for name in ("birth", "sex") if any(f"{{{name}}}" in rule for rule in eligible(rates).values())]
     given = sources.roll_and_payments(
-        roll, payments, programmes=spelled, places=at, key=secret, asked=asked, level=level
+        roll, payments, programmes=spelled, places=at, key=secret, asked=asked, level=level, months=_written(months)
     )
     text, small = formulated(rates, months, as_of)
-    given |= sources.meanings(*_meanings(roll, payments, near, spelled, small["calendar"], limits), key=secret)
+    given |= sources.meanings(*_meanings(roll, payments, near, spelled, months, limits), key=secret)
     named = sources.names(list(numbers), list(spots), list(CLASSES))
     limits_of_out = {"out": out, "written": sources.written(secret)} if out else {}
     reads = given | small | (named if out else {})
-    questions = {"totals": TOTALS, "control": _control(small["calendar"])}
+    questions = {"totals": TOTALS, "control": _control(months)}
     found, control = engines.run(text, reads, questions, **limits_of_out, **limits).values()
     _check_control(found, int(control["payments"].sum()), int(control["paid"].sum()))
     return _summed(found, [list(numbers), list(spots), list(CLASSES)])
@@ -162,24 +172,31 @@ def _meanings(
     payments: Sequence[str | Path],
     near: Sequence[str | Path],
     programmes: Mapping[str, int],
-    calendar: pd.DataFrame,
+    months: pd.PeriodIndex,
     limits: Mapping[str, Any],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return whom the failing numbers of payments may mean (programme, due, person, near), and what old ones are since
     1999 (person, meant), all as they are written."""
 
     def asked(text: str, given: engines.Table) -> pd.DataFrame:
-        filled = text.format(first=calendar["due"].min(), last=calendar["due"].max())
+        filled = text.format(first=month_number(months[0]), last=month_number(months[-1]))
         return engines.run(filled, {"given": given}, {"rows": "SELECT * FROM found"}, **{**limits, "buckets": 1})[
             "rows"
         ]
 
     if near:
         return asked(sources.CLAIMS, sources.claims(near, programmes)), sources.renamed([])
-    failing = asked(sources.FAILING, sources.failing(payments, programmes))
+    failing = asked(sources.FAILING, sources.failing(payments, programmes, _written(months)))
     old = {*asked(sources.OLD, sources.old(roll))["written"], *failing["written"]}
     renamed = sources.renamed(sorted(text for text in old if len(text) == 15))
     return sources.near(failing[~failing["written"].isin(renamed["person"])]), renamed
+
+
+def _at_level(frame: pd.DataFrame, level: str) -> pd.DataFrame:
+    """Return a tidy frame with place and village as its place; payments, which name no village, without any."""
+    if level not in frame:
+        return frame.assign(place="")
+    return frame.assign(place=(frame["place"] + " " + frame[level]).str.strip())
 
 
 def _of_frames(roll: Any, payments: Any, *, out: Path | None, **terms: Any) -> pd.DataFrame:
@@ -219,9 +236,14 @@ SELECT CAST(COUNT(*) AS BIGINT) AS payments, CAST(COALESCE(SUM(amount * (1 - ret
 FROM payments WHERE due BETWEEN {first} AND {last}"""
 
 
-def _control(calendar: pd.DataFrame) -> str:
+def _written(months: pd.PeriodIndex) -> dict[str, int]:
+    """Return the number of each month as it is mostly written."""
+    return {str(month): month_number(month) for month in months}
+
+
+def _control(months: pd.PeriodIndex) -> str:
     """Return the text for rows and money (fen) of the payments of the period as they stand, whatever they name."""
-    return CONTROL.format(first=calendar["due"].min(), last=calendar["due"].max())
+    return CONTROL.format(first=month_number(months[0]), last=month_number(months[-1]))
 
 
 def _check_control(found: pd.DataFrame, number: int, fen: int) -> None:
@@ -522,7 +544,7 @@ class _Codes:
     def payments(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the table `payments` of the text."""
         return self._both(frame).assign(
-            due=frame["due"].dt.year.astype("int64") * 12 + frame["due"].dt.month.astype("int64") - 1,
+            due=frame["due"].dt.year.astype("int64") * 100 + frame["due"].dt.month.astype("int64"),
             amount=frame["amount"].astype("int64"),
             paid=_days(frame["paid"], OPEN),
             returned=(frame["status"] != "paid").astype("int64"),

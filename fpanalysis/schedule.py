@@ -14,6 +14,7 @@ import pandas as pd
 
 from .eligibility import sql
 from .errors import FpError, did_you_mean
+from .formulation import CODES
 
 __all__ = ["day_number", "eligible", "month_number", "rate_on", "tables"]
 
@@ -40,14 +41,16 @@ def tables(rates: pd.DataFrame, months: pd.PeriodIndex, as_of: dt.date) -> dict[
         tokens = dict(zip(whole, others, strict=True))
         found["parts"] += [(number, *row) for row in mine]
         dues = [_due(terms, due, as_of) for due in months]
-        found["calendar"] += [(number, *row, tokens.get(row[0], 0), whole.get(row[0], 0)) for row in dues]
+        found["calendar"] += [
+            (number, *row, tokens.get(row[0], 0), whole.get(row[0], 0), number * CODES + row[0]) for row in dues
+        ]
         found["tariff"] += sorted({(number, *row) for due in months for row in _tariff(terms, due)})
         days = [row[2] for row in mine] or [day_number(months[0].start_time), _last(months[-1])]
         sound = (_once if terms["unit"].iloc[-1] == "once" else _through)(token, tokens, whole)
         found["terms"].append((number, min(days), max(days), token, *sound))
     heads = {
         "terms": ["programme", "opens", "closes", "token", "bits", "dues", "whole"],
-        "calendar": ["programme", "due", "closes", "deadline", "waiting", "token", "whole"],
+        "calendar": ["programme", "due", "closes", "deadline", "waiting", "token", "whole", "code"],
         "parts": ["programme", "due", "opens", "day", "ymd", "once", "amount"],
         "tariff": ["programme", "due", "amount"],
     }
@@ -89,8 +92,8 @@ def day_number(day: pd.Timestamp | dt.date) -> int:
 
 
 def month_number(month: pd.Period) -> int:
-    """Return year x 12 + month - 1."""
-    return month.year * 12 + month.month - 1
+    """Return a month as a number such as 201806."""
+    return month.year * 100 + month.month
 
 
 def _last(month: pd.Period) -> int:

@@ -32,7 +32,8 @@ SECTIONS = {
 COMPARISONS = ("year_ago", "previous", "so_far")
 CHANGES = ("change/", "change_points/", "births_corrected_change/")
 REAL = ("note.change.rise", "note.change.fall", "note.change.first")
-FEW, NOTHING = "note.change.few", "note.change.nothing"
+UNCALLED = {"untold": "note.change.untold", "few": "note.change.few"}
+NOTHING = "note.change.nothing"
 
 
 def told(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> str:
@@ -56,10 +57,9 @@ def changed(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> list
     for name in COMPARISONS:
         mine = [r for r in rows if r["measure"].split("/")[1] == name]
         real = [_change(r, lang, names) for r in mine if _verdict(r) in REAL]
-        counts = {"few": sum(_verdict(r) == FEW for r in mine)}
-        counts["rest"] = len(mine) - len(real) - counts["few"]
-        more = [text(f"change.{key}{'' if real or key == 'few' else '.all'}", lang, n=n)
-                for key, n in sorted(counts.items(), reverse=True) if n]  # fmt: skip
+        counts = {key: sum(_verdict(r) == note for r in mine) for key, note in UNCALLED.items()}
+        counts = {"rest" if real else "rest.all": len(mine) - len(real) - sum(counts.values()), **counts}
+        more = [text(f"change.{key}", lang, n=n) for key, n in counts.items() if n]
         if mine:
             said = text("list.semicolon", lang).join([*real, *more])
             lines.append(text("change.line", lang, about=f"change.{name}", said=said))
@@ -88,7 +88,7 @@ def changes(found: pd.DataFrame, *, lang: str, names: Mapping[str, str], id: str
     for name in have:
         columns += [f"change/{name}@total", f"change/{name}"] if name == "year_ago" else [f"change/{name}"]
     notes = [text(f"table.changes.{key}", lang) for key, told in (("season", "change/previous" in heads),
-             ("few", any(_verdict(r) == FEW for r in rows.to_dict("records")))) if told]  # fmt: skip
+             ("few", any(_verdict(r) == UNCALLED["few"] for r in rows.to_dict("records")))) if told]  # fmt: skip
     head = {"heads": heads, "caption": text("table.changes", lang), "notes": notes, "id": id}
     made = tables.wide(turned, columns, lang=lang, names=words, **head)
     return replace(made, columns=(Column("measure", text("table.measure", lang)), *made.columns[1:]))
@@ -188,7 +188,8 @@ def _work(measure: str, lang: str, names: Mapping[str, str]) -> str:
 def _plan(measure: str, known: Mapping[str, Fact], lang: str, names: Mapping[str, str]) -> str:
     forecast, usual = known[f"plan_forecast/{measure}"], known[f"plan_usual/{measure}"]
     share = forecast.count / forecast.total if forecast.total else float("nan")
-    base = {"name": _work(measure, lang, names), "done": forecast.count, "share": share, "verdict": forecast.note}
+    base = {"name": _work(measure, lang, names), "done": forecast.count, "target": forecast.total, "share": share,
+            "verdict": forecast.note}  # fmt: skip
     pace = known.get(f"plan_pace/{measure}")
     if pace is None:
         return text("plan.over", lang, **base)

@@ -38,8 +38,8 @@ STATUS = {"paid": 0, "returned": 1}
 SEXES = {"male": 1, "female": 2}
 
 
+NO_MONTHS: Mapping[str, int] = {}
 OF_PAYMENTS = {
-    "due": Column("due", "month"),
     "amount": Column("amount", "yuan", instead=Column("amount_fen", "fen")),
     "paid": Column("paid", "day"),
     "returned": Column("returned", "code", instead=Column("status", "code", default="0", codes=STATUS, strict=True)),
@@ -55,12 +55,13 @@ def roll_and_payments(
     key: bytes,
     asked: Collection[str] = ("birth", "sex"),
     level: str = "place",
+    months: Mapping[str, int] = NO_MONTHS,
 ) -> dict[str, Table]:
     """Return the tables `roll` and `payments` of the text; `programmes`, `places`: the number of each spelling.
 
     `key`: what persons are mixed with; the same key gives the same numbers. `asked`: which of birth and sex any
     condition asks; the other is not made. `level`: the column of the roll that says where someone belongs, and of
-    payments if they have it.
+    payments if they have it. `months`: numbers of months as they are mostly written, which then need not be worked out.
     """
     salt = _salt(key)
     both = {
@@ -82,7 +83,7 @@ def roll_and_payments(
     of_roll |= {name: nothing for name in ("birth", "sex") if name not in asked}
     return {
         "roll": Files(tuple(map(Path, roll)), both | of_roll, often=True),
-        "payments": Files(tuple(map(Path, payments)), both | OF_PAYMENTS, often=True),
+        "payments": Files(tuple(map(Path, payments)), both | OF_PAYMENTS | _month(months), often=True),
     }
 
 
@@ -104,10 +105,12 @@ CLAIMS = f"SELECT DISTINCT programme, due, person, near FROM given WHERE {OF_PER
 """Whom failing pseudonyms may mean."""
 
 
-def failing(payments: Sequence[str | Path], programmes: Mapping[str, int]) -> Files:
+def failing(
+    payments: Sequence[str | Path], programmes: Mapping[str, int], months: Mapping[str, int] = NO_MONTHS
+) -> Files:
     """Return the table that FAILING reads; pseudonyms are numbers that do not show whether they are right."""
     columns = {"written": Column("person", "letters"), "number": Column("person", "number")}
-    return Files(tuple(map(Path, payments)), _due(programmes) | columns)
+    return Files(tuple(map(Path, payments)), _due(programmes) | _month(months) | columns)
 
 
 def old(roll: Sequence[str | Path]) -> Files:
@@ -171,7 +174,11 @@ def kin(claims: pd.DataFrame) -> pd.DataFrame:
 
 
 def _due(programmes: Mapping[str, int]) -> dict[str, Column]:
-    return {"programme": Column("programme", "code", codes=programmes), "due": Column("due", "month")}
+    return {"programme": Column("programme", "code", codes=programmes)} | _month(NO_MONTHS)
+
+
+def _month(months: Mapping[str, int]) -> dict[str, Column]:
+    return {"due": Column("due", "month", codes=months)}
 
 
 def _salt(key: bytes) -> int:

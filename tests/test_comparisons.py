@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpanalysis import comparisons, results, wording
-from fpanalysis.comparisons import births, changes, pairs, scatter
+from fpanalysis.comparisons import POISSON, UNKNOWN, Scatter, births, changes, pairs, scatter
 
 
 def at(period: str, count: float, total: float = np.nan, measure: str = "activity/inspection") -> pd.DataFrame:
@@ -44,7 +44,7 @@ def test_points_have_newcombes_interval(now, then, bounds):
 
 def test_counts_have_the_exact_conditional_interval():
     """R's help of poisson.test: c(11, 21) over c(800, 3011): ratio 1.9715, 95 % interval 0.8584264 to 4.2772659."""
-    told = comparisons._rates(11, 21, (800, 3011), 1.0, 0.95)
+    told = comparisons._rates(11, 21, (800, 3011), POISSON, 0.95)
 
     assert (0.8584264034, 4.2772659437) == pytest.approx((told["lower"] + 1, told["upper"] + 1), abs=1e-9)
 
@@ -124,7 +124,32 @@ def test_shares_of_too_few_cases_are_not_compared():
 
 
 def test_months_that_scatter_make_a_claim_harder():
-    assert ["rise", "same"] == [key(change(150, 100, scatter={"activity/inspection": f})) for f in (1.0, 6.0)]
+    spreads = (Scatter(1.0, 44.0), Scatter(6.0, 44.0))
+
+    assert ["rise", "same"] == [key(change(150, 100, scatter={"activity/inspection": one})) for one in spreads]
+
+
+def test_scatter_that_few_months_showed_is_read_as_students_t():
+    """t with 5 degrees is 2.5706 at 5 % (Fisher and Yates, Statistical Tables, 1938, table III): p of z = 2.5706 is 0.05."""
+    row = change(
+        1_000_000, 1_000_000 * (1 + 2.5706 * np.sqrt(2e-6)), scatter={"activity/inspection": Scatter(1.0, 5.0)}
+    )
+
+    assert 0.05 == pytest.approx(row["p"], abs=2e-4)
+    assert 0 == pytest.approx(row["upper"], abs=2e-5)
+
+
+@given(st.integers(0, 2_000), st.integers(0, 2_000), st.integers(2, 50))
+def test_interval_and_p_of_scattered_counts_agree(now, then, freedom):
+    row = change(now, then, scatter={"activity/inspection": Scatter(2.0, float(freedom))})
+    outside = row["lower"] > 0 or row["upper"] < 0
+
+    assert then == 0 or np.isnan(row["p"]) or outside == (row["p"] < 0.05)
+
+
+@pytest.mark.parametrize(("now", "said"), [(105, "same"), (150, "untold"), (300, "rise")])
+def test_without_two_earlier_years_only_a_leap_is_a_rise(now, said):
+    assert said == key(change(now, 100, scatter={})) == key(change(now, 100, scatter={"activity/inspection": UNKNOWN}))
 
 
 def test_the_year_so_far_stands_in_the_second_half_alone():
@@ -141,7 +166,29 @@ def test_past_months_scatter_as_they_are_counted():
     months = pd.period_range("2008-01", periods=120, freq="M")
     monthly = pd.DataFrame({"measure": "m", "month": months, "count": 2 * rng.poisson(200, 120)})
 
-    assert 2 == pytest.approx(scatter(monthly, before=pd.Period("2018-01", "M"))["m"], rel=0.3)
+    found = scatter(monthly, before=pd.Period("2018-01", "M"))["m"]
+
+    assert (pytest.approx(2, rel=0.3), 99) == (found.factor, found.freedom)
+
+
+@pytest.mark.parametrize(
+    ("months", "freedom"), [(12, UNKNOWN.freedom), (13, UNKNOWN.freedom), (18, 5), (24, 11), (30, 16)]
+)
+def test_a_year_that_is_known_in_part_shows_scatter_in_part(months, freedom):
+    """18 months are 6 of one year and 12 of the next: 18 - 2 years - 12 months + 1 degrees."""
+    counts = np.random.default_rng(1).poisson(100, months)
+    monthly = pd.DataFrame({"measure": "m", "month": pd.period_range(end="2017-12", periods=months, freq="M"),
+                            "count": counts})  # fmt: skip
+
+    assert freedom == scatter(monthly, before=pd.Period("2018-01", "M"))["m"].freedom
+
+
+def test_scatter_of_a_table_with_a_gap_is_that_of_quasi_independence():
+    """R 4.2: glm(n ~ year + month, poisson) on rows (NA NA 30 45), (20 35 25 50), (22 30 40 38): Pearson's chi-square
+    5.7504 on 4 degrees."""
+    table = np.array([[np.nan, np.nan, 30, 45], [20, 35, 25, 50], [22, 30, 40, 38]])
+
+    assert (pytest.approx(5.75044171515 / 4), 4) == comparisons._scatter(table)
 
 
 def test_the_period_itself_does_not_count_as_scatter():
@@ -149,17 +196,17 @@ def test_the_period_itself_does_not_count_as_scatter():
     counts = np.r_[np.full(24, 100), np.full(6, 900)]
     monthly = pd.DataFrame({"measure": "m", "month": months, "count": counts})
 
-    assert {"m": 1.0} == scatter(monthly, before=pd.Period("2018-01", "M"))
+    assert {"m": Scatter(1.0, 11.0)} == scatter(monthly, before=pd.Period("2018-01", "M"))
 
 
-def corrected(period: str, value: float, spread: float) -> pd.DataFrame:
-    months = pd.period_range(f"{period[:4]}-01", periods=6, freq="M")
+def corrected(year: str, value: float, spread: float, number: int = 6) -> pd.DataFrame:
+    months = pd.period_range(f"{year}-01", periods=number, freq="M")
     return results.rows([{"place": "x", "period": str(m), "measure": "births_corrected", "value": value,
                           "lower": value - spread, "upper": value + spread} for m in months])  # fmt: skip
 
 
 def test_births_are_compared_corrected_with_the_error_of_the_correction():
-    past = corrected("2017", 1000, 0)
+    past = corrected("2016", 1000, 0, 24)
     sure, unsure = (
         births(results.combine([past, corrected("2018", 950, s)]), period="2018H1", county="x").iloc[0]
         for s in (0, 200)
@@ -186,7 +233,7 @@ def test_now_and_then_change_places(now, then):
 @pytest.mark.parametrize("mean", [3, 40, 5_000])
 def test_noise_is_called_a_rise_or_fall_in_at_most_five_of_a_hundred(mean):
     rng = np.random.default_rng(20180630)
-    told = [comparisons._rates(*rng.poisson(mean, 2).astype(float), (181, 181), 1.0, 0.95) for _ in range(1500)]
+    told = [comparisons._rates(*rng.poisson(mean, 2).astype(float), (181, 181), POISSON, 0.95) for _ in range(1500)]
     claims = np.mean([t["p"] < 0.05 if "p" in t else False for t in told])
 
     assert claims <= 0.05 + 0.012
@@ -200,7 +247,7 @@ def test_noise_over_a_season_is_called_a_change_in_at_most_five_of_a_hundred(sca
     for _ in range(500):
         draws = (rng.poisson(season, (3, 2)) if scattered == 1
                  else rng.negative_binomial(season / (scattered - 1), 1 / scattered, (3, 2)))  # fmt: skip
-        told = comparisons._beyond(*draws[0], tuple(draws[1:].sum(axis=0)), scattered, 0.95)
+        told = comparisons._beyond(*draws[0], tuple(draws[1:].sum(axis=0)), Scatter(scattered, np.inf), 0.95)
         said.append(told["p"] < 0.05)
 
     assert np.mean(said) <= 0.05 + 0.02

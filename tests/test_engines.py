@@ -56,6 +56,18 @@ def test_villages_add_up_to_their_townships(tmp_path):
     assert_frame_equal(villages.groupby("class")[sums].sum(), townships.groupby("class")[sums].sum())
 
 
+def test_villages_of_frames_stand_behind_their_townships_and_add_up():
+    roll, payments, _ = mix(5)
+    roll = roll.assign(village=[f"{n % 3:03d}" for n in range(len(roll))])
+    villages, townships = (
+        at_scale(roll=roll, payments=payments, level=level, **TERMS) for level in ("village", "place")
+    )
+    sums = ["people", "on_roll", "payments", "entitled", "carried", "paid"]
+
+    assert {"a 000", "a 001", "a 002"} <= set(villages["place"])
+    assert_frame_equal(villages.groupby("class")[sums].sum(), townships.groupby("class")[sums].sum())
+
+
 @pytest.mark.parametrize("buckets", [2, 5])
 def test_buckets_change_nothing(tmp_path, buckets):
     given = files(tmp_path)

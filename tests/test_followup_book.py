@@ -15,7 +15,7 @@ import pytest
 from fpanalysis import due, ingest, wording
 from fpanalysis.__main__ import main
 from fpanalysis.errors import DataError, ParamsError
-from fpanalysis.followup import STATUSES, carried, differences
+from fpanalysis.followup import STATUSES, carried, differences, villages
 from fpanalysis.identity import item_number
 from fpanalysis.paths import Home
 from fpanalysis.publish.followup_book import FILLED_IN, HEAD, WIDTHS, followup_book
@@ -225,6 +225,53 @@ def check_as_people_do(found: pd.DataFrame, back: pd.DataFrame) -> None:
     assert back["status"].value_counts().to_dict() == {"open": len(found) - 1, "explained": 1}
     assert back.loc[back["status"] == "explained", "explanation"].tolist() == ["账号已停用 已联系"]
     assert back.loc[back["status"] == "explained", "date"].tolist() == [pd.Timestamp("2018-07-19")]
+
+
+def totals() -> pd.DataFrame:
+    """Two villages of a township, one person on no roll, and what the township reported."""
+    columns = ["person", "entitled", "paid", "class"]
+    rows = [
+        ("p", 300, 300, "matched"),
+        ("q", 500, 0, "unpaid"),
+        ("r", 200, 200, "matched"),
+        ("s", 0, 90, "not_on_roll"),
+    ]
+    persons = pd.DataFrame(rows, columns=columns).assign(programme="rural_award", place="a")
+    persons["on_roll"] = persons["class"] != "not_on_roll"
+    roll = persons[persons["on_roll"]].assign(village=["002", "001", "001"], start=pd.Timestamp("2016-01-01"))
+    told = {
+        "level": "township",
+        "place": "a",
+        "period": "2018H1",
+        "programme": "rural_award",
+        "item": "amount",
+        "value": 6.0,
+    }
+    return villages(persons, roll, pd.DataFrame([told]), period="2018H1")
+
+
+def test_villages_add_up_to_the_township_which_is_held_against_its_report():
+    found = totals()
+    sums = ["on_roll", "due_people", "open", "entitled", "paid", "difference"]
+    below, whole = found[found["level"] == "village"], found[found["level"] == "township"]
+
+    assert ["", "001", "002"] == below["village"].tolist()
+    assert below[sums].sum().tolist() == whole[sums].iloc[0].tolist() == [3, 3, 2, 1000, 590, 410]
+    assert below["reported"].isna().all() and whole["reported"].tolist() == [600]
+
+
+@pytest.mark.parametrize(("lang", "whole"), [("zh", "全乡镇"), ("en", "whole township")])
+def test_the_last_sheet_has_the_villages_and_is_not_read_back(tmp_path, lang, whole):
+    made = openpyxl.load_workbook(
+        io.BytesIO(followup_book(items(), lang=lang, names=NAMES, villages=totals(), **ABOUT))
+    )
+    sheet = made.worksheets[-1]
+    rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=HEAD + 2)]
+
+    assert sheet["A2"].value == wording.text("followup.internal", lang)
+    assert rows[-1] == ["农村奖扶", "鄚州镇", whole, 3, 3, 2, 10, 5.9, 4.1, 6, 0.1]
+    assert rows[1][:3] == ["农村奖扶", "鄚州镇", "001"]
+    assert len(items()) == len(hand_back(tmp_path, made))
 
 
 def test_sorting_filtering_renaming_and_a_column_more_change_nothing(tmp_path):

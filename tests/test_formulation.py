@@ -87,3 +87,8 @@ def test_the_text_knows_whole_numbers_only():
     assert "SUM(" not in text.replace("CAST(SUM(", "").replace("SUM(m.", "").replace(
         "SUM(CASE WHEN reached", ""
     ).replace("ELSE SUM(CASE", "")
+
+
+def test_a_programme_without_a_day_that_counts_asks_nothing_of_a_row():
+    assert formulation._throughout("{ymd} - {birth} >= 600000", []) == ""
+    assert formulation._throughout("{ymd} - {birth} >= 600000", [20180131, 20180630]) == "20180131 - {birth} >= 600000"

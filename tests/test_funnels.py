@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpanalysis import results, stats, wording
+from fpanalysis import funnels, results, stats, wording
 from fpanalysis.errors import FpError
 from fpanalysis.funnels import OVERDISPERSION, VERDICTS, overdispersion, rank_intervals, similar, standing
 
@@ -83,6 +83,31 @@ def test_without_over_dispersion_the_limits_are_those_of_the_plain_funnel():
     assert tuple(float(b) for b in stats.funnel_limits(1000, target)) == pytest.approx(
         (limits["lower"], limits["upper"])
     )
+
+
+def test_three_peers_have_two_degrees_of_freedom_and_are_winsorised_as_if_to_0_64():
+    """Three z-scores around their mean: q(0.1) = 0.8 z1 + 0.2 z2, so squares shrink to 0.64 of theirs and a little more."""
+    shrunk, freedom = funnels._winsorising(3)
+
+    assert 0.64 <= shrunk < 0.66
+    assert 2 == pytest.approx(freedom, rel=0.05)
+
+
+def test_many_peers_are_winsorised_as_the_normal_distribution_is():
+    """Mean square of a normal variable cut at its 10 % and 90 % points a: 0.8 - 2 a phi(a) + 0.2 a^2 = 0.6787."""
+    assert 0.6787 == pytest.approx(funnels._winsorising(200)[0], abs=0.005)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.03])
+def test_an_ordinary_county_lies_outside_the_limits_as_rarely_as_they_say(spread):
+    rng, outside = np.random.default_rng(3), []
+    for _ in range(1_500):
+        totals = rng.integers(1_200, 4_000, 10).astype(float)
+        counts = rng.binomial(totals.astype(int), np.clip(0.9 + spread * rng.normal(size=10), 0, 1)).astype(float)
+        table = pd.DataFrame({"place": list("abcdefghij"), "count": counts, "total": totals})
+        outside.append(funnels._funnel(SHARE, table, "additive")["p"] < 0.05)
+
+    assert np.mean(outside) <= 0.05 + 0.012
 
 
 # Ranks
@@ -170,9 +195,9 @@ def test_worse_than_peers_and_worsening_is_named(now, before, said):
 
 
 def test_outside_the_funnel_with_any_rank_possible_is_not_told_apart():
-    """532 of 1,000 against nine times 500: z of the funnel is 2.02, that of each pair 1.43."""
+    """550 of 1,000 against nine times 500: t of the funnel is 3.00, z of each pair 2.24, Holm's limit for nine 2.77."""
     peers = listed(*[(f"c{i}", 500, 1000) for i in range(9)])
-    found = stands(peers, own(532, 1000))
+    found = stands(peers, own(550, 1000))
     rank = results.pick(found, place="x", measure=f"peer_rank/{SHARE}").iloc[0]
 
     assert (1, 1, 10) == (rank["value"], rank["lower"], rank["upper"])

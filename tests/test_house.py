@@ -66,6 +66,7 @@ FLOORS = {
         "funnels",
     ],
     "show": [
+        "overlaps",
         "disclosure",
         "blocks",
         "facts",

@@ -340,6 +340,15 @@ def test_a_section_in_two_files_is_refused(read):
         read({**births(GOOD), **files}, files={"births": BIRTHS, "prose": FileNames()})
 
 
+def test_words_in_a_table_stay_as_written_and_its_numbers_do_not(read):
+    table = "id,made,due,zh,en,target\nＣ１,2018H1,2018H2,检查（专项），不少于２次：按时,Two，inspections,２\n"
+    names = FileNames(columns={c: c for c in ("id", "made", "due", "zh", "en", "target")})
+    found = read({**births(GOOD), "2018-07-06/commitments.csv": table}, files={"births": BIRTHS, "commitments": names})
+    row = found["commitments"].iloc[0]
+
+    assert ("C1", "检查（专项），不少于2次：按时", "Two,inspections", 2) == tuple(row[["id", "zh", "en", "target"]])
+
+
 def test_prose_is_read_by_section_and_language(read):
     files = {"births": BIRTHS, "prose": FileNames()}
     data = read(

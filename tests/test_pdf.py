@@ -26,7 +26,7 @@ from fpanalysis import blocks
 from fpanalysis.blocks import Column, Table, csv_text
 from fpanalysis.errors import PublishError
 from fpanalysis.publish.document import Document, Part, Passage, plain_text, read_document
-from fpanalysis.publish.pdf import NO_DATE, TEXT_WIDTH, PdfExporter, _day, extract, layout, render
+from fpanalysis.publish.pdf import NO_DATE, TEXT_WIDTH, PdfExporter, _day, _need, extract, layout, render
 from fpanalysis.typeface import font_files, page_font
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -326,6 +326,12 @@ def test_a_table_that_fits_is_one_part():
     size, across, parts = layout(grid(5), "zh", FILES)
 
     assert (size, across, len(parts)) == (10.5, False, 1)
+
+
+def test_a_bold_row_of_totals_has_the_room_that_bold_takes():
+    narrow = [_need(grid(5, total=bold), 1, 8.0, FILES)[1] for bold in (False, True)]
+
+    assert narrow[1] > narrow[0]
 
 
 DAYS = {

@@ -119,6 +119,15 @@ def test_a_year_that_has_not_begun_has_no_rows():
     assert 0 == len(found(monthly, period="2018H1"))
 
 
+def test_a_path_that_moves_is_expected_where_it_was_last():
+    """45, 50 and 55 % done by June in three years: more than their mean is expected."""
+    past = pd.concat([year(f"{y}-01", [n / 6] * 6 + [(10_000 - n) / 6] * 6)
+                      for y, n in ((2015, 4_500), (2016, 5_000), (2017, 5_500))])  # fmt: skip
+    share = row(found(pd.concat([past, year("2018-01", [900] * 6)]), target=10_000), "plan_usual")["value"]
+
+    assert 0.505 < share < 0.55
+
+
 def test_another_programme_lends_its_path_to_one_without_history():
     other = pd.concat([year(f"{y}-01", [10] * 6 + [190] * 6, "checkups/reproductive") for y in (2016, 2017)])
     alone = row(found(year("2018-01", [100] * 6)), "plan_usual")["value"]

@@ -46,6 +46,14 @@ def test_a_longer_history_knows_more():
     assert sorted(widths, reverse=True) == widths
 
 
+def test_a_year_of_less_weight_says_less_and_one_of_none_nothing():
+    last, both = posterior([700], [1000]), [300, 700]
+    means = [mean(posterior(both, [1000, 1000], trust=[w, 1.0])) for w in (1.0, 0.5, 0.0)]
+
+    assert sorted(means) == means
+    assert mean(last) == pytest.approx(means[-1])
+
+
 def test_years_without_cases_say_nothing():
     assert mean(posterior([5], [10])) == mean(posterior([5, 0, np.nan], [10, 0, np.nan]))
 

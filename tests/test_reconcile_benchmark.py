@@ -111,10 +111,14 @@ def test_files_as_delivered_give_the_same_slips_and_old_numbers_and_all(benchmar
 
 
 @pytest.mark.slow
-def test_files_as_delivered_give_the_same_on_a_cluster(benchmark, tmp_path):
+@pytest.mark.filterwarnings("default")  # pyspark's own
+@pytest.mark.parametrize("engine", ["dask", "spark"])
+def test_files_as_delivered_give_the_same_on_a_cluster(benchmark, tmp_path, engine):
+    if engine == "spark":
+        pytest.importorskip("pyspark.sql")
     benchmark.write(tmp_path, 3_000, seed=5)
 
-    assert benchmark.differing(benchmark.ours_written(tmp_path, engine="dask"), tmp_path) == 0
+    assert benchmark.differing(benchmark.ours_written(tmp_path, engine=engine), tmp_path) == 0
 
 
 def test_a_method_that_cannot_run_says_why_and_the_table_names_it(benchmark, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpanalysis import results, rollup
+from fpanalysis import narrative, results, rollup
 from fpanalysis.pipeline import run_report
 from fpanalysis.stats import binomial_interval
 
@@ -133,3 +133,16 @@ def test_a_prefecture_adds_up_what_its_counties_have_published(tmp_path):
     assert results.value(found, place="cangzhou", measure="registered/first") == 1559
     assert results.value(found, place="renqiu", measure="rollup_difference/registered/second") == 1
     assert "Not yet published: Demo County." in (release / "report.en.html").read_text("utf-8")
+
+
+def test_the_headline_of_a_sum_that_lacks_counties_says_so():
+    found = summed(published(a={"births": (10, None)}), ("a", "b"))
+
+    for lang, said in (("en", "Of 1 county only; 1 has no such figure"), ("zh", "只有1个县市有此数，缺1个")):
+        (card,) = narrative.headline(results.facts(found, place="p", period=PERIOD), lang, low=103, high=107)
+        assert card.change.startswith(said)
+    whole = summed(published(a={"births": (10, None)}, b={"births": (1, None)}))
+    assert (
+        "only"
+        not in narrative.headline(results.facts(whole, place="p", period=PERIOD), "en", low=103, high=107)[0].change
+    )

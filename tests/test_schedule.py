@@ -11,7 +11,7 @@ from fpanalysis.schedule import IMPOSSIBLE, day_number, eligible, month_number, 
 
 
 def test_days_and_months_are_counted_from_their_beginnings():
-    assert (17712, 2018 * 12 + 5) == (day_number(dt.date(2018, 6, 30)), month_number(pd.Period("2018-06", "M")))
+    assert (17712, 201806) == (day_number(dt.date(2018, 6, 30)), month_number(pd.Period("2018-06", "M")))
 
 
 def test_a_quarter_is_made_of_its_months_at_the_rate_of_each():

@@ -23,7 +23,7 @@ def test_a_day_is_counted_from_1970(value):
 
 @pytest.mark.parametrize("value", ["DATE '2018-06-30'", "'2018-06'", "'2018-06-30'", "201806"])
 def test_a_month_is_a_number(value):
-    assert 2018 * 12 + 5 == made(value, Column("c", "month"))
+    assert 201806 == made(value, Column("c", "month"))
 
 
 @pytest.mark.parametrize("value", ["960", "'960'", "'960.00'", "960.0", "CAST(960 AS DECIMAL(12, 2))"])

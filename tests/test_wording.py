@@ -107,7 +107,7 @@ def test_every_entry_of_the_catalogue_is_used():
     texts = [p.read_text("utf-8") for p in package.rglob("*") if p.suffix in (".py", ".html", ".typ")]
     texts += [p.read_text("utf-8") for p in (package.parent / "notebooks").glob("*.ipynb")]
     code = "".join(texts)
-    made = set(re.findall(r"f[\"']([\w.]+\.)\{", code)) | {"state.", "note.peer."}
+    made = set(re.findall(r"f[\"']([\w.]+\.)\{", code)) | {"state."}
     entries = wording.catalogue()
     unused = [key for key, entry in entries.items()
               if key not in code and not key.startswith(tuple(made)) and entry["file"] != "indicators.csv"

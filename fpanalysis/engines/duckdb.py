@@ -7,6 +7,7 @@ numbers, so that the answer is the same to the last fen.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,13 @@ DIALECT = Dialect(
     mask="NULLIF(hash(xor({}, {})), hash(CAST(NULL AS BIGINT)))",
     mask_text="hash(CONCAT({0}, '{1}'))",
 )
+
+SMALL = 1000
+"""Frames of so many rows become tables, whose least and largest numbers DuckDB knows: it joins them by position."""
+
+LEAST_THREADS = 4
+"""DuckDB parts the groups of a group-by by its threads; below three the parts outgrow the processor's cache, and ten
+million persons take twice the time and half as much memory again, on two processors too."""
 
 
 def run(
@@ -85,6 +93,7 @@ def define(connection: Any, name: str, table: Table, bucket: int = 0, buckets: i
     if not isinstance(table, Files):
         connection.register(f"{name}_frame", table)
         source = f"SELECT * FROM {name}_frame"
+        kept = len(table) <= SMALL
     else:
         reader = _reader(connection, name, table)
         types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()}
@@ -97,12 +106,12 @@ def define(connection: Any, name: str, table: Table, bucket: int = 0, buckets: i
                 source += (
                     f' LEFT JOIN {name}_{heading}_codes AS {heading}_codes ON f."{heading}" = {heading}_codes.word'
                 )
+        kept = table.often and kind_of_type(types.get("person", "")) == "text"
     columns = table.columns if isinstance(table, Files) else table.columns.tolist()
     if buckets > 1 and "person" in columns and name != "kin":
         head = "COALESCE(k.head, s.person)" if kin else "s.person"
         joined = "LEFT JOIN kin k ON s.person = k.person" if kin else ""
         source = f"SELECT s.* FROM ({source}) s {joined} WHERE COALESCE(hash({head}) % {buckets}, 0) = {bucket}"
-    kept = isinstance(table, Files) and table.often and kind_of_type(types.get("person", "")) == "text"
     connection.execute(f"CREATE {'TABLE' if kept else 'VIEW'} {name} AS {source}")
 
 
@@ -127,7 +136,7 @@ def connected(
     folder = Path(tempfile.mkdtemp(prefix="fpanalysis-", dir=temp))
     wanted = {"temp_directory": str(folder), "preserve_insertion_order": False}
     wanted |= {"memory_limit": memory_limit} if memory_limit else {}
-    wanted |= {"threads": threads} if threads else {}
+    wanted |= {"threads": threads or max(LEAST_THREADS, os.cpu_count() or 1)}
     wanted |= {"max_temp_directory_size": disk_limit} if disk_limit else {}
     try:
         connection = duckdb.connect(config=wanted)

@@ -59,7 +59,7 @@ class Files:
         """Return the words of columns that have many, as a table each, by column: word, code."""
         return {
             name: pd.DataFrame(list(column.codes.items()), columns=["word", "code"])
-            for name, column in self.columns.items() if len(column.codes) > FEW
+            for name, column in self.columns.items() if column.kind == "code" and len(column.codes) > FEW
         }  # fmt: skip
 
     @property
@@ -130,10 +130,12 @@ def _day(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
 
 def _month(cell: str, kind: str, dialect: Dialect, column: Column) -> str:
     if kind == "whole":  # 201806
-        return f"CAST(({cell} - {cell} % 100) / 100 * 12 + {cell} % 100 - 1 AS INTEGER)"
-    if kind == "text":  # 2018-06, 2018-06-30
-        return f"CAST(SUBSTR({cell}, 1, 4) AS INTEGER) * 12 + CAST(SUBSTR({cell}, 6, 2) AS INTEGER) - 1"
-    return f"CAST(YEAR({cell}) * 12 + MONTH({cell}) - 1 AS INTEGER)"
+        return cell
+    if kind == "text":  # 2018-06, 2018-06-30; those of the period need no reading
+        known = " ".join(f"WHEN '{word}' THEN {number}" for word, number in column.codes.items())
+        read = f"CAST(SUBSTR({cell}, 1, 4) AS INTEGER) * 100 + CAST(SUBSTR({cell}, 6, 2) AS INTEGER)"
+        return f"CASE {cell} {known} ELSE {read} END" if known else read
+    return f"CAST(YEAR({cell}) * 100 + MONTH({cell}) AS INTEGER)"
 
 
 def _birth(cell: str, kind: str, dialect: Dialect, column: Column) -> str:

@@ -28,6 +28,10 @@ WIDTHS = {
     "explanation": 32, "date": 13, "by": 11, "first_seen": 12, "last_seen": 12, "times_seen": 11,
 }  # fmt: skip
 """Columns in their order, and how wide they are."""
+TOTALS = {"programme": 24, "place": 16, "village": 14, "on_roll": 10, "due_people": 10, "open": 10, "entitled": 15,
+          "paid": 15, "difference": 13, "reported": 15, "gap": 15}  # fmt: skip
+"""Columns of the totals by village, and how wide they are."""
+COUNTED = ("on_roll", "due_people", "open")
 COVER = (30, 14, 14, 22, 18, 20)
 """Widths of the columns of the cover."""
 HIDDEN = ("class", "last_seen")
@@ -54,9 +58,11 @@ def followup_book(
     period: str,
     as_of: dt.date,
     file: str,
+    villages: pd.DataFrame | None = None,
 ) -> bytes:
     """Return the workbook as .xlsx. `items`: `followup.carried`; `names`: words for programmes and places; `period` in
-    words; `file`: what the filled-in workbook is to be called. The same input gives the same bytes."""
+    words; `file`: what the filled-in workbook is to be called; `villages`: `followup.villages`, for a last sheet. The
+    same input gives the same bytes."""
     stream = io.BytesIO()
     plain = {"strings_to_formulas": False, "strings_to_numbers": False, "strings_to_urls": False}
     font = {"font_name": text("workbook.font", lang), "font_size": 11}
@@ -69,6 +75,8 @@ def followup_book(
     _cover(book, styles, items, sheets, [title, internal, where], _steps(lang, place, file), lang)
     for name, sheet in sheets.items():
         _class(book, styles, items[items["class"] == name], name, sheet, lang, names)
+    if villages is not None and len(villages):
+        _villages(book, styles, villages, lang, names)
     book.close()
     return stream.getvalue()
 
@@ -180,6 +188,48 @@ def _class(
     sheet.repeat_rows(HEAD)
     sheet.ignore_errors({"number_stored_as_text": f"A1:Z{last + 1}"})
     _validate(sheet, HEAD + 1, last, lang)
+
+
+def _villages(
+    book: Workbook, styles: Mapping[str, Any], totals: pd.DataFrame, lang: str, names: Mapping[str, str]
+) -> None:
+    """Write the totals of villages and townships, for an auditor to hold against lists and forms."""
+    shown = text("followup.villages", lang)
+    sheet = book.add_worksheet(shown)
+    _page(sheet, lang)
+    sheet.write_string(0, 0, shown, styles["title"])
+    sheet.write_string(1, 0, text("followup.internal", lang), styles["internal"])
+    sheet.write_string(1, 2, text("followup.villages.why", lang))
+    heads = [{"header": text(f"followup.villages.{key}", lang), "header_format": styles["head"]} for key in TOTALS]
+    for column, (key, width) in enumerate(TOTALS.items()):
+        sheet.set_column(column, column, width)
+        for number, row in enumerate(_total_cells(totals, key, lang, names), start=HEAD + 1):
+            if isinstance(row, str):
+                sheet.write_string(number, column, row, styles["cell"])
+            elif not pd.isna(row):
+                sheet.write_number(number, column, row, styles["count" if key in COUNTED else "money"])
+    options = {"columns": heads, "name": "followup_villages", "style": "Table Style Light 1", "banded_rows": False}
+    sheet.add_table(HEAD, 0, HEAD + len(totals), len(TOTALS) - 1, options)
+    sheet.set_row(HEAD, 33)
+    sheet.freeze_panes(HEAD + 1, 3)
+    sheet.repeat_rows(HEAD)
+    sheet.ignore_errors({"number_stored_as_text": f"A1:Z{HEAD + len(totals) + 1}"})
+
+
+def _total_cells(totals: pd.DataFrame, key: str, lang: str, names: Mapping[str, str]) -> list[Any]:
+    """Return a column of the totals, money in yuan."""
+    if key in ("programme", "place"):
+        return [names.get(word, word) for word in totals[key]]
+    if key == "village":
+        whole, none = text("followup.villages.whole", lang), text("followup.villages.none", lang)
+        return [
+            whole if level == "township" else village or none
+            for level, village in zip(totals["level"], totals[key], strict=True)
+        ]
+    if key in COUNTED:
+        return [int(n) for n in totals[key]]
+    fen = totals["reported"] - totals["paid"] if key == "gap" else totals[key]
+    return [float(n) / 100 for n in fen]
 
 
 def _cells(row: Mapping[str, Any], name: str, lang: str, names: Mapping[str, str]) -> dict[str, Any]:

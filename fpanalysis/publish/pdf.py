@@ -341,6 +341,8 @@ def _need(table: Table, n: int, size: float, fonts: Mapping[str, Path]) -> tuple
     head = " ".join(filter(None, (column.label, table.head_unit(column))))
     cells = {row[n] for row in table.texts} or {""}
     body = max(text_width(cell, fonts["regular"]) for cell in cells)
+    if table.total and table.texts:  # the last row is set in bold
+        body = max(body, text_width(table.texts[-1][n], fonts["bold"]))
     named = text_width(head, fonts["bold"])
     least = max(*(text_width(piece, fonts["bold"]) for piece in PIECES.split(head)), min(named, 3.0))
     if column.is_text:
