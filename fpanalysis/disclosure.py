@@ -11,10 +11,6 @@ carried in - unregistered, men - women = their difference, and a figure = its pa
 stands in another table is not looked at (protect together what is published together), nor the reports of other
 periods, but for counts that one figure here and theirs tell (`elsewhere`).
 
-Nor are other reports looked at whose periods overlap: a year less its published half, a half-year less a quarter, or
-the same half-year in two calendars can leave a small count of a township. The notebooks of births and subsidies show
-less of townships in a year for that reason; the others do not, and no report is held against those published before.
-
 References: Hundepool and others, Statistical Disclosure Control (Wiley 2012), chapter 4 (primary and secondary
 suppression of frequency tables, and their audit by linear programming); Fischetti and Salazar, Management Science 47
 (2001) 1008.
