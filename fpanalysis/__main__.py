@@ -8,7 +8,7 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -234,7 +234,7 @@ def _say(text: str) -> None:
 
 
 def _run_due(words: argparse.Namespace) -> int:
-    """Make every report that is due; the exit code is 1 when one has failed."""
+    """Make every report that is due; the exit code is 1 when one has failed, or could not be made this time."""
     from tqdm import tqdm
 
     from . import fleet
@@ -262,7 +262,7 @@ def _run_due(words: argparse.Namespace) -> int:
             home, today=today, only=only, workers=words.jobs or 1, scheduler=words.scheduler, memory=words.memory,
             url=words.to, upgrade=words.upgrade, heard=heard, make=make,
         )  # fmt: skip
-    return _told(found, words.json, today)
+    return _told(found, words.json, today, wrong=("failed", "due"))
 
 
 def _line(event: Any) -> str:
@@ -284,8 +284,8 @@ def status(words: argparse.Namespace) -> int:
     return _told(found, words.json, today)
 
 
-def _told(found: Sequence[Any], target: Path | None, today: dt.date) -> int:
-    """Print the state of each report, write it as JSON if asked to, and return 1 when one has failed."""
+def _told(found: Sequence[Any], target: Path | None, today: dt.date, wrong: Collection[str] = ("failed",)) -> int:
+    """Print the state of each report, write it as JSON if asked to, and return 1 when one is in a `wrong` state."""
     from .fleet import summary
     from .locks import replace_text
 
@@ -295,7 +295,7 @@ def _told(found: Sequence[Any], target: Path | None, today: dt.date) -> int:
         print(" ".join(line.split("\n")).rstrip())
     if target:
         replace_text(target, json.dumps(summary(found, today=today), ensure_ascii=False, indent=1) + "\n")
-    return int(any(report.state == "failed" for report in found))
+    return int(any(report.state in wrong for report in found))
 
 
 def check(words: argparse.Namespace) -> int:

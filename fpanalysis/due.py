@@ -14,6 +14,7 @@ stays done, its state says that it was made with an older version, and only `upg
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,7 @@ def reports(
     try:
         params = load_params(place, home.params)
         received = deliveries(home, params)
-        data = read_data(params, received)
+        data = _read(home, place, releases.file_hash(home.params / f"{place}.yaml"), tuple(received))
     except Exception as error:  # whatever it is, it must stop no other place
         return [Report(place, "", "failed", sentence(error))]
     last = ledger.last_events(events)
@@ -88,6 +89,15 @@ def reports(
             lacks = {}  # the report is closed: it is made from what had come
         found.append(_state(home, params, period, lacks, today, last.get((place, period.key)), upgrade))
     return found
+
+
+@functools.lru_cache(maxsize=1)
+def _read(home: Home, place: str, params: str, received: tuple[Delivery, ...]) -> Data:
+    """Return the data of a place; of the last one without reading it again, since each report made asks for it.
+
+    `params`: the hash of its params, which decide how its files are read.
+    """
+    return read_data(load_params(place, home.params), list(received), key=home.key(place))
 
 
 def _periods(params: Params, received: Sequence[Delivery], today: dt.date) -> list[Period]:

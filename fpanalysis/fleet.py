@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from . import due, ledger, releases
 from .errors import FpError, sentence
@@ -33,6 +33,8 @@ ANSWER = 20
 """Seconds within which a scheduler must answer."""
 Make = Callable[..., tuple[Path, bool]]
 """How a report is made: `run_report`, or what stands in for it."""
+CaughtUp: TypeAlias = tuple[list[ledger.Event], list[due.Report]]
+"""What happened at a place, and the state of its reports."""
 
 
 def run_due(
@@ -59,14 +61,15 @@ def run_due(
     chosen = list(only) or places(home.params)
     about = {"today": today, "url": url, "pauses": tuple(pauses), "outputs": str(home.outputs), "upgrade": upgrade,
              "make": make}  # fmt: skip
+    found: dict[str, list[due.Report]] = {}
     for wave in _waves(home, chosen):
         if workers == 1 and not scheduler:
             done = ((place, catch_up(str(home.root), place, **about)) for place in wave)
         else:
             done = _on_cluster(home, wave, about, workers=workers, scheduler=scheduler, memory=memory)
-        for place, happened in done:
+        for place, (happened, found[place]) in done:
             heard(place, happened)
-    return due.scan(home, chosen, today=today, events=ledger.read(home.ledger), upgrade=upgrade)
+    return [report for place in chosen for report in found[place]]
 
 
 def _waves(home: Home, chosen: Sequence[str]) -> list[list[str]]:
@@ -92,22 +95,22 @@ def catch_up(
     outputs: str = "",
     upgrade: bool = False,
     make: Make = run_report,
-) -> list[ledger.Event]:
-    """Return what happened: the due reports of one place made, in order, each tried `len(pauses) + 1` times at most."""
+) -> CaughtUp:
+    """Make the due reports of one place, in order, each tried `len(pauses) + 1` times at most.
+
+    Return what happened, and the state of every report of the place afterwards.
+    """
     home = Home(Path(root))
     happened: list[ledger.Event] = []
     tried: set[str] = set()
     with environment(FPANALYSIS_OUTPUTS=outputs or str(home.outputs)):
-        while report := _next(home, place, today, tried, upgrade):
+        while True:
+            found = due.reports(home, place, today=today, events=ledger.read(home.ledger), upgrade=upgrade)
+            report = next((r for r in found if r.state == "due" and r.period not in tried), None)
+            if not report:
+                return happened, found
             tried.add(report.period)
             happened += _made(home, report, pauses, url, make)
-    return happened
-
-
-def _next(home: Home, place: str, today: dt.date, tried: set[str], upgrade: bool) -> due.Report | None:
-    """Return the first report of a place that is due and was not tried yet."""
-    found = due.reports(home, place, today=today, events=ledger.read(home.ledger), upgrade=upgrade)
-    return next((r for r in found if r.state == "due" and r.period not in tried), None)
 
 
 def _made(home: Home, report: due.Report, pauses: Sequence[float], url: str, make: Make) -> list[ledger.Event]:
@@ -131,8 +134,8 @@ def _made(home: Home, report: due.Report, pauses: Sequence[float], url: str, mak
 
 def _on_cluster(
     home: Home, chosen: Sequence[str], about: dict[str, Any], *, workers: int, scheduler: str, memory: str
-) -> Iterator[tuple[str, list[ledger.Event]]]:
-    """Yield each place with its events as the cluster finishes it; a place whose workers died failed."""
+) -> Iterator[tuple[str, CaughtUp]]:
+    """Yield each place with its events and states as the cluster finishes it; a place whose workers died failed."""
     from distributed import as_completed
 
     with _client(workers, scheduler, memory) as client:
@@ -141,7 +144,9 @@ def _on_cluster(
             try:
                 yield tasks[task], task.result()
             except Exception as error:
-                yield tasks[task], [_lost(home, tasks[task], error)]
+                told = [_lost(home, place := tasks[task], error)]
+                look = {"today": about["today"], "events": ledger.read(home.ledger), "upgrade": about["upgrade"]}
+                yield place, (told, due.reports(home, place, **look))
 
 
 @contextmanager

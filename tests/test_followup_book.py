@@ -12,7 +12,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from fpanalysis import ingest, wording
+from fpanalysis import due, ingest, wording
 from fpanalysis.__main__ import main
 from fpanalysis.errors import DataError, ParamsError
 from fpanalysis.followup import STATUSES, carried, differences, villages
@@ -374,6 +374,18 @@ def office(home, monkeypatch, tmp_path) -> Path:
     monkeypatch.setenv("FPANALYSIS_HOME", str(home))
     monkeypatch.chdir(tmp_path)
     return home
+
+
+def test_a_workbook_handed_back_leaves_the_place_as_due_as_it_was(office, tmp_path):
+    home, day = Home(office), dt.date(2018, 8, 20)
+    before = due.reports(home, "renqiu", today=day)
+    assert main(["followup", "renqiu", "2018H1", "--out", str(tmp_path / "one.xlsx")]) == 0
+    back = office / "data" / "raw" / "renqiu" / "2018-07-20"
+    back.mkdir()
+    shutil.copyfile(tmp_path / "one.xlsx", back / "followup.2018H1.xlsx")
+
+    assert due.reports(home, "renqiu", today=day) == before
+    assert "due" in {report.state for report in before}
 
 
 def test_the_command_writes_a_private_file_and_reads_it_back(office, tmp_path, capsys):

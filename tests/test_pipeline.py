@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from fpanalysis import fleet, releases
+from fpanalysis import due, fleet, releases
 from fpanalysis.__main__ import main
 from fpanalysis.errors import NotebookError, PublishError
 from fpanalysis.paths import Home
@@ -298,6 +298,13 @@ def test_what_is_due_is_made_on_the_terms_asked_for(home, monkeypatch):
 
     assert terms["make"].keywords == {"wait": 5, "cell_timeout": 7}
     assert terms["upgrade"]
+
+
+@pytest.mark.parametrize(("state", "code"), [("done", 0), ("late", 0), ("not due", 0), ("failed", 1), ("due", 1)])
+def test_a_run_says_when_a_report_could_not_be_made(home, monkeypatch, state, code):
+    monkeypatch.setattr(fleet, "run_due", lambda home, **given: [due.Report("renqiu", "2018H1", state)])
+
+    assert command(home, "run", "--all", "--due").returncode == code
 
 
 def test_a_misspelt_place_has_no_status(home):

@@ -25,7 +25,7 @@ from .document import Document
 from .exporter import ReportExporter
 from .facts import facts_csv
 from .languages import check_languages
-from .numbers import check_format
+from .numbers import check_format, find
 
 __all__ = ["EditionExporter", "checked_formats", "edition", "publish_edition"]
 
@@ -99,6 +99,7 @@ def publish_edition(
         wanted = [name for name in checked_formats(formats) if name not in BILINGUAL or lang == next(iter(read))]
         found = edition(document, files, formats=wanted, name=f"report.{lang}", traits=config) if wanted else {}
         made |= {_file_name(extension, lang): content for extension, content in found.items()}
+    find.cache_clear()  # of the next report other texts are looked at
     return made
 
 
