@@ -39,7 +39,7 @@ Floats: TypeAlias = NDArray[np.float64]
 
 PRIOR_CASES = 25.0
 """Weight of the prior path, in cases: an even pace is known to about 10 points either way."""
-SPREAD = 0.03
+SPREAD = 0.04
 """Scale of the prior spread between years: of real monthly series half were below 0.015, a tenth above 0.035."""
 FADING = 0.7
 """Weight of a year in that of the year after it."""

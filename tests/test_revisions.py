@@ -85,6 +85,16 @@ def test_an_interval_comes_back_with_whether_it_held(lower, upper, note):
     assert f"note.foretold.{note}" == results.read_note(found["note"])[0]
 
 
+def test_what_the_report_published_comes_before_what_is_made_anew():
+    """And an estimate of the period itself before a forecast of it."""
+    rows = [("births_forecast", 50), ("births_corrected", 61), ("births_corrected", 62)]
+    said = results.rows([{"place": "x", "period": "2018H1", "measure": m, "value": v, "lower": v - 9, "upper": v + 9,
+                          "method": "gp-95"} for m, v in rows])  # fmt: skip
+    monthly = pd.DataFrame({"place": "x", "month": MONTHS, "births": 9, "completed": 10.0})
+
+    assert [61] == revisions.estimates(said, monthly, periods={"2018H1": MONTHS}, county="x")["value"].tolist()
+
+
 def test_a_period_that_is_not_known_to_its_end_is_not_judged():
     said = results.rows(
         [{"place": "x", "period": "2018H1", "measure": "births_forecast", "value": 60, "method": "gp-95"}]

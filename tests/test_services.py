@@ -50,7 +50,7 @@ def is_plain(said: str) -> bool:
 
 @pytest.mark.parametrize("lang", wording.LANGS)
 @pytest.mark.parametrize("n", NUMBERS)
-@pytest.mark.parametrize("key", ["rise", "fall", "first", "same"])
+@pytest.mark.parametrize("key", ["rise", "fall", "first", "same", "untold"])
 def test_changes_read_with_any_number(lang, n, key):
     said = services.changed(changed_rows(n, key), lang=lang, **LOOK)
 
@@ -136,6 +136,15 @@ def test_figures_too_small_to_compare_are_said_to_be(lang, said):
             fact("change/year_ago/registered/first", **nothing)]  # fmt: skip
 
     assert [said] == services.changed(results.rows(rows), lang=lang, **LOOK)
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [("en", "The year so far on last year: 1 figure cannot be told, since too few earlier years show how much months scatter."),
+     ("zh", "年初以来比上年同期：另有1项因以往年份太少、看不出各月本身的起伏而无法判断。")],
+)  # fmt: skip
+def test_what_cannot_be_told_from_the_scatter_of_months_is_said_to_be(lang, said):
+    assert said == services.changed(changed_rows(0.2, "untold"), lang=lang, **LOOK)[2]
 
 
 def test_a_fall_is_called_down():
