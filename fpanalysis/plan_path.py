@@ -9,7 +9,7 @@ interval that says how little is behind it.
 How much years differ is read from all cuts through past years (`pooling.scatter`), not from the one of this month
 alone. Paths drift: in real monthly series the share done by June differs from that of last year by 0.4 points, from
 that of three years ago by 0.8 (medians, beyond chance). So each year counts FADING of the one after it: with years of
-equal weight, 90 % intervals of five years of history held in 86 % of real cases.
+equal weight, 90 % intervals of five years of history held in 86 to 87 % of real cases, with these in 90 to 91 %.
 
 *Forecast for the end of the year.* What is still to come is Poisson around (done / share by now) x (1 - share by
 now), the rate known from what was done (Jeffreys' prior: gamma with done + 1/2), the share drawn for this year. The
