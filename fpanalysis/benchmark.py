@@ -20,7 +20,7 @@ import pandas as pd
 from .results import note, pick, rows
 from .stats import binomial_interval, poisson_interval, share_to_ratio
 
-__all__ = ["STEPS", "UNITS", "of_peers", "peers", "visits"]
+__all__ = ["STEPS", "UNITS", "of_peers", "peers", "rated", "visits"]
 
 STEPS = {"benchmark_report": "benchmark_visit", "improvement_plan": "benchmark_report",
          "improvement_done": "improvement_plan"}  # fmt: skip
@@ -59,6 +59,11 @@ def of_peers(peers: pd.DataFrame, county: str, own_names: Collection[str] = ()) 
 def _bare(name: str) -> str:
     """Return a county's name without spaces and what stands in brackets."""
     return re.sub(r"\s|[（(].*?[）)]", "", name)
+
+
+def rated(measure: str, counties: pd.DataFrame) -> bool:
+    """Return whether the cases of a measure (count, total of each county) are a rate and not a part of their total."""
+    return measure.split("/")[0] in TARGETS or bool((counties["count"] > counties["total"]).any())
 
 
 def visits(activities: pd.DataFrame, *, first: dt.date, last: dt.date, period: str, county: str) -> pd.DataFrame:
@@ -106,18 +111,16 @@ def _measure(
     """Yield the rows of one measure: the own county first, then the peers by name."""
     own = pick(own_results, place=county, period=period, measure=measure).head(1)
     all_of_them = pd.concat([own.assign(county=county), group.sort_values("county")])
-    rated = measure.split("/")[0] in TARGETS or bool((all_of_them["count"] > all_of_them["total"]).any())
+    rate = rated(measure, all_of_them)
     for row in all_of_them.itertuples():
-        yield _row(row.county, period, measure, float(row.count), float(row.total), level, rated)
+        yield _row(row.county, period, measure, float(row.count), float(row.total), level, rate)
 
 
-def _row(
-    place: str, period: str, measure: str, count: float, total: float, level: float, rated: bool
-) -> dict[str, Any]:
-    """Return value and interval of one county; `rated`: cases may exceed the total (a rate, not a share)."""
+def _row(place: str, period: str, measure: str, count: float, total: float, level: float, rate: bool) -> dict[str, Any]:
+    """Return value and interval of one county; `rate`: cases may exceed the total."""
     base = {"place": place, "period": period, "measure": f"peer/{measure}", "count": count, "total": total}
     size, known = (1.0, "count_exact") if np.isnan(total) else (total, "rate_exact")
-    if np.isnan(total) or (rated and total):
+    if np.isnan(total) or (rate and total):
         low, high = (float(bound) / size for bound in poisson_interval(count, level))
         numbers, method = (count / size, low, high), known
     else:

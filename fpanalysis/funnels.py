@@ -39,7 +39,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from .benchmark import UNITS, of_peers
+from .benchmark import UNITS, of_peers, rated
 from .errors import FpError, did_you_mean
 from .results import Fact, fact, note, rows
 from .stats import adjust, binomial_p, odds_ratio
@@ -163,10 +163,10 @@ def _table(measure: str, group: pd.DataFrame, own_results: pd.DataFrame, period:
 
 def _funnel(measure: str, table: pd.DataFrame, how: str) -> dict[str, Any]:
     """Return target, factor, spread, error of the centre, degrees of freedom, if it is of rates, the own z and p."""
-    rated = bool((table["count"] > table["total"]).any())
+    rate = rated(measure, table)
     peers = table.iloc[1:]
     target = float(peers["count"].sum() / peers["total"].sum())
-    unit = max(target if rated else target * (1 - target), 1e-9)
+    unit = max(target if rate else target * (1 - target), 1e-9)
     shares = (table["count"] / table["total"]).to_numpy()
     variances = unit / table["total"].to_numpy()
     known = how == "none"
@@ -175,7 +175,7 @@ def _funnel(measure: str, table: pd.DataFrame, how: str) -> dict[str, Any]:
     parts = (peers["total"] / peers["total"].sum()).to_numpy()
     centre = 0.0 if known else float((parts**2 * (factor * variances[1:] + extra)).sum())
     z = float((shares[0] - target) / np.sqrt(factor * variances[0] + extra + centre))
-    return {"target": target, "factor": factor, "extra": extra, "centre": centre, "freedom": freedom, "rated": rated,
+    return {"target": target, "factor": factor, "extra": extra, "centre": centre, "freedom": freedom, "rated": rate,
             "unit": unit, "z": z, "p": float(2 * special.stdtr(freedom, -abs(z)))}  # fmt: skip
 
 
@@ -203,8 +203,8 @@ def _limits(measure: str, table: pd.DataFrame, funnel: Mapping[str, Any], how: s
     records = [{"place": county, "measure": f"peer_funnel/{measure}", "count": len(table),
                 "value": float(np.atleast_1d(_in_unit(measure, funnel["target"]))[0]), "lower": funnel["factor"],
                 "upper": spread, "method": f"funnel_{how}",
-                "note": note("note.peer.funnel", n=len(table) - 1, factor=funnel["factor"],
-                             spread=spread)}]  # fmt: skip
+                "note": note("note.peer.funnel", n=len(table) - 1, factor=funnel["factor"], spread=spread,
+                             **{name: funnel[name] for name in ("unit", "centre", "freedom", "rated")})}]  # fmt: skip
     for level in LEVELS:
         variance = funnel["factor"] * funnel["unit"] / table["total"] + funnel["extra"] + funnel["centre"]
         half = special.stdtrit(funnel["freedom"], (1 + level) / 2) * np.sqrt(variance)
@@ -219,8 +219,7 @@ def _limits(measure: str, table: pd.DataFrame, funnel: Mapping[str, Any], how: s
 
 
 def _ranks(measure: str, table: pd.DataFrame) -> list[dict[str, Any]]:
-    rated = bool((table["count"] > table["total"]).any())
-    found = rank_intervals(table["count"] / table["total"], table["total"], rated=rated,
+    found = rank_intervals(table["count"] / table["total"], table["total"], rated=rated(measure, table),
                            high_first=indicator(measure)["better"] != "low")  # fmt: skip
     return [{"place": place, "measure": f"peer_rank/{measure}", "count": rank, "total": len(table), "value": rank,
              "lower": low, "upper": high, "method": "ranks_pairwise-95"}

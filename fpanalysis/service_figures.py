@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import special
 
 from .figures import BLUE, FAN_WIDE, GREY, INK, ORANGE, PALE, WIDTH, _no_data, _styled
-from .results import pick
+from .results import pick, read_note
 from .tables import measure_kind
 from .wording import format_value, has, label, text
 
@@ -167,14 +167,11 @@ def _funnel(
     ax: Axes, about: Mapping[str, Any], rows: pd.DataFrame, place: str, names: Mapping[str, str], lang: str
 ) -> None:
     size = np.geomspace(rows["total"].min() * 0.8, rows["total"].max() * 1.15, 12)
-    target = about["value"]
-    variance = target if (rows["count"] > rows["total"]).any() else target * (1 - target)
+    target, terms = about["value"], read_note(about["note"])[1]
+    variance = terms["factor"] * terms["unit"] / size + terms["spread"] ** 2 + terms["centre"]
     for level, line in LIMITS:
-        half = special.ndtri((1 + level) / 2) * np.sqrt(about["lower"] * variance / size + about["upper"] ** 2)
-        for edge in (
-            np.maximum(target - half, 0),
-            target + half if variance == target else np.minimum(target + half, 1),
-        ):
+        half = special.stdtrit(terms["freedom"], (1 + level) / 2) * np.sqrt(variance)
+        for edge in (np.maximum(target - half, 0), np.minimum(target + half, np.inf if terms["rated"] else 1)):
             ax.plot(size, edge, color=PALE if level < 0.99 else GREY, linewidth=1, linestyle=line)
     ax.axhline(target, color=INK, linewidth=0.8)
     own = rows["place"] == place
