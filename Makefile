@@ -16,6 +16,7 @@ BIN  := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # and written last, so a half-made .venv is never taken for a whole one.
 LOCKED    := $(VENV)/.locked-$(shell (pwd; cat requirements.lock) | cksum | tr ' ' '-')
 INSTALLED := $(LOCKED)-$(shell cksum < pyproject.toml | tr ' ' '-')
+SPARK     := $(INSTALLED)-spark-$(shell cksum < requirements.spark.lock | tr ' ' '-')
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 # Kernels that tools start here are forked from a warm parent where that is safe, see fpanalysis/kernels.py.
 WARM := JUPYTER_DEFAULT_PROVISIONER_NAME=fpanalysis-warm
@@ -52,7 +53,12 @@ test: setup  ## Lint, unit tests, then the notebooks against their kept outputs
 	$(if $(NOTEBOOKS),$(WARM) FPANALYSIS_OUTPUTS=$(FRESH) $(BIN)/python -m pytest -p no:cacheprovider --nbval --nbval-current-env \
 		--nbval-sanitize-with tests/nbval_sanitize.cfg $(NOTEBOOKS))
 
-test-slow: setup  ## The long checks: simulations, load, crash tests
+# Half a gigabyte that nothing else needs.
+$(SPARK): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.spark.lock
+	@touch $@
+
+test-slow: $(SPARK)  ## The long checks: simulations, load, crash tests, Spark (needs Java 17)
 	$(BIN)/python -m pytest -m slow
 
 # Personal data passes between kernel and browser server: encrypted, also on one machine.

@@ -24,7 +24,15 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 CONDA_NAMES = {"brotli-python": "brotli", "python-duckdb": "duckdb"}
 TARGETS = ["help", "setup", "report", "test", "test-slow", "lab", "sample", "format", "lock", "clean"]
-CONFIGURATION = ["requirements.lock", "environment.yml", "pyproject.toml", "Makefile", ".ci/run"]
+SPARK = (ROOT / "requirements.spark.lock").read_text(encoding="utf-8")
+CONFIGURATION = [
+    "requirements.lock",
+    "requirements.spark.lock",
+    "environment.yml",
+    "pyproject.toml",
+    "Makefile",
+    ".ci/run",
+]
 CONFIGURATION += [".github/workflows/ci.yml", ".pre-commit-config.yaml", ".editorconfig", ".gitignore"]
 FONTS = ROOT / "fpanalysis" / "fonts"
 
@@ -104,6 +112,14 @@ def test_no_path_of_one_machine_is_written_into_the_configuration(name: str) -> 
     text = (ROOT / name).read_text(encoding="utf-8")
 
     assert [] == re.findall(r"(?<![\w.])/(?:home|root|tmp|Users|work)\b", text)
+
+
+def test_spark_is_locked_as_its_extra_asks() -> None:
+    asked = map(Requirement, PROJECT["project"]["optional-dependencies"]["spark"])
+    held = dict(re.findall(r"^([a-z0-9-]+)==(\S+) \\\n    --hash=sha256:[0-9a-f]{64}$", SPARK, flags=re.MULTILINE))
+
+    assert all(one.specifier.contains(held[one.name]) for one in asked)
+    assert len(held) == SPARK.count("==")
 
 
 # Commands
