@@ -352,17 +352,16 @@ def _items(desk: Desk) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     from .reconcile import classify
 
     roll, payments, returned = (desk.data[kind] for kind in ("roll", "payments", "followup"))
-    found, totals = [], None
-    for key in looked_at(returned, desk.period.key):
-        months = desk.paid_months(parse_period(key))
-        if len(months):
-            persons = classify(roll, payments, months=months, rates=desk.params.rates(), as_of=desk.as_of)
-            found.append(differences(persons, roll, payments, months=months, period=key, key=desk.key))
-            if key == desk.period.key:
-                totals = villages(persons, roll, desk.data["reported"], period=key)
+    own, looked = desk.period.key, looked_at(returned, desk.period.key)
+    months = {key: desk.paid_months(parse_period(key)) for key in dict.fromkeys([*looked, own])}
+    persons = {key: classify(roll, payments, months=m, rates=desk.params.rates(), as_of=desk.as_of)
+               for key, m in months.items() if len(m)}  # fmt: skip
+    found = [differences(persons[key], roll, payments, months=months[key], period=key, key=desk.key)
+             for key in looked if key in persons]  # fmt: skip
     if not found:
         raise FpError(f"{desk.title()}: there are no payments to follow up")
-    return carried(pd.concat(found, ignore_index=True), returned, period=desk.period.key), totals
+    totals = villages(persons[own], roll, desk.data["reported"], period=own) if own in persons else None
+    return carried(pd.concat(found, ignore_index=True), returned, period=own), totals
 
 
 def _internal(target: Path, outputs: Path, raw: Path) -> Path:

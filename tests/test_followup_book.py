@@ -388,6 +388,13 @@ def test_a_workbook_handed_back_leaves_the_place_as_due_as_it_was(office, tmp_pa
     assert "due" in {report.state for report in before}
 
 
+@pytest.mark.parametrize("period", ["2018H1", "2018"])
+def test_a_workbook_of_a_half_or_a_whole_year_ends_with_the_villages(office, tmp_path, period):
+    assert main(["followup", "renqiu", period, "--out", str(tmp_path / "one.xlsx")]) == 0
+
+    assert openpyxl.load_workbook(tmp_path / "one.xlsx").sheetnames[-1] == wording.text("followup.villages", "zh")
+
+
 def test_the_command_writes_a_private_file_and_reads_it_back(office, tmp_path, capsys):
     first, second = tmp_path / "one.xlsx", tmp_path / "two.xlsx"
 
