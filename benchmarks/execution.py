@@ -193,10 +193,8 @@ def _memory(process: object) -> int:
 def ratios(found: pd.DataFrame) -> pd.DataFrame:
     """Return what the goals are about, by number of counties: ratios within this very run."""
     cpu, wall = (found.pivot_table(index="counties", columns="way", values=name) for name in ("cpu", "wall"))
-    rows = {"cpu: warm / plain": cpu.get("warm") / cpu.get("plain")} if {"warm", "plain"} <= {*cpu} else {}
-    rows |= {"cpu: engine / plain": cpu["engine"] / cpu["plain"]} if {"engine", "plain"} <= {*cpu} else {}
-    rows |= {"cpu: warm / cells": cpu["warm"] / cpu["cells"]} if {"warm", "cells"} <= {*cpu} else {}
-    rows |= {"cpu: engine / cells": cpu["engine"] / cpu["cells"]} if {"engine", "cells"} <= {*cpu} else {}
+    pairs = [(way, other) for other in ("plain", "cells") for way in ("warm", "engine") if {way, other} <= {*cpu}]
+    rows = {f"cpu: {way} / {other}": cpu[way] / cpu[other] for way, other in pairs}
     rows |= {"wall: warm_2 / plain_2": wall["warm_2"] / wall["plain_2"]} if {"warm_2", "plain_2"} <= {*cpu} else {}
     if "report" in cpu and len(cpu) > 1:
         step = cpu.index.to_series().diff()

@@ -204,11 +204,11 @@ def _status(
 
 def _is_open(row: Any, open_months: tuple[str, str]) -> bool:
     first, last = open_months
+    if not last:
+        return False
     ends = str(parse_period(row.period).last_month)
-    if not last or ends > last:
-        return bool(last)
     births = "births" in _kinds(row.measure) and row.measure.split("/")[0] not in SETTLED
-    return births and bool(first and ends >= first)
+    return ends > last or (births and bool(first) and ends >= first)
 
 
 def _kinds(measure: str) -> list[str]:

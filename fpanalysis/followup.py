@@ -63,12 +63,11 @@ def differences(
     again = mine.assign(person=person).groupby([*KEY, "class"]).cumcount().astype("str").replace("0", "")
     parts = zip(mine["programme"], person, mine["class"], again, strict=True)
     due = payments[payments["due"].isin(months)]
-    village = roll.sort_values("start").groupby(KEY)["village"].last() if "village" in roll else pd.Series(dtype="str")
     found = {
         "item": [item_number([*map(str, p), period], key) for p in parts],
         "programme": mine["programme"],
         "place": mine["place"],
-        "village": _at(village, mine, ""),
+        "village": _villages_of(mine, roll),
         "person": person.str[:SHORT],
         "roll_row": _at(_stood(roll, mine), mine, ()),
         "payment_row": _at(_stood(pd.concat([due, _mistyped(due, mine)]), mine), mine, ()),
@@ -90,9 +89,8 @@ def villages(persons: pd.DataFrame, roll: pd.DataFrame, reported: pd.DataFrame, 
     INTERNAL: small counts. `persons`: what `reconcile.classify` gave; someone belongs to the village of the last row on
     the roll, without one to "". `reported`: tidy frame of the totals in the forms.
     """
-    village = roll.sort_values("start").groupby(KEY)["village"].last() if "village" in roll else pd.Series(dtype="str")
     counted = persons.assign(
-        village=_at(village, persons, ""),
+        village=_villages_of(persons, roll),
         due_people=persons["entitled"] > 0,
         open=~persons["class"].isin(SETTLED),
         difference=persons["entitled"] - persons["paid"],
@@ -192,6 +190,13 @@ def _months(items: pd.DataFrame, as_of: dt.date) -> np.ndarray:
     whole = (until.dt.year - since.dt.year) * 12 + until.dt.month - since.dt.month
     short = (until.dt.day < since.dt.day) & (until.dt.day < until.dt.days_in_month)
     return (whole - short).clip(lower=0).to_numpy(dtype="int64")
+
+
+def _villages_of(mine: pd.DataFrame, roll: pd.DataFrame) -> list[str]:
+    """Return the village of each person-programme: of the last row on the roll, "" without one."""
+    if "village" not in roll:
+        return [""] * len(mine)
+    return _at(roll.sort_values("start").groupby(KEY)["village"].last(), mine, "")
 
 
 def _at(known: pd.Series, mine: pd.DataFrame, missing: Any) -> list[Any]:

@@ -108,7 +108,7 @@ def standing(
     records: list[dict[str, Any]] = []
     for (measure, table), p in zip(tables.items(), adjusted, strict=True):
         then = fact(own_results, place=county, period=before, measure=measure)
-        ranked = _ranks(measure, table)
+        ranked = _ranks(measure, table, made[measure]["rated"])
         records += _limits(measure, table, made[measure], how) + ranked
         apart = ranked[0]["lower"] > 1 or ranked[0]["upper"] < len(table)
         records.append(_standing(measure, table, made[measure], float(p), then, apart))
@@ -218,8 +218,8 @@ def _limits(measure: str, table: pd.DataFrame, funnel: Mapping[str, Any], how: s
     return records
 
 
-def _ranks(measure: str, table: pd.DataFrame) -> list[dict[str, Any]]:
-    found = rank_intervals(table["count"] / table["total"], table["total"], rated=rated(measure, table),
+def _ranks(measure: str, table: pd.DataFrame, rate: bool) -> list[dict[str, Any]]:
+    found = rank_intervals(table["count"] / table["total"], table["total"], rated=rate,
                            high_first=indicator(measure)["better"] != "low")  # fmt: skip
     return [{"place": place, "measure": f"peer_rank/{measure}", "count": rank, "total": len(table), "value": rank,
              "lower": low, "upper": high, "method": "ranks_pairwise-95"}

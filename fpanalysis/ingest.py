@@ -589,8 +589,9 @@ class _Reader:
         totals: list[_Total] = []
         titles = [clean(self.titles[name]).replace(" ", "") for name in heading]
         where = list(heading.values())
+        width = max(where, default=-1) + 1
         for _, row in cells:
-            row.extend([""] * (max(where, default=-1) + 1 - len(row)))
+            row.extend([""] * (width - len(row)))
         marked = [(number, row, self._sums(row, heading)) for number, row in cells if any(row)]
         last = max((number for number, _, sums in marked if sums), default=math.inf)
         block = 0

@@ -8,7 +8,7 @@ leaves it alone; told small counts are what `disclosure.protect` hides.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -43,13 +43,12 @@ def _tells(period: str, count: float, others: Mapping[str, float], smallest: int
 
 
 @functools.lru_cache(maxsize=256)
-def _stretches(periods: Sequence[str], new: str) -> np.ndarray:
+def _stretches(periods: tuple[str, ...], new: str) -> np.ndarray:
     """Return how each stretch that the period `new` helps to tell is worked out: a row a stretch, a column a period."""
     months = [set(parse_period(key).months) for key in periods]
     each = np.array([[month in held for held in months] for month in sorted(set().union(*months))], dtype="float64")
-    stretches = np.unique(each, axis=0)
-    lies = stretches.T  # a row a period: the stretches it is made of
-    ways = np.linalg.pinv(lies.T)  # periods from stretches, the least that does it
-    told = np.isclose(lies.T @ ways, np.eye(len(stretches)), atol=1e-6).all(axis=0)
+    stretches = np.unique(each, axis=0)  # a row a stretch: the periods that it lies in
+    ways = np.linalg.pinv(stretches)  # a column a stretch: the periods that come nearest to it alone
+    told = np.isclose(stretches @ ways, np.eye(len(stretches)), atol=1e-6).all(axis=0)
     used = ways[:, told].T
-    return used[np.abs(used[:, list(periods).index(new)]) > CLOSE]
+    return used[np.abs(used[:, periods.index(new)]) > CLOSE]
