@@ -26,7 +26,7 @@ from fpanalysis import blocks
 from fpanalysis.blocks import Column, Table, csv_text
 from fpanalysis.errors import PublishError
 from fpanalysis.publish.document import Document, Part, Passage, plain_text, read_document
-from fpanalysis.publish.pdf import NO_DATE, TEXT_WIDTH, PdfExporter, _day, _need, extract, layout, render
+from fpanalysis.publish.pdf import NO_DATE, TEXT_WIDTH, PdfExporter, _day, _need, _parts, extract, layout, render
 from fpanalysis.typeface import font_files, page_font
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -329,9 +329,18 @@ def test_a_table_that_fits_is_one_part():
 
 
 def test_a_bold_row_of_totals_has_the_room_that_bold_takes():
-    narrow = [_need(grid(5, total=bold), 1, 8.0, FILES)[1] for bold in (False, True)]
+    narrow = [_need(grid(5, total=bold), 1, 8.0, FILES, 9.0)[1] for bold in (False, True)]
 
     assert narrow[1] > narrow[0]
+
+
+def test_short_texts_are_rather_broken_than_a_table_parted():
+    words = {f"c{n}": ["second half of the year"] * 2 for n in range(6)}
+    table = blocks.table(pd.DataFrame({"place": ["a", "b"], **words}), lang="en")
+
+    assert len(_parts(table, 8.5, TEXT_WIDTH["en"], FILES, 9.0)) > 1
+    _, across, parts = layout(table, "en", FILES)
+    assert (across, len(parts)) == (False, 1)
 
 
 DAYS = {

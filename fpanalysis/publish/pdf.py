@@ -45,7 +45,8 @@ ACROSS_WIDTH = {"zh": 243 * POINTS, "en": 247 * POINTS}
 SIZES = {"zh": (10.5, 9.5, 9.0), "en": (9.5, 9.0, 8.5)}
 GAP = 9.0
 PARTS = 3
-WORDS = 9.0
+WHOLE = (9.0, 4.5)
+"""Widths in letters up to which a text is not broken, and where that would part a table, up to which it then is not."""
 TRIES = 3
 """How often a report is set: again where the last row of a table stands alone, with room for a row above it."""
 WIDE = r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f“”‘’—…]"
@@ -314,18 +315,20 @@ def layout(
 
     A part is the numbers of its columns (the first column stands in each) and their widths in points.
     """
-    for size in SIZES[lang]:
-        parts = _parts(table, size, TEXT_WIDTH[lang], fonts)
+    for whole, size in itertools.product(WHOLE, SIZES[lang]):  # rather break a short text than part a table
+        parts = _parts(table, size, TEXT_WIDTH[lang], fonts, whole)
         if len(parts) == 1:
             return size, False, parts
-    across = _parts(table, size, ACROSS_WIDTH[lang], fonts)
+    across = _parts(table, size, ACROSS_WIDTH[lang], fonts, whole)
     turned = len(parts) > PARTS or (len(parts) == PARTS and len(across) == 1)
     return (size, True, across) if turned else (size, False, parts)
 
 
-def _parts(table: Table, size: float, width: float, fonts: Mapping[str, Path]) -> list[tuple[list[int], list[float]]]:
+def _parts(
+    table: Table, size: float, width: float, fonts: Mapping[str, Path], whole: float
+) -> list[tuple[list[int], list[float]]]:
     """Return the fewest parts that are no wider than `width`, filled from the left."""
-    needs = [_need(table, n, size, fonts) for n in range(len(table.columns))]
+    needs = [_need(table, n, size, fonts, whole) for n in range(len(table.columns))]
     parts: list[list[int]] = [[0]]
     for n in range(1, len(needs)):
         if len(parts[-1]) > 1 and sum(needs[m][0] for m in [*parts[-1], n]) > width:
@@ -334,9 +337,9 @@ def _parts(table: Table, size: float, width: float, fonts: Mapping[str, Path]) -
     return [(part, _spread([needs[n] for n in part], width)) for part in parts]
 
 
-def _need(table: Table, n: int, size: float, fonts: Mapping[str, Path]) -> tuple[float, float, float]:
-    """Return the least width of a column, in which no number or word breaks, and those that keep each cell, then the
-    head too, on one line."""
+def _need(table: Table, n: int, size: float, fonts: Mapping[str, Path], whole: float) -> tuple[float, float, float]:
+    """Return the least width of a column, in which no number, word or text of up to `whole` letters' widths breaks, and
+    those that keep each cell, then the head too, on one line."""
     column = table.columns[n]
     head = " ".join(filter(None, (column.label, table.head_unit(column))))
     cells = {row[n] for row in table.texts} or {""}
@@ -347,7 +350,7 @@ def _need(table: Table, n: int, size: float, fonts: Mapping[str, Path]) -> tuple
     least = max(*(text_width(piece, fonts["bold"]) for piece in PIECES.split(head)), min(named, 3.0))
     if column.is_text:
         words = max(text_width(piece, fonts["regular"]) for cell in cells for piece in PIECES.split(cell))
-        least = max(least, words, min(body, WORDS))
+        least = max(least, words, min(body, whole))
     else:
         least = max(least, body)
     cells_whole, head_whole = max(least, body), max(least, body, named)
