@@ -395,7 +395,7 @@ def plot_small_multiples(
         "first": period_label(periods[0], lang, calendar=False),
         "last": period_label(periods[-1], lang, calendar=False),
     }
-    ax.set_title(text("figure.panels.scale", lang, top=top, **ends), loc="left", color=GREY, fontsize=10)
+    ax.set_title(text("figure.panels.scale", lang, top=top, **ends), loc="left", y=1.0, color=GREY, fontsize=10)
     return _finish(ax, lang, grid="")
 
 
@@ -445,6 +445,8 @@ def _lay_out(figure: Drawing) -> None:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     FigureCanvasSVG(figure)
+    for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis) if not axis.get_label_text()):
+        axis.set_label_coords(0.0, 0.0)  # or every tick is measured, again and again, to find where no label goes
     if engine := figure.get_layout_engine():
         engine.execute(figure)
         figure.set_layout_engine("none")
@@ -479,7 +481,7 @@ def _no_data(ax: Axes, lang: str, words: str = "") -> Axes:
 
 def _y_title(ax: Axes, words: str) -> None:
     """Name the vertical axis on top, level, where it is read first."""
-    ax.set_title(words, loc="left", color=GREY, fontsize=10.5)
+    ax.set_title(words, loc="left", y=1.0, color=GREY, fontsize=10.5)
 
 
 def _position(month: pd.Period) -> float:

@@ -13,7 +13,9 @@ Journal 8 (2002) 443; Buehlmann and Straub, Mitteilungen der Vereinigung Schweiz
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -31,7 +33,10 @@ Floats: TypeAlias = NDArray[np.float64]
 MAX_DELAY = 24
 """Months after which births are taken as registered, unless told otherwise."""
 BASES = ("births", "births_reported", "births_carried_in", "births_unregistered")
+METHODS = {"births": "by_occurrence", "births_reported": "by_registration"}
 PARTS = ("", "order", "sex", "order/sex")
+WRITTEN = {"place": "{}", "order": "/order{}", "sex": "/{}"}
+"""How a value stands in the name of a measure (of a place: as it is)."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,9 @@ def bases(
     period: str,
     county: str,
     known_until: pd.Period | None = None,
+    by: Sequence[str] = PARTS,
 ) -> pd.DataFrame:
-    """Return births on both bases for the county and each township, by order, sex and both.
+    """Return births on both bases for the county and each township, whole, by order, sex and both (or as `by` says).
 
     Rows `births` (occurred in `months`, known by `known_until`), `births_reported` (registered in `months`),
     `births_carried_in` (registered in `months`, occurred outside them) and `births_unregistered` (occurred in
@@ -66,22 +72,16 @@ def bases(
     """
     if births.empty:
         return results.empty()
-    known = births if known_until is None else births[births["registered"] <= known_until]
-    occurred, registered = known["occurred"].isin(months), known["registered"].isin(months)
-    cells = known[["place", "order", "sex"]].assign(
-        births=known["count"] * occurred,
-        births_reported=known["count"] * registered,
-        births_carried_in=known["count"] * (registered & ~occurred),
-        births_unregistered=known["count"] * (occurred & ~registered),
-    )
-    cells = pd.concat([cells.assign(place=county), cells[cells["place"] != county]])
+    known = births["registered"].le(known_until or births["registered"].max())
+    occurred, registered = known & births["occurred"].isin(months), known & births["registered"].isin(months)
+    chosen = (occurred, registered, registered & ~occurred, occurred & ~registered)
     grid = _grid(births, county)
-    last = known["registered"].max() if known_until is None and len(known) else known_until
-    aged = known_until is not None and known_until < births["registered"].max()
+    cells = _cells(births, grid, dict(zip(BASES, chosen, strict=True)))
+    last = births["registered"].max() if known_until is None else known_until
+    aged = last < births["registered"].max()
     given = {"order": (births["order"] != 0).any(), "sex": (births["sex"] != "unknown").any()}
-    parts = [part for part in PARTS if all(given[name] for name in part.split("/") if name)]
-    tables = [_base(_summed(cells, part, grid), part, period, last, aged) for part in parts]
-    return results.combine(tables)
+    parts = [part for part in by if all(given[name] for name in part.split("/") if name)]
+    return results.combine(_base(cells, part, grid, period, last, aged) for part in parts)
 
 
 def earlier(
@@ -94,7 +94,8 @@ def earlier(
     """
     first = births["registered"].min()
     whole = [period for period in periods if len(births) and period[1][0] >= first]
-    then = [bases(births, months=months, period=key, county=county, known_until=last) for key, months, last in whole]
+    about = {"county": county, "by": ("",)}
+    then = [bases(births, months=months, period=key, known_until=last, **about) for key, months, last in whole]
     return results.pick(results.combine(then), measure="births")
 
 
@@ -169,29 +170,34 @@ def _grid(births: pd.DataFrame, county: str) -> dict[str, list]:
     }
 
 
-def _summed(cells: pd.DataFrame, part: str, grid: dict[str, list]) -> pd.DataFrame:
-    keys = ["place", *(key for key in part.split("/") if key)]
-    index = pd.MultiIndex.from_product([grid[key] for key in keys], names=keys)
-    summed = cells.groupby(keys)[list(BASES)].sum()
-    summed.index = pd.MultiIndex.from_arrays([summed.index.get_level_values(key) for key in keys], names=keys)
-    return summed.reindex(index, fill_value=0).reset_index()
+def _cells(births: pd.DataFrame, grid: Mapping[str, list], chosen: Mapping[str, pd.Series]) -> dict[str, Floats]:
+    """Return the births that are chosen, by name, along the axes of the grid; the first place, the county, has all."""
+    shape = [len(values) for values in grid.values()]
+    at = np.ravel_multi_index([pd.Index(grid[name]).get_indexer(births[name]) for name in grid], shape)
+    found = {}
+    for name, rows in chosen.items():
+        counts = np.bincount(at, births["count"].where(rows, 0), math.prod(shape)).reshape(shape)
+        found[name] = np.concatenate([counts.sum(axis=0, keepdims=True), counts[1:]])
+    return found
 
 
-def _base(summed: pd.DataFrame, part: str, period: str, last: pd.Period | None, aged: bool) -> pd.DataFrame:
-    suffix = pd.Series("", index=summed.index)
-    if "order" in part:
-        suffix += "/order" + summed["order"].astype(str)
-    if "sex" in part:
-        suffix += "/" + summed["sex"]
-    frames = []
-    for base in BASES:
-        basis = {"births": "by_occurrence", "births_reported": "by_registration"}.get(base, "by_both")
-        frame = pd.DataFrame({"place": summed["place"], "period": period, "measure": base + suffix})
-        frame = frame.assign(count=summed[base], method=basis, note="")
-        if last is not None and (base == "births_unregistered" or (aged and base == "births")):
-            frame["note"] = results.note("note.births.known_until", month=str(last))
-        frames.append(frame)
-    return results.rows(pd.concat(frames, ignore_index=True))
+def _base(
+    cells: Mapping[str, Floats], part: str, grid: Mapping[str, list], period: str, last: pd.Period, aged: bool
+) -> pd.DataFrame:
+    kept = {"place", *part.split("/")}
+    rest = tuple(axis for axis, name in enumerate(grid) if name not in kept)
+    places, *words = ([WRITTEN[name].format(value) for value in grid[name]] for name in grid if name in kept)
+    suffixes = ["".join(said) for said in itertools.product(*words)]
+    until = results.note("note.births.known_until", month=str(last))
+    columns: dict[str, list] = {name: [] for name in ("place", "measure", "count", "method", "note")}
+    for base, counts in cells.items():
+        summed = counts.sum(axis=rest).ravel().tolist()
+        columns["place"] += [place for place in places for _ in suffixes]
+        columns["measure"] += [base + suffix for suffix in suffixes] * len(places)
+        columns["count"] += summed
+        columns["method"] += [METHODS.get(base, "by_both")] * len(summed)
+        columns["note"] += [until if base == "births_unregistered" or (aged and base == "births") else ""] * len(summed)
+    return results.rows(pd.DataFrame({**columns, "period": period}))
 
 
 def _so_far(births: pd.DataFrame, at: pd.Period) -> pd.DataFrame:

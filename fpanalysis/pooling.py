@@ -18,7 +18,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
-from scipy.optimize import brentq
+
+from .stats import mixture_quantile
 
 __all__ = ["Posterior", "posterior", "scatter", "shares", "surprise"]
 
@@ -122,7 +123,10 @@ def surprise(count: float, total: float, known: Posterior, level: float = 0.95) 
         all_passed = below(np.arange(total + 1), total, means, phi) @ weights
         low, high = (float(min(np.searchsorted(all_passed, q), total)) for q in (tail, 1 - tail))
     else:
-        low, high = (max(0.0, brentq(lambda x, q=q: passed(x) - q, -0.5, total)) for q in (tail, 1 - tail))
+        a, b = _matched(total, means, phi)
+        low, high = (
+            max(0.0, float(total * mixture_quantile([a], [b], [weights], q)[0] - 0.5)) for q in (tail, 1 - tail)
+        )
     middle = (passed(count) + passed(count - 1.0)) / 2
     return expected, low / total, high / total, min(1.0, 2 * min(middle, 1 - middle))
 
@@ -139,9 +143,14 @@ def _exact_below(cases: Floats, total: float, means: Floats, phi: Floats) -> Flo
 
 def _matched_below(cases: Floats, total: float, means: Floats, phi: Floats) -> Floats:
     """Return P(X <= case) by beta distributions of the same mean and variance, half a case on."""
-    matched = 1 / (1 / total + (1 - 1 / total) / (phi + 1)) - 1
     at = np.clip((cases[:, None] + 0.5) / total, 0.0, 1.0)
-    return special.betainc(means * matched, (1 - means) * matched, at)
+    return special.betainc(*_matched(total, means, phi), at)
+
+
+def _matched(total: float, means: Floats, phi: Floats) -> tuple[Floats, Floats]:
+    """Return the parameters of beta distributions that are, of a share of `total` cases, as wide as beta-binomials."""
+    size = 1 / (1 / total + (1 - 1 / total) / (phi + 1)) - 1
+    return means * size, (1 - means) * size
 
 
 def _means(k: Floats, n: Floats, w: Floats, phi: Floats, middle: float, weight: float) -> Floats:

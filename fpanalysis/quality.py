@@ -89,8 +89,9 @@ def implausible(
     """
     towns = figures[figures["place"] != county]
     cases: Cases = []
-    for (measure, place), series in towns.groupby(["measure", "place"]):
-        now, before = (_at(series, wanted) for wanted in (months, months - 12))
+    table = towns.pivot_table(index=["measure", "place"], columns="month", values="count", aggfunc="sum")
+    values = (table.reindex(columns=wanted).to_numpy(dtype="float64") for wanted in (months, months - 12))
+    for (measure, place), now, before in zip(table.index, *values, strict=True):
         about = measure.removesuffix("/female")
         for name, test in TESTS.items() if not measure.endswith("/male") else ():  # couples: one of the two will do
             cases += [{"place": place, "measure": f"quality/{name}/{about}", **case} for case in test(now, before)]
@@ -151,11 +152,6 @@ HEADLINES = {"births": "births_reported", "registrations": "registered", "checku
 """The county's figure that each kind of file adds up to."""
 
 
-def _at(series: pd.DataFrame, months: pd.PeriodIndex) -> np.ndarray:
-    """Return the counts of a series in some months, NaN where it has no row."""
-    return series.set_index("month")["count"].reindex(months).to_numpy(dtype="float64")
-
-
 # ---- tests of one series ----------------------------------------------------------------------------------
 
 
@@ -164,7 +160,7 @@ def _rounded(now: np.ndarray, before: np.ndarray) -> Cases:
     if len(x) < SHORTEST or x.mean() < LEAST_ROUNDED:
         return []
     looks = {step: int((x % step == 0).sum()) for step in (10, 5)}
-    tails = {step: float(stats.binom.sf(k - 1, len(x), 1 / step)) for step, k in looks.items()}
+    tails = {step: float(_tail(k, len(x), 1 / step)) for step, k in looks.items()}
     step = min(tails, key=lambda s: tails[s])
     return [{"count": looks[step], "total": len(x), "p": min(1.0, 2 * tails[step]), "said": "rounded", "step": step}]
 
@@ -182,12 +178,19 @@ def _alike(now: np.ndarray, before: np.ndarray) -> Cases:
     x = now[~np.isnan(now)]
     if len(x) < SHORTEST or x.mean() < LEAST:
         return []
-    possible = stats.poisson.pmf(np.arange(stats.poisson.ppf(1 - 1e-12, x.mean()) + 1), x.mean())
+    mean = x.mean()
+    every = np.arange(np.ceil(mean + 8 * np.sqrt(mean) + 25))  # beyond, less than 1e-12
+    possible = np.exp(special.xlogy(every, mean) - mean - special.gammaln(every + 1))
     most, run = int(np.unique(x, return_counts=True)[1].max()), _longest_run(x)
-    anywhere = float(stats.binom.sf(most - 1, len(x), possible).sum())
+    anywhere = float(_tail(most, len(x), possible).sum())
     in_a_row = float((len(x) - run + 1) * (possible**run).sum())
     count, p = min(((most, anywhere), (run, in_a_row)), key=lambda look: look[1])
     return [{"count": count, "total": len(x), "p": min(1.0, 2 * p), "said": "alike"}]
+
+
+def _tail(count: int, trials: int, share: Any) -> Any:
+    """Return P(X >= count) for X binomial (trials, share)."""
+    return special.bdtrc(count - 1, trials, share) if count else np.ones_like(share)
 
 
 def _longest_run(x: np.ndarray) -> int:

@@ -136,16 +136,15 @@ def pick(results: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
     for column, want in wanted.items():
         if column not in COLUMNS:
             raise FpError(f"result column {column!r} does not exist{did_you_mean(column, COLUMNS)}")
-        have = results[column].tolist()
+        have = results[column].to_numpy()
         if isinstance(want, str) and want.endswith("/*"):
-            fits = [text.startswith(want[:-1]) for text in have]
+            keep &= np.array([text.startswith(want[:-1]) for text in have], dtype=bool)
         elif isinstance(want, str):
-            fits = [text == want for text in have]
+            keep &= have == want
         else:
             wished = set(want)
-            fits = [value in wished for value in have]
-        keep &= np.array(fits, dtype=bool)
-    return results[keep]
+            keep &= np.array([value in wished for value in have], dtype=bool)
+    return results.take(np.flatnonzero(keep))
 
 
 def value(results: pd.DataFrame, column: str = "value", **wanted: Any) -> float:

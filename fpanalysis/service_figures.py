@@ -85,7 +85,7 @@ def plot_peers(
         _no_data(panels[0], lang)
     for ax, (measure, (about, rows)) in zip(panels, found.items(), strict=False):
         _funnel(ax, about, rows, place, names, lang)
-        ax.set_title(_short(measure, lang, len(panels)), loc="left", color=GREY, fontsize=9)
+        ax.set_title(_short(measure, lang, len(panels)), loc="left", y=1.0, color=GREY, fontsize=9)
     return drawing
 
 
@@ -141,7 +141,7 @@ def _path(results: pd.DataFrame, place: str, measure: str) -> list[float]:
 
 
 def _path_scale(ax: Axes, title: str, top: float, lang: str, *, first: bool) -> None:
-    ax.set_title(title, loc="left", color=GREY, fontsize=9)
+    ax.set_title(title, loc="left", y=1.0, color=GREY, fontsize=9)
     if first:
         ax.set_xlabel(text("figure.path.months", lang), fontsize=9.5, loc="left")
     ax.set_xlim(0, 12.4)

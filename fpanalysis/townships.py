@@ -215,18 +215,8 @@ def _summaries(
     a = boys[:, None] + (centre * concentrated)[None, :]
     b = (total - boys)[:, None] + ((1 - centre) * concentrated)[None, :]
     mean = (weight * a / (a + b)).sum(axis=1)
-    ends = [_mixture_quantile(a, b, weight, q) for q in ((1 - level) / 2, (1 + level) / 2)]
+    ends = [stats.mixture_quantile(a, b, weight, q) for q in ((1 - level) / 2, (1 + level) / 2)]
     return mean, *ends
-
-
-def _mixture_quantile(a: Floats, b: Floats, weight: Floats, q: float) -> Floats:
-    """Return the quantile of mixtures of beta distributions (one a row) by halving, to 1e-7."""
-    low, high = np.zeros(len(a)), np.ones(len(a))
-    for _ in range(23):
-        middle = (low + high) / 2
-        below = (weight * special.betainc(a, b, middle[:, None])).sum(axis=1) < q
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return (low + high) / 2
 
 
 def _weighted_quantiles(values: Floats, weights: Floats, at: Sequence[float]) -> Floats:
