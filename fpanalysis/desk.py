@@ -23,6 +23,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -143,7 +144,7 @@ class Desk:
         """Return the months of the period."""
         return self.period.months
 
-    @property
+    @cached_property
     def births(self) -> pd.DataFrame:
         """Return the births without those dated after the day of the report, which cannot be (`check` names them)."""
         births, last = self.data["births"], pd.Period(self.as_of, "M")

@@ -385,8 +385,12 @@ def _against_plan(results: pd.DataFrame, target: Any, period: str, county: str) 
     return [{**base, "measure": measure, "value": number} for measure, number in found.items()]
 
 
+def _registered(registrations: pd.DataFrame, *, months: pd.PeriodIndex, period: str, county: str) -> pd.DataFrame:
+    return rows(_registered_in(registrations, months, period, county, 0.95))
+
+
 COUNTED: Mapping[str, Callable[..., pd.DataFrame]] = {
-    "registrations": registrations,
+    "registrations": _registered,
     "checkups": checkups,
     "risks": risks,
     "activities": activities,

@@ -95,11 +95,11 @@ def _by_year(monthly: pd.DataFrame, year: Period, last: pd.Period) -> dict[str, 
         series = group.groupby("month")["count"].sum()
         months = pd.period_range(min(series.index.min(), last), last, freq="M")
         series = series.reindex(months, fill_value=0).astype("float64")
-        at = np.array([(m - year.first_month).n for m in months])
-        table = pd.DataFrame({"year": year.year + at // 12, "at": at % 12, "n": series.to_numpy()})
-        table = table.pivot_table(index="year", columns="at", values="n", aggfunc="sum", dropna=False).reindex(
-            columns=range(12)
-        )
+        at = (months[0] - year.first_month).n + np.arange(len(months))
+        years = np.arange(at[0] // 12, at[-1] // 12 + 1)
+        cells = np.full((len(years), 12), np.nan)
+        cells[at // 12 - years[0], at % 12] = series
+        table = pd.DataFrame(cells, index=year.year + years)
         whole = table.notna().all(axis=1) | (table.index == year.year)
         found[str(measure)] = table[whole]
     return found

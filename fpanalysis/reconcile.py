@@ -311,8 +311,11 @@ def stock_flow(roll: pd.DataFrame, *, start: dt.date, end: dt.date, period: str,
         exits=spells["until"].between(first, last),
         closing=(spells["since"] <= last) & (spells["until"] > last),
     )
-    by_area = [(p, place, group) for p, mine in marked.groupby("programme") for place, group in _areas(mine, county)]
-    return rows([{**r, "period": period} for p, place, group in by_area for r in _flow(group, p, place)])
+    flows = pd.concat([marked.assign(place=county), marked[marked["place"] != county]])
+    counts = flows.groupby(["programme", "place"], sort=False)[list(FLOWS)].sum()
+    gone = flows[flows["exits"]]
+    by_reason = gone.groupby(["programme", "place", gone["reason"].replace("", "reason_unknown")]).size()
+    return rows([{**r, "period": period} for r in _flow(counts, by_reason, county)])
 
 
 def carried_forward(flow: pd.DataFrame, before: pd.DataFrame, *, period: str, county: str) -> pd.DataFrame:
@@ -434,13 +437,19 @@ def _classes(group: pd.DataFrame, programme: str, place: str, shown: set[str]) -
         }
 
 
-def _flow(group: pd.DataFrame, programme: str, place: str) -> list[dict[str, Any]]:
-    counts = {item: int(group[item].sum()) for item in ("opening", "new", "exits", "closing")}
-    found = {f"roll_{item}/{programme}": n for item, n in counts.items()}
-    found[f"roll_balance/{programme}"] = counts["opening"] + counts["new"] - counts["exits"] - counts["closing"]
-    reasons = group.loc[group["exits"], "reason"].replace("", "reason_unknown").value_counts().sort_index()
-    found |= {f"roll_exits/{programme}/{reason}": int(n) for reason, n in reasons.items()}
-    return [{"place": place, "measure": m, "count": n, "method": "roll"} for m, n in found.items()]
+def _flow(counts: pd.DataFrame, by_reason: pd.Series, county: str) -> Iterator[dict[str, Any]]:
+    """Yield the flows of each programme, the county first, then each township; exits by reason after each."""
+    reasons: dict[tuple[str, str], dict[str, int]] = {}
+    for (programme, place, reason), n in by_reason.items():
+        reasons.setdefault((programme, place), {})[reason] = n
+    for programme, place in sorted(counts.index, key=lambda key: (key[0], key[1] != county, key[1])):
+        opening, new, exits, closing = counts.loc[(programme, place), list(FLOWS)].tolist()
+        found = dict(zip(FLOWS, (opening, new, exits, closing), strict=True))
+        found["balance"] = opening + new - exits - closing
+        told = {f"roll_{item}/{programme}": n for item, n in found.items()}
+        told |= {f"roll_exits/{programme}/{reason}": n for reason, n in reasons.get((programme, place), {}).items()}
+        for measure, n in told.items():
+            yield {"place": place, "measure": measure, "count": n, "method": "roll"}
 
 
 def _reported_cells(reported: pd.DataFrame, county: str) -> pd.DataFrame:
@@ -516,6 +525,8 @@ def _last_day(month: pd.Period) -> pd.Timestamp:
     return month.end_time.normalize()
 
 
+FLOWS = ("opening", "new", "exits", "closing")
+"""What the roll does in a period, as stock_flow counts it."""
 SEXES = {"male": 1, "female": 2}
 
 

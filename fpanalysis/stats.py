@@ -55,6 +55,8 @@ TIE = 1e-7
 """Likelihoods this close count as equal in the `minlike` test, as in R's binom.test."""
 SETTLED = 1e-6
 """Newton's step, in standard errors, after which the error left is smaller by as much again."""
+QUANTILE = 1e-10
+"""Newton's step after which a quantile of a mixture is known; the error left is far smaller."""
 HALVINGS = 100
 NEAR = 4
 """Counts around the normal critical value between which the exact one is looked for first."""
@@ -286,7 +288,7 @@ def births_needed(
 def mixture_quantile(a: ArrayLike, b: ArrayLike, weights: ArrayLike, at: float) -> Floats:
     """Return a quantile of mixtures of beta distributions, one a row; a, b, weights: a row each, a column a component.
 
-    Newton's steps from the beta distribution of the same mean and variance, within bounds that close in; to 1e-12.
+    Newton's steps from the beta distribution of the same mean and variance, within bounds that close in.
     """
     a, b, w = (np.asarray(given, dtype="float64") for given in (a, b, weights))
     mean, square = ((w * part).sum(axis=1) for part in (a / (a + b), a * (a + 1) / ((a + b) * (a + b + 1))))
@@ -299,8 +301,9 @@ def mixture_quantile(a: ArrayLike, b: ArrayLike, weights: ArrayLike, at: float) 
         log = special.xlogy(a - 1, x[:, None]) + special.xlog1py(b - 1, -x[:, None]) - scale
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             near = x - excess / (w * np.exp(log)).sum(axis=1)
-        before, x = x, np.where((near > low) & (near < high), near, (low + high) / 2)
-        if (np.abs(x - before) < 1e-12).all():
+        settled = np.abs(near - x) < QUANTILE
+        x = np.where(((near > low) & (near < high)) | settled, near, (low + high) / 2)
+        if settled.all():
             break
     return x
 
