@@ -141,47 +141,62 @@ def at_scale(
     with `key` (None: a random one). The rest as for `classify`.
     Raises FpError when money or rows of the payments are not all in the classes.
     """
+    terms = {"months": months, "rates": rates, "as_of": as_of}
     if isinstance(roll, pd.DataFrame) or isinstance(payments, pd.DataFrame):
         roll, payments = (_at_level(frame, level) for frame in (roll, payments))
-        return _of_frames(roll, payments, out=out, months=months, rates=rates, as_of=as_of, engine=engine, **limits)
-    secret = key or secrets.token_bytes(32)
+        return _of_frames(roll, payments, out=out, engine=engine, **terms, **limits)
     numbers = {name: n for n, name in enumerate(sorted(set(rates["programme"])))}
     spelled = {word: numbers[name] for word, name in (programmes or {n: n for n in numbers}).items() if name in numbers}
-    limits |= {"engine": engine}
-    keys = places if places is not None else _words([roll, payments], level, limits)
-    spots = {name: n for n, name in enumerate(sorted(set(keys.values())))}
-    at = {word: spots[name] for word, name in keys.items()}
-    asked = [name for name in ("birth", "sex") if any(f"{{{name}}}" in rule for rule in eligible(rates).values())]
-    given = sources.roll_and_payments(
-        roll, payments, programmes=spelled, places=at, key=secret, asked=asked, level=level, months=_written(months)
-    )
+    with engines.opened(engine, **limits) as ask:
+        keys = places if places is not None else _words(ask, [roll, payments], level)
+        spots = {name: n for n, name in enumerate(sorted(set(keys.values())))}
+        at = {word: spots[name] for word, name in keys.items()}
+        known = {"programmes": spelled, "places": at, "level": level, "key": key or secrets.token_bytes(32)}
+        words = [list(numbers), list(spots), list(CLASSES)]
+        return _summed(_of_files(ask, roll, payments, near, words=words, known=known, out=out, **terms), words)
+
+
+def _of_files(
+    ask: engines.Ask,
+    roll: Sequence[str | Path],
+    payments: Sequence[str | Path],
+    near: Sequence[str | Path],
+    *,
+    words: Sequence[Sequence[str]],
+    known: Mapping[str, Any],
+    out: Path | None,
+    months: pd.PeriodIndex,
+    rates: pd.DataFrame,
+    as_of: dt.date,
+) -> pd.DataFrame:
+    """Return the totals of files in numbers, for each bucket. `words`: what the numbers of programmes, places and
+    classes say; `known`: programmes, places, level and key of `sources.roll_and_payments`."""
+    conditions = eligible(rates).values()
+    asked = [name for name in ("birth", "sex") if any(f"{{{name}}}" in rule for rule in conditions)]
+    given = sources.roll_and_payments(roll, payments, asked=asked, months=_written(months), **known)
     text, small = formulated(rates, months, as_of)
-    given |= sources.meanings(*_meanings(roll, payments, near, spelled, months, limits), key=secret)
-    named = sources.names(list(numbers), list(spots), list(CLASSES))
-    limits_of_out = {"out": out, "written": sources.written(secret)} if out else {}
-    reads = given | small | (named if out else {})
-    questions = {"totals": TOTALS, "control": _control(months)}
-    found, control = engines.run(text, reads, questions, **limits_of_out, **limits).values()
+    given |= sources.meanings(*_meanings(ask, roll, payments, near, known["programmes"], months), key=known["key"])
+    written = {"out": out, "written": sources.written(known["key"])} if out else {}
+    reads = given | small | (sources.names(*words) if out else {})
+    found, control = ask(text, reads, {"totals": TOTALS, "control": _control(months)}, **written).values()
     _check_control(found, int(control["payments"].sum()), int(control["paid"].sum()))
-    return _summed(found, [list(numbers), list(spots), list(CLASSES)])
+    return found
 
 
 def _meanings(
+    ask: engines.Ask,
     roll: Sequence[str | Path],
     payments: Sequence[str | Path],
     near: Sequence[str | Path],
     programmes: Mapping[str, int],
     months: pd.PeriodIndex,
-    limits: Mapping[str, Any],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return whom the failing numbers of payments may mean (programme, due, person, near), and what old ones are since
     1999 (person, meant), all as they are written."""
 
     def asked(text: str, given: engines.Table) -> pd.DataFrame:
         filled = text.format(first=month_number(months[0]), last=month_number(months[-1]))
-        return engines.run(filled, {"given": given}, {"rows": "SELECT * FROM found"}, **{**limits, "buckets": 1})[
-            "rows"
-        ]
+        return _rows_of(ask, filled, given)
 
     if near:
         return asked(sources.CLAIMS, sources.claims(near, programmes)), sources.renamed([])
@@ -189,6 +204,11 @@ def _meanings(
     old = {*asked(sources.OLD, sources.old(roll))["written"], *failing["written"]}
     renamed = sources.renamed(sorted(text for text in old if len(text) == 15))
     return sources.near(failing[~failing["written"].isin(renamed["person"])]), renamed
+
+
+def _rows_of(ask: engines.Ask, text: str, given: engines.Table) -> pd.DataFrame:
+    """Return the rows that a text makes of one table, all at once."""
+    return ask(text, {"given": given}, {"rows": "SELECT * FROM found"}, buckets=1)["rows"]
 
 
 def _at_level(frame: Any, level: str) -> pd.DataFrame:
@@ -255,12 +275,10 @@ def _check_control(found: pd.DataFrame, number: int, fen: int) -> None:
                       "their programme is not one of params, or is missing")  # fmt: skip
 
 
-def _words(files: Iterable[Sequence[str | Path]], level: str, limits: Mapping[str, Any]) -> dict[str, str]:
+def _words(ask: engines.Ask, files: Iterable[Sequence[str | Path]], level: str) -> dict[str, str]:
     """Return the places of a level that stand in files, each under its own name."""
     text = "SELECT DISTINCT place FROM given WHERE place IS NOT NULL"
-    one = {**limits, "buckets": 1}
-    given = [{"given": sources.words(paths, level, "place")} for paths in files]
-    found = [engines.run(text, table, {"rows": "SELECT * FROM found"}, **one)["rows"] for table in given]
+    found = [_rows_of(ask, text, sources.words(paths, level, "place")) for paths in files]
     words = sorted({str(word) for frame in found for word in frame["place"]})
     return {word: word for word in words}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -32,7 +33,8 @@ def tables(rates: pd.DataFrame, months: pd.PeriodIndex, as_of: dt.date) -> dict[
     """
     found: dict[str, list[tuple[int, ...]]] = {"terms": [], "calendar": [], "parts": [], "tariff": []}
     used = 0
-    for number, (_, terms) in enumerate(rates.groupby("programme")):
+    for number, (_, frame) in enumerate(rates.groupby("programme")):
+        terms = _terms(frame)
         mine = [row for due in months for row in _parts(terms, due)]
         whole = {due: sum(row[5] for row in mine if row[0] == due) for due in sorted({row[0] for row in mine})}
         fits = used + 1 + len(whole) <= BITS
@@ -46,7 +48,7 @@ def tables(rates: pd.DataFrame, months: pd.PeriodIndex, as_of: dt.date) -> dict[
         ]
         found["tariff"] += sorted({(number, *row) for due in months for row in _tariff(terms, due)})
         days = [row[2] for row in mine] or [day_number(months[0].start_time), _last(months[-1])]
-        sound = (_once if terms["unit"].iloc[-1] == "once" else _through)(token, tokens, whole)
+        sound = (_once if terms.unit == "once" else _through)(token, tokens, whole)
         found["terms"].append((number, min(days), max(days), token, *sound))
     heads = {
         "terms": ["programme", "opens", "closes", "token", "bits", "dues", "whole"],
@@ -78,12 +80,8 @@ def eligible(rates: pd.DataFrame) -> dict[int, str]:
 
 
 def rate_on(terms: pd.DataFrame, day: pd.Timestamp) -> int:
-    """Return the rate (fen) in force on a day. Raises FpError when none was."""
-    in_force = terms[terms["effective"] <= day]
-    if in_force.empty:
-        name, first = terms["programme"].iloc[0], terms["effective"].min()
-        raise FpError(f"programme {name!r} has no rate in force on {day:%Y-%m-%d}; its first is from {first:%Y-%m-%d}")
-    return int(in_force.sort_values("effective")["amount"].iloc[-1])
+    """Return the rate (fen) of one programme in force on a day. Raises FpError when none was."""
+    return _terms(terms).on(day)
 
 
 def day_number(day: pd.Timestamp | dt.date) -> int:
@@ -100,51 +98,73 @@ def _last(month: pd.Period) -> int:
     return day_number(month.end_time.normalize())
 
 
-def _pay_months(terms: pd.DataFrame) -> tuple[int, ...]:
-    """Return the calendar months in which a programme pays."""
-    given = tuple(sorted(terms["pays"].iloc[-1]))
-    return given or ((12,) if terms["unit"].iloc[-1] == "year" else tuple(range(1, 13)))
+@dataclass(frozen=True)
+class _Terms:
+    """What a programme pays: unit, calendar months in which it pays, days of grace, and each rate (fen) from a day."""
+
+    name: str
+    unit: str
+    pays: tuple[int, ...]
+    grace_days: int
+    rates: tuple[tuple[pd.Timestamp, int], ...]
+
+    def on(self, day: pd.Timestamp) -> int:
+        """Return the rate in force on a day. Raises FpError when none was."""
+        in_force = [amount for since, amount in self.rates if since <= day]
+        if in_force:
+            return in_force[-1]
+        first = self.rates[0][0]
+        raise FpError(
+            f"programme {self.name!r} has no rate in force on {day:%Y-%m-%d}; its first is from {first:%Y-%m-%d}"
+        )
 
 
-def _due(terms: pd.DataFrame, due: pd.Period, as_of: dt.date) -> tuple[int, int, int, int]:
+def _terms(frame: pd.DataFrame) -> _Terms:
+    """Return the terms of one programme from its rows of rates; what is no rate is as its last row says."""
+    last = frame.to_dict("records")[-1]
+    unit, given = last["unit"], tuple(sorted(last["pays"]))
+    pays = given or ((12,) if unit == "year" else tuple(range(1, 13)))
+    amounts = sorted(zip(frame["effective"], frame["amount"].astype("int64").tolist(), strict=True), key=lambda r: r[0])
+    return _Terms(last["programme"], unit, pays, int(last["grace_days"]), tuple(amounts))
+
+
+def _due(terms: _Terms, due: pd.Period, as_of: dt.date) -> tuple[int, int, int, int]:
     """Return a month as number, its last day, the last day in time for its payment, and whether that is to come."""
-    deadline = _last(due) + int(terms["grace_days"].iloc[-1])
+    deadline = _last(due) + terms.grace_days
     return month_number(due), _last(due), deadline, int(deadline >= day_number(as_of))
 
 
-def _months_of(terms: pd.DataFrame, due: pd.Period) -> list[pd.Period]:
+def _months_of(terms: _Terms, due: pd.Period) -> list[pd.Period]:
     """Return the months on whose last days a payment due in a month depends; none when none is due."""
-    if terms["unit"].iloc[-1] == "once":
+    if terms.unit == "once":
         return [due]
-    pays = _pay_months(terms)
-    if due.month not in pays:
+    if due.month not in terms.pays:
         return []
-    length = next(n for n in range(1, 13) if (due - n).month in pays) if terms["unit"].iloc[-1] == "month" else 1
+    length = next(n for n in range(1, 13) if (due - n).month in terms.pays) if terms.unit == "month" else 1
     return [due - i for i in range(length)]
 
 
-def _parts(terms: pd.DataFrame, due: pd.Period) -> Iterator[tuple[int, ...]]:
+def _parts(terms: _Terms, due: pd.Period) -> Iterator[tuple[int, ...]]:
     """Yield due, first day of the month, the day that counts (as number and as 20180630), whether once, and fen."""
-    once = int(terms["unit"].iloc[-1] == "once")
+    once = int(terms.unit == "once")
     for month in _months_of(terms, due):
         day = month.end_time.normalize()
-        amount = _share(terms, due, rate_on(terms, day))
+        amount = _share(terms, due, terms.on(day))
         yield month_number(due), day_number(month.start_time), day_number(day), int(f"{day:%Y%m%d}"), once, amount
 
 
-def _tariff(terms: pd.DataFrame, due: pd.Period) -> Iterator[tuple[int, int]]:
+def _tariff(terms: _Terms, due: pd.Period) -> Iterator[tuple[int, int]]:
     """Yield each amount that one part of a payment was, is or will be."""
-    for amount in terms["amount"] if _months_of(terms, due) else ():
-        yield month_number(due), _share(terms, due, int(amount))
+    for _, amount in terms.rates if _months_of(terms, due) else ():
+        yield month_number(due), _share(terms, due, amount)
 
 
-def _share(terms: pd.DataFrame, due: pd.Period, rate: int) -> int:
+def _share(terms: _Terms, due: pd.Period, rate: int) -> int:
     """Return the rate itself, of a yearly one the share that falls on a month."""
-    if terms["unit"].iloc[-1] != "year":
+    if terms.unit != "year":
         return rate
-    pays = _pay_months(terms)
-    place = pays.index(due.month)
-    return rate * (place + 1) // len(pays) - rate * place // len(pays)
+    place, times = terms.pays.index(due.month), len(terms.pays)
+    return rate * (place + 1) // times - rate * place // times
 
 
 def _excludes(rates: pd.DataFrame) -> pd.DataFrame:

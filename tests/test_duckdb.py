@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from fpanalysis.engines.duckdb import connected, one_sentence, run, whole
+from fpanalysis.engines import run
+from fpanalysis.engines.duckdb import connected, one_sentence, whole
 from fpanalysis.errors import FpError
 
 ROWS = pd.DataFrame({"person": [1, 2, 3, None], "fen": [10, 20, 30, 40]})

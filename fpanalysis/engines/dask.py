@@ -7,6 +7,7 @@ that was asked for, under another name until they are whole, and nowhere else.
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,28 +18,36 @@ import pandas as pd
 
 from ..errors import FpError
 from .duckdb import answers, connected, whole
-from .staging import Table
+from .staging import Ask, Table
 
-__all__ = ["run"]
+__all__ = ["opened"]
 
 BUCKETS = 8
 
 
-def run(
+@contextmanager
+def opened(*, address: str = "", buckets: int = BUCKETS, **limits: Any) -> Iterator[Ask]:
+    """Yield what asks a cluster; see `engines.opened`. `address`: `host:port` of a scheduler, "" for a cluster of this
+    machine that ends with the context. `limits` hold for each task."""
+    with _client(address) as client:
+        yield functools.partial(_ask, client, limits, alone=not address, buckets=buckets)
+
+
+def _ask(
+    client: Any,
+    limits: Mapping[str, Any],
     text: str,
     tables: Mapping[str, Table],
     questions: Mapping[str, str],
     *,
-    address: str = "",
     out: Path | None = None,
-    buckets: int = BUCKETS,
     written: str = "SELECT * FROM found",
-    **limits: Any,
+    alone: bool = False,
+    buckets: int = BUCKETS,
 ) -> dict[str, pd.DataFrame]:
-    """Return the answer to each question; see `engines.run`. `address`: `host:port` of a scheduler, "" for a cluster of
-    this machine that ends with the run. `limits` hold for each task."""
-    with whole(out) as folder, _client(address) as client:
-        given = client.scatter(dict(tables), hash=False) if not address else dict(tables)
+    """Return the answer to each question. `alone`: the cluster is of this machine, and its workers stay."""
+    with whole(out) as folder:
+        given = client.scatter(dict(tables), hash=False) if alone else dict(tables)
         tasks = [
             client.submit(_bucket, text, given, dict(questions), bucket, buckets, folder, written, limits, pure=False)
             for bucket in range(buckets)

@@ -7,6 +7,7 @@ numbers, so that the answer is the same to the last fen.
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import tempfile
@@ -18,9 +19,9 @@ from typing import Any
 import pandas as pd
 
 from ..errors import FpError
-from .staging import Dialect, Files, Table, expression, kind_of_type
+from .staging import Ask, Dialect, Files, Table, expression, kind_of_type
 
-__all__ = ["connected", "define", "one_sentence", "run"]
+__all__ = ["connected", "define", "one_sentence", "opened"]
 
 DIALECT = Dialect(
     days="CAST({} - DATE '1970-01-01' AS INTEGER)",
@@ -38,30 +39,31 @@ LEAST_THREADS = 4
 million persons take twice the time and half as much memory again, on two processors too."""
 
 
-def run(
+@contextmanager
+def opened(*, address: str = "", buckets: int = 1, **limits: Any) -> Iterator[Ask]:
+    """Yield what asks DuckDB; see `engines.opened`. `limits`: of `connected`."""
+    with connected(**limits) as connection:
+        yield functools.partial(_ask, connection, buckets=buckets)
+
+
+def _ask(
+    connection: Any,
     text: str,
     tables: Mapping[str, Table],
     questions: Mapping[str, str],
     *,
-    address: str = "",
     out: Path | None = None,
-    memory_limit: str = "",
-    threads: int = 0,
-    temp: Path | None = None,
-    disk_limit: str = "",
-    buckets: int = 1,
     written: str = "SELECT * FROM found",
+    buckets: int = 1,
 ) -> dict[str, pd.DataFrame]:
-    """Return the answer to each question; see `engines.run`. `written`: what of `found` goes into `out`."""
+    """Return the answer to each question. `written`: what of `found` goes into `out`."""
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in questions}
     with whole(out) as folder:
         for bucket in range(buckets):
-            with connected(memory_limit=memory_limit, threads=threads, temp=temp, disk_limit=disk_limit) as connection:
-                file = folder / f"part{bucket:04d}.parquet" if folder else None
-                for name, answer in answers(
-                    connection, text, tables, questions, bucket, buckets, file, written
-                ).items():
-                    parts[name].append(answer)
+            file = folder / f"part{bucket:04d}.parquet" if folder else None
+            found = answers(connection, text, tables, questions, bucket, buckets, file, written)
+            for name, answer in found.items():
+                parts[name].append(answer)
     return {name: pd.concat(found, ignore_index=True) if len(found) > 1 else found[0] for name, found in parts.items()}
 
 
@@ -75,14 +77,21 @@ def answers(
     file: Path | None,
     written: str,
 ) -> dict[str, pd.DataFrame]:
-    """Return the answers for one bucket of the persons, its rows written into a file when one is named."""
-    for name, table in sorted(tables.items(), key=lambda item: item[0] != "kin"):
-        define(connection, name, table, bucket, buckets, kin="kin" in tables)
-    once = sum("found" in question for question in questions.values()) == 1 and not file
-    connection.execute(f"CREATE {'VIEW' if once else 'TABLE'} found AS {text}")
-    if file:
-        connection.execute(f"COPY ({written}) TO '{_quoted(file)}' (FORMAT parquet, COMPRESSION zstd)")
-    return {name: connection.execute(question).fetchdf() for name, question in questions.items()}
+    """Return the answers for one bucket of the persons, its rows written into a file when one is named.
+
+    What is made for them goes away with the cursor. An answer that is read once is not kept, nor parsed twice.
+    """
+    with connection.cursor() as cursor:
+        for name, table in sorted(tables.items(), key=lambda item: item[0] != "kin"):
+            define(cursor, name, table, bucket, buckets, kin="kin" in tables)
+        asked = [name for name, question in questions.items() if "found" in question]
+        once = f"WITH found AS ({text}) " if len(asked) == 1 and not file else ""
+        if not once:
+            cursor.execute(f"CREATE TEMP TABLE found AS {text}")
+        if file:
+            cursor.execute(f"COPY ({written}) TO '{_quoted(file)}' (FORMAT parquet, COMPRESSION zstd)")
+        texts = {name: once * (name in asked) + question for name, question in questions.items()}
+        return {name: cursor.execute(question).fetchdf() for name, question in texts.items()}
 
 
 def define(connection: Any, name: str, table: Table, bucket: int = 0, buckets: int = 1, *, kin: bool = False) -> None:
@@ -112,7 +121,7 @@ def define(connection: Any, name: str, table: Table, bucket: int = 0, buckets: i
         head = "COALESCE(k.head, s.person)" if kin else "s.person"
         joined = "LEFT JOIN kin k ON s.person = k.person" if kin else ""
         source = f"SELECT s.* FROM ({source}) s {joined} WHERE COALESCE(hash({head}) % {buckets}, 0) = {bucket}"
-    connection.execute(f"CREATE {'TABLE' if kept else 'VIEW'} {name} AS {source}")
+    connection.execute(f"CREATE TEMP {'TABLE' if kept else 'VIEW'} {name} AS {source}")
 
 
 def _reader(connection: Any, name: str, table: Files) -> str:

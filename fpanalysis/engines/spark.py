@@ -6,6 +6,7 @@ are mixed with the key of the run by a hash of 64 bits (of ten million persons, 
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 import tempfile
@@ -18,9 +19,9 @@ import pandas as pd
 
 from ..errors import FpError
 from .duckdb import whole
-from .staging import FEW, Dialect, Files, Table, expression, kind_of_type
+from .staging import FEW, Ask, Dialect, Files, Table, expression, kind_of_type
 
-__all__ = ["run", "steps"]
+__all__ = ["opened", "steps"]
 
 DIALECT = Dialect(
     days="unix_date({0})",
@@ -31,22 +32,28 @@ DIALECT = Dialect(
 )
 
 
-def run(
+@contextmanager
+def opened(*, address: str = "", memory_limit: str = "", **limits: Any) -> Iterator[Ask]:
+    """Yield what asks Spark; see `engines.opened`. `address`: `host:port` of a master, "" for this machine.
+
+    Spark keeps limits of its own: of `limits` only the memory of the driver is heeded.
+    """
+    with _session(address, memory_limit) as spark:
+        yield functools.partial(_ask, spark)
+
+
+def _ask(
+    spark: Any,
     text: str,
     tables: Mapping[str, Table],
     questions: Mapping[str, str],
     *,
-    address: str = "",
     out: Path | None = None,
     written: str = "SELECT * FROM found",
-    memory_limit: str = "",
-    **limits: Any,
+    buckets: int = 1,
 ) -> dict[str, pd.DataFrame]:
-    """Return the answer to each question; see `engines.run`. `address`: `host:port` of a master, "" for this machine.
-
-    Spark keeps limits of its own: of `limits` only the memory of the driver is heeded.
-    """
-    with whole(out) as folder, _session(address, memory_limit) as spark, _folder() as scratch:
+    """Return the answer to each question; Spark parts the rows by itself."""
+    with whole(out) as folder, _folder() as scratch:
         try:
             for name, table in tables.items():
                 _define(spark, name, table, scratch)
@@ -63,6 +70,8 @@ def run(
             if isinstance(error, FpError) or type(error).__module__.split(".")[0] not in ("pyspark", "py4j"):
                 raise
             raise FpError(f"Spark could not finish: {' '.join(str(error).split())[:200]}") from None
+        finally:
+            spark.catalog.clearCache()
 
 
 def steps(text: str) -> list[tuple[str, str]]:
@@ -158,6 +167,5 @@ def _session(address: str, memory_limit: str) -> Iterator[Any]:
     try:
         yield session
     finally:
-        session.catalog.clearCache()
         if running is None:
             session.stop()

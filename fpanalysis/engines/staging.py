@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..errors import FpError, did_you_mean
 
-__all__ = ["NONE", "Column", "Dialect", "Files", "Table", "expression", "kind_of_type", "weighed"]
+__all__ = ["NONE", "Ask", "Column", "Dialect", "Files", "Table", "expression", "kind_of_type", "weighed"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,9 @@ FEW = 12
 """Up to so many words are told apart in the text itself; more are looked up in a table."""
 
 Table: TypeAlias = pd.DataFrame | Files
+
+Ask: TypeAlias = Callable[..., dict[str, pd.DataFrame]]
+"""Takes text, tables and questions, and perhaps `out` with what of `found` is `written` there, and `buckets`."""
 
 
 def kind_of_type(name: str) -> str:
