@@ -217,9 +217,15 @@ def _noted(asked: Mapping[str, Any], work: Callable[[], tuple[Path, bool]]) -> t
 def _unchanged(asked: Mapping[str, Any]) -> Path | None:
     """Return the release that answers the same words, told without reading the data."""
     from . import releases
+    from .locks import storage
     from .paths import find_home
 
-    return releases.unchanged(find_home(), asked)
+    home = find_home()
+    release = releases.unchanged(home, asked)
+    if release:
+        with storage(home.outputs):
+            releases.lead_to(release)
+    return release
 
 
 def _listed(release: Path, head: str) -> int:

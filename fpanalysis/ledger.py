@@ -4,7 +4,7 @@
 
 The order of events is that of `seq`, not of the clock, which may be set back. A line that a killed run left half
 written is passed over. The state of a report is its last event; what a started event without an end means, a run that
-died, is told by the lock of the place: nobody holds it.
+is at work or one that died, is told by the lock of the place.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ ENDED = ("done", "unchanged", "failed")
 PASSING = (
     "StorageError",
     "BusyError",
+    "CopyError",
     "NotebookError",
     "OSError",
     "MemoryError",
