@@ -293,14 +293,16 @@ def status(words: argparse.Namespace) -> int:
 def _told(found: Sequence[Any], target: Path | None, today: dt.date, wrong: Collection[str] = ("failed",)) -> int:
     """Print the state of each report, write it as JSON if asked to, and return 1 when one is in a `wrong` state."""
     from .fleet import summary
-    from .locks import replace_text
+    from .locks import replace_text, storage
 
     for report in found:
         since = f" since {report.since[:10]}" if report.since and report.state in ("done", "failed") else ""
         line = f"{report.place:<12} {report.period:<9} {report.state:<8}{report.release:<5}{since} {report.reason}"
         print(" ".join(line.split("\n")).rstrip())
     if target:
-        replace_text(target, json.dumps(summary(found, today=today), ensure_ascii=False, indent=1) + "\n")
+        with storage(target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            replace_text(target, json.dumps(summary(found, today=today), ensure_ascii=False, indent=1) + "\n")
     return int(any(report.state in wrong for report in found))
 
 

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from .errors import sentence
-from .locks import locked
+from .locks import locked, storage
 
 __all__ = ["ENDED", "Event", "append", "last_events", "local_time", "read", "recorded"]
 
@@ -78,8 +78,11 @@ def _event(line: bytes) -> Event | None:
 
 
 def append(path: Path, event: Event, now: Callable[[], dt.datetime]) -> Event:
-    """Write one event at the end of a ledger, with its time and number, and return it; it is on the disk afterwards."""
-    with locked(path.parent / ".locks" / "ledger.lock", wait=WAIT):
+    """Write one event at the end of a ledger, with its time and number, and return it; it is on the disk afterwards.
+
+    Raises StorageError when the disk does not take it.
+    """
+    with storage(path.parent), locked(path.parent / ".locks" / "ledger.lock", wait=WAIT):
         old = _tail(path)
         last = max((found.seq for line in old.split(b"\n") if (found := _event(line))), default=0)
         at = now().isoformat(timespec="seconds")

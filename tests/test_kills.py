@@ -4,14 +4,18 @@ After every kill and the run that follows it: the same bytes as undisturbed, no 
 right, no process left behind; and whoever reads meanwhile sees a whole release, the old one or the new one.
 """
 
+import hashlib
+import json
 import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import nbformat
@@ -20,7 +24,7 @@ from conftest import copy_project
 from test_crashes import DAY, KILLS, content, whole
 
 from fpanalysis import ledger
-from fpanalysis.paths import Home
+from fpanalysis.paths import Home, marks
 
 pytestmark = [
     pytest.mark.slow,
@@ -191,3 +195,131 @@ def test_kills_of_a_dask_fleet_change_nothing(tmp_path):
     assert storm.again == []
     assert rounds < KILLS / 2, "the kills came too late to disturb anything"
     assert set(storm.killed) == set(VICTIMS)
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def broken(release: Path) -> list[str]:
+    """The files of a release that are not those that its manifest tells of."""
+    outputs = json.loads((release / "manifest.json").read_text("utf-8"))["outputs"]
+    return [name for name, wanted in outputs.items() if digest(release / name) != wanted]
+
+
+@contextmanager
+def reading(home: Path, shop: Path):
+    """Read meanwhile, again and again, what `latest` leads to and what is in the shop; nothing of it may be broken."""
+    wrong, over = list[str](), threading.Event()
+
+    def read() -> None:
+        while not over.wait(0.02):
+            try:
+                copies = [path.parent for path in shop.glob("*/*/r*/manifest.json")]
+                wrong.extend(name for release in (latest(home), *copies) for name in broken(release))
+            except (OSError, ValueError) as error:
+                wrong.append(repr(error))
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield wrong
+    finally:
+        over.set()
+        thread.join()
+
+
+def latest(home: Path) -> Path:
+    return (home / "outputs" / "demo" / "S2018H1" / "latest").resolve(strict=True)
+
+
+class Publication:
+    """A second release whose notebooks have all run: it only has to be published, and copied to a shop."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home, self.shop, self.kept = project(folder / "project"), folder / "shop", folder / "kept"
+        self.words = (*DUE, "--to", f"file://{self.shop}")
+        self.stage = self.home / "outputs" / ".stage" / "demo" / "S2018H1"
+        assert start(self.home, *self.words).wait() == 0
+        with (self.home / "params" / "demo.yaml").open("a", encoding="utf-8") as params:
+            params.write("alarm_budget: 0.04\n")
+        run = start(self.home, *self.words)
+        assert self.until(run, lambda: len(list(marks(self.stage).glob("*"))) == 7)
+        os.kill(run.pid, signal.SIGKILL)
+        run.wait()
+        assert all_gone(self.home) == {}
+        assert latest(self.home).name == "r1"
+        for path in (self.stage / "kept").glob("*.made_from"):  # written anew before the notebooks would run
+            path.unlink()
+        shutil.copytree(self.home / "outputs", self.kept / "outputs", symlinks=True)
+        shutil.copytree(self.shop, self.kept / "shop")
+
+    def until(self, run: subprocess.Popen[bytes], happened: Callable[[], bool]) -> bool:
+        """Wait until something has happened; return whether it has before the run ended."""
+        while not happened() and run.poll() is None:
+            time.sleep(0.002)
+        return happened()
+
+    def moments(self) -> dict[str, Callable[[], bool]]:
+        """By what a publication can be seen to have come so far: made up, being written, there."""
+        return {
+            "made up": lambda: any((self.stage / "kept").glob("*.made_from")),
+            "written": lambda: any(self.stage.glob("report.*")),
+            "there": lambda: (self.stage.parents[2] / "demo" / "S2018H1" / "r2").is_dir(),
+        }
+
+    def again(self) -> None:
+        """Put back the state in which only the publication is left to do."""
+        for path, name in ((self.home / "outputs", "outputs"), (self.shop, "shop")):
+            shutil.rmtree(path)
+            shutil.copytree(self.kept / name, path, symlinks=True)
+
+    def seen(self) -> dict[str, str]:
+        """What readers see, here and in the shop."""
+        copied = {f"shop/{p.relative_to(self.shop)}": digest(p) for p in self.shop.rglob("*") if p.is_file()}
+        return {**content(self.home), **copied, "latest": latest(self.home).name}
+
+
+def test_kills_at_publication_leave_the_old_release_or_the_new_one(tmp_path):
+    here = Publication(tmp_path)
+    ran, before = started(here.home), here.seen()
+    run, came = start(here.home, *here.words), {}
+    for name, happened in here.moments().items():
+        assert here.until(run, happened)
+        came[name] = time.monotonic()
+    assert run.wait() == 0
+    came["over"], wanted = time.monotonic(), here.seen()
+    names = list(came)
+    rng, killed, undisturbed = random.Random(20180630), dict.fromkeys(names[:-1], 0), 0
+    here.again()
+    while sum(killed.values()) < KILLS:
+        name = names[sum(killed.values()) % 3]
+        with reading(here.home, here.shop) as wrong:
+            run = start(here.home, *here.words)
+            here.until(run, here.moments()[name])
+            time.sleep(rng.uniform(0, came[names[names.index(name) + 1]] - came[name]))
+            if run.poll() is None:
+                os.kill(run.pid, signal.SIGKILL)
+                killed[name] += 1
+            else:
+                undisturbed += 1
+            run.wait()
+            there = here.moments()["there"]()
+            if there:
+                assert start(here.home, *here.words).wait() == 0, said(here.home)
+
+        assert wrong == []
+        assert whole(here.home)
+        if there:
+            assert (here.seen(), told(here.home)) == (wanted, {"r2"})
+            assert not any(path.is_file() for path in (here.home / "outputs" / ".stage").rglob("*"))
+            here.again()
+        else:
+            assert here.seen() == before
+    print(killed, f"{undisturbed} too late", {name: f"{at - came['made up']:.2f} s" for name, at in came.items()})
+
+    assert start(here.home, *here.words).wait() == 0
+    assert (here.seen(), told(here.home)) == (wanted, {"r2"})
+    assert started(here.home) == ran
+    assert all_gone(here.home) == {}
+    assert min(killed.values()) >= KILLS // 4
