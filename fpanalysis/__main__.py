@@ -245,7 +245,7 @@ def _run_due(words: argparse.Namespace) -> int:
 
     from . import fleet
     from .ledger import Event
-    from .params import places
+    from .params import load_params, places
     from .paths import find_home
     from .pipeline import run_report
 
@@ -254,7 +254,7 @@ def _run_due(words: argparse.Namespace) -> int:
     if words.as_of or words.parameters:
         raise ParamsError("run --due takes neither --as-of nor -p: a report made with them is made by hand")
     home, today = find_home(), words.today or dt.date.today()
-    only = [words.place] if words.place else places(home.params)
+    only = [load_params(words.place, home.params).place] if words.place else places(home.params)
     with tqdm(total=len(only), unit="place", disable=None, leave=False) as bar:
 
         def heard(place: str, events: list[Event]) -> None:

@@ -142,18 +142,21 @@ class Storm:
     def kill(self, seconds: float) -> int | None:
         """Let the run (a new one, when there is none) go on for some seconds, then kill one of its processes.
 
-        Return the exit code of the run when it has ended.
+        Of what kind is left to chance, and waited for. Return the exit code of the run when it has ended.
         """
         self.run = self.run or start(self.home, *self.words)
-        with suppress(subprocess.TimeoutExpired):
-            return self.end(seconds)
-        there = processes(self.home)
-        wanted = self.rng.choice([kind for kind in VICTIMS if kind in there.values()])
+        kind = self.rng.choice(VICTIMS)
+        there: list[int] = []
+        while not there:
+            with suppress(subprocess.TimeoutExpired):
+                return self.end(seconds)
+            there = sorted(pid for pid, found in processes(self.home).items() if found == kind)
+            seconds = 0.05
         self.look()
         with suppress(ProcessLookupError):
-            os.kill(self.rng.choice(sorted(pid for pid, kind in there.items() if kind == wanted)), signal.SIGKILL)
-            self.killed.append(wanted)
-        return self.end() if wanted == "parent" else None
+            os.kill(self.rng.choice(there), signal.SIGKILL)
+            self.killed.append(kind)
+        return self.end() if kind == "parent" else None
 
     def end(self, seconds: float | None = None) -> int:
         """Return the exit code of the run when it has ended, and nothing of it is left."""
