@@ -217,9 +217,15 @@ def _noted(asked: Mapping[str, Any], work: Callable[[], tuple[Path, bool]]) -> t
 def _unchanged(asked: Mapping[str, Any]) -> Path | None:
     """Return the release that answers the same words, told without reading the data."""
     from . import releases
+    from .locks import storage
     from .paths import find_home
 
-    return releases.unchanged(find_home(), asked)
+    home = find_home()
+    release = releases.unchanged(home, asked)
+    if release:
+        with storage(home.outputs):
+            releases.lead_to(release)
+    return release
 
 
 def _listed(release: Path, head: str) -> int:
@@ -239,7 +245,7 @@ def _run_due(words: argparse.Namespace) -> int:
 
     from . import fleet
     from .ledger import Event
-    from .params import places
+    from .params import load_params, places
     from .paths import find_home
     from .pipeline import run_report
 
@@ -248,7 +254,7 @@ def _run_due(words: argparse.Namespace) -> int:
     if words.as_of or words.parameters:
         raise ParamsError("run --due takes neither --as-of nor -p: a report made with them is made by hand")
     home, today = find_home(), words.today or dt.date.today()
-    only = [words.place] if words.place else places(home.params)
+    only = [load_params(words.place, home.params).place] if words.place else places(home.params)
     with tqdm(total=len(only), unit="place", disable=None, leave=False) as bar:
 
         def heard(place: str, events: list[Event]) -> None:
@@ -287,14 +293,16 @@ def status(words: argparse.Namespace) -> int:
 def _told(found: Sequence[Any], target: Path | None, today: dt.date, wrong: Collection[str] = ("failed",)) -> int:
     """Print the state of each report, write it as JSON if asked to, and return 1 when one is in a `wrong` state."""
     from .fleet import summary
-    from .locks import replace_text
+    from .locks import replace_text, storage
 
     for report in found:
         since = f" since {report.since[:10]}" if report.since and report.state in ("done", "failed") else ""
         line = f"{report.place:<12} {report.period:<9} {report.state:<8}{report.release:<5}{since} {report.reason}"
         print(" ".join(line.split("\n")).rstrip())
     if target:
-        replace_text(target, json.dumps(summary(found, today=today), ensure_ascii=False, indent=1) + "\n")
+        with storage(target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            replace_text(target, json.dumps(summary(found, today=today), ensure_ascii=False, indent=1) + "\n")
     return int(any(report.state in wrong for report in found))
 
 

@@ -8,7 +8,8 @@ report by hand.
 
 A report is outdated when what it tells of has changed: raw files, params, fonts, or an earlier report that it reads. A
 newer program (notebooks, library, packages, Python) does not by itself change what an office has published: the report
-stays done, its state says that it was made with an older version, and only `upgrade` makes it due.
+stays done, its state says that it was made with an older version, and only `upgrade` makes it due. A report that was
+made by a run that died before it could say so, or that could not be copied, is due too, though only the rest is done.
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ import pandas as pd
 from . import ledger, releases
 from .checks import deadline
 from .desk import closing_day, deliveries, read_data
-from .errors import sentence
+from .errors import CopyError, sentence
 from .ingest import Data, Delivery
+from .locks import is_held
 from .params import Params, load_params
 from .paths import Home
 from .periods import Period
 
-__all__ = ["STATES", "Report", "reports", "scan"]
+__all__ = ["STATES", "Report", "current", "reports", "scan"]
 
 STATES = ("due", "done", "failed", "late", "not due")
 MONTH = {"births": "registered", "registrations": "month", "checkups": "month", "payments": "due"}
@@ -193,7 +195,8 @@ def _state(
     if lacks:
         return Report(**about, **_waiting(period, params, lacks, today))
     why, older = _out_of_date(home, release)
-    if not why and not (older and upgrade):
+    open_end = last is not None and (last.event == "started" or last.kind == CopyError.__name__)
+    if not why and not (older and upgrade) and not open_end:
         return Report(**about, state="done", reason=older)
     why = why or older
     if last and last.event == "failed" and not last.passing and last.data == data_mark(home, params.place, period):
@@ -201,7 +204,8 @@ def _state(
     if last and last.event == "failed":
         why = f"failed, to be tried again: {last.reason}"
     if last and last.event == "started":
-        why = "the last run ended without a word (killed, or the machine stopped)"
+        held = is_held(home.lock(params.place))
+        why = "a run is at work on it" if held else "the last run ended without a word (killed, or the machine stopped)"
     return Report(**about, state="due", reason=why)
 
 
@@ -214,6 +218,12 @@ def _waiting(period: Period, params: Params, lacks: Mapping[str, str], today: dt
     last = max((day for day in days.values() if day), default=None)
     until = f", due by {last}" if last else ""
     return {"state": "not due", "reason": f"waiting for {'; '.join(words)}{until}"}
+
+
+def current(home: Home, place: str, period: str) -> Path | None:
+    """Return the newest release of a report if all that it tells of is unchanged, be it made with an older version."""
+    release = releases.newest(home.releases(place, period))
+    return release if release and not _out_of_date(home, release)[0] else None
 
 
 def _out_of_date(home: Home, release: Path | None) -> tuple[str, str]:

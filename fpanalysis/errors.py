@@ -14,6 +14,7 @@ from pathlib import Path
 
 __all__ = [
     "BusyError",
+    "CopyError",
     "DataError",
     "Fault",
     "FpError",
@@ -62,6 +63,12 @@ class StorageError(FpError):
 
 class BusyError(FpError):
     """Another run holds the place; says which, and how to wait for it."""
+
+    exit_code = 1
+
+
+class CopyError(FpError):
+    """A release that is made, but could not be copied to where it was asked for; says where to, and why not."""
 
     exit_code = 1
 

@@ -2,8 +2,9 @@
 
 A place is one task: its reports are made one after the other (a later period looks back on an earlier one), and one
 that fails stops neither the others of its place nor the other places. A failure that may pass is tried again after
-a pause. Workers read the project's files where they lie and write releases to its outputs; with a URL the finished
-releases are copied there as well, the manifest last, so that whoever sees a manifest sees a whole release.
+a pause. Workers read the project's files where they lie and write releases to its outputs; with a URL the newest
+release of each report is copied there as well, the manifest last, so that whoever sees a manifest sees a whole release;
+what an earlier run could not copy is made up for.
 
 A worker that dies is replaced by the cluster and its place is begun again: finished stages and releases are found by
 their marks, so nothing runs twice without need.
@@ -12,25 +13,27 @@ their marks, so nothing runs twice without need.
 from __future__ import annotations
 
 import datetime as dt
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from . import due, ledger, releases
-from .errors import FpError, sentence
+from .errors import CopyError, FpError, sentence
 from .params import load_params, places
 from .paths import Home
 from .periods import parse_period
 from .pipeline import environment, run_report
 
-__all__ = ["PAUSES", "catch_up", "copy_release", "run_due", "summary"]
+__all__ = ["PAUSES", "catch_up", "copy_release", "is_copied", "run_due", "summary"]
 
 PAUSES = (1.0, 10.0, 60.0)
 """Seconds before each further try of a report whose failure may pass."""
 ANSWER = 20
 """Seconds within which a scheduler must answer."""
+MANIFEST = "manifest.json"
 Make = Callable[..., tuple[Path, bool]]
 """How a report is made: `run_report`, or what stands in for it."""
 CaughtUp: TypeAlias = tuple[list[ledger.Event], list[due.Report]]
@@ -96,7 +99,7 @@ def catch_up(
     upgrade: bool = False,
     make: Make = run_report,
 ) -> CaughtUp:
-    """Make the due reports of one place, in order, each tried `len(pauses) + 1` times at most.
+    """Make the due reports of one place, in order, each tried `len(pauses) + 1` times at most, and copy all to `url`.
 
     Return what happened, and the state of every report of the place afterwards.
     """
@@ -106,19 +109,32 @@ def catch_up(
     with environment(FPANALYSIS_OUTPUTS=outputs or str(home.outputs)):
         while True:
             found = due.reports(home, place, today=today, events=ledger.read(home.ledger), upgrade=upgrade)
-            report = next((r for r in found if r.state == "due" and r.period not in tried), None)
+            report = next((r for r in found if r.period not in tried and _is_wanting(home, r, url)), None)
             if not report:
                 return happened, found
             tried.add(report.period)
-            happened += _made(home, report, pauses, url, make)
+            happened += _made(home, report, pauses, url, upgrade, make)
 
 
-def _made(home: Home, report: due.Report, pauses: Sequence[float], url: str, make: Make) -> list[ledger.Event]:
+def _is_wanting(home: Home, report: due.Report, url: str) -> bool:
+    """Return whether something is left to do for a report: it is due, or done and not yet where it is to be copied."""
+    if report.state != "done" or not url:
+        return report.state == "due"
+    return not is_copied(home.releases(report.place, report.period) / report.release, url)
+
+
+def _made(
+    home: Home, report: due.Report, pauses: Sequence[float], url: str, upgrade: bool, make: Make
+) -> list[ledger.Event]:
+    """Make a report, or what is missing of one that is there (the link to it, its copy), and return what happened."""
     happened: list[ledger.Event] = []
     mark = due.data_mark(home, report.place, parse_period(report.period))
 
     def work() -> tuple[Path, bool]:
-        release, new = make(report.place, report.period, home=home.root)
+        there = None if upgrade else due.current(home, report.place, report.period)
+        release, new = (there, False) if there else make(report.place, report.period, home=home.root)
+        if there:
+            releases.lead_to(there)
         if url:
             copy_release(release, url)
         return release, new
@@ -183,18 +199,41 @@ def _lost(home: Home, place: str, error: Exception) -> ledger.Event:
     return ledger.append(home.ledger, event, now=ledger.local_time)
 
 
+def is_copied(release: Path, url: str) -> bool:
+    """Return whether a release is at `url` as a whole; False too where that cannot be told."""
+    with suppress(Exception):  # every store has errors of its own; copying will say them
+        files, target = _store(release, url)
+        return bool(files.cat_file(f"{target}/{MANIFEST}") == (release / MANIFEST).read_bytes())
+    return False
+
+
 def copy_release(release: Path, url: str) -> None:
-    """Copy a release to `<url>/<place>/<period>/<release>/`, the manifest last; what is there whole is left alone."""
+    """Copy a release to `<url>/<place>/<period>/<release>/`, the manifest last; what is there whole is left alone.
+
+    Raises CopyError with the reason why the store does not take it.
+    """
+    if is_copied(release, url):
+        return
+    try:
+        files, target = _store(release, url)
+        for path in releases.manifest_of(release)["outputs"]:
+            files.makedirs(f"{target}/{path}".rpartition("/")[0], exist_ok=True)
+            files.pipe_file(f"{target}/{path}", (release / path).read_bytes())
+        part = f"{target}/.{MANIFEST}.part"  # a file of a disk grows while it is written: nobody must read half of it
+        files.pipe_file(part, (release / MANIFEST).read_bytes())
+        files.mv(part, f"{target}/{MANIFEST}")
+    except Exception as error:  # every store has errors of its own
+        what, where = "/".join(release.parts[-3:]), re.sub(r"//[^/@]*@", "//", url)
+        told = " ".join(f"{type(error).__name__}: {error}".split()).replace(url, where)[:200]
+        raise CopyError(f"{what} is made, but could not be copied to {where}: {told}") from None
+
+
+def _store(release: Path, url: str) -> tuple[Any, str]:
+    """Return the store that a URL means, and the folder of a release in it."""
     import fsspec
 
     files, base = fsspec.core.url_to_fs(url)
-    target = "/".join([base.rstrip("/"), *release.parts[-3:]])
-    manifest = (release / "manifest.json").read_bytes()
-    if files.exists(f"{target}/manifest.json") and files.cat_file(f"{target}/manifest.json") == manifest:
-        return
-    for path in [*releases.manifest_of(release)["outputs"], "manifest.json"]:
-        files.makedirs(f"{target}/{path}".rpartition("/")[0], exist_ok=True)
-        files.pipe_file(f"{target}/{path}", (release / path).read_bytes())
+    return files, "/".join([base.rstrip("/"), *release.parts[-3:]])
 
 
 def summary(found: Sequence[due.Report], *, today: dt.date) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 
 The order of events is that of `seq`, not of the clock, which may be set back. A line that a killed run left half
 written is passed over. The state of a report is its last event; what a started event without an end means, a run that
-died, is told by the lock of the place: nobody holds it.
+is at work or one that died, is told by the lock of the place.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from .errors import sentence
-from .locks import locked
+from .locks import locked, storage
 
 __all__ = ["ENDED", "Event", "append", "last_events", "local_time", "read", "recorded"]
 
@@ -26,6 +26,7 @@ ENDED = ("done", "unchanged", "failed")
 PASSING = (
     "StorageError",
     "BusyError",
+    "CopyError",
     "NotebookError",
     "OSError",
     "MemoryError",
@@ -77,8 +78,11 @@ def _event(line: bytes) -> Event | None:
 
 
 def append(path: Path, event: Event, now: Callable[[], dt.datetime]) -> Event:
-    """Write one event at the end of a ledger, with its time and number, and return it; it is on the disk afterwards."""
-    with locked(path.parent / ".locks" / "ledger.lock", wait=WAIT):
+    """Write one event at the end of a ledger, with its time and number, and return it; it is on the disk afterwards.
+
+    Raises StorageError when the disk does not take it.
+    """
+    with storage(path.parent), locked(path.parent / ".locks" / "ledger.lock", wait=WAIT):
         old = _tail(path)
         last = max((found.seq for line in old.split(b"\n") if (found := _event(line))), default=0)
         at = now().isoformat(timespec="seconds")

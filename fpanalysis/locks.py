@@ -18,9 +18,11 @@ from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from .errors import BusyError, StorageError
 
-__all__ = ["locked", "replace_text", "storage", "synced"]
+__all__ = ["is_held", "locked", "replace_text", "storage", "synced"]
 
 FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
+HELD = ".held"
+"""How the name of a lock file ends where the drive knows no locks."""
 SEALED = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -41,7 +43,7 @@ def locked(path: Path, *, wait: float, say: Callable[[str], None] = lambda text:
 
 def _acquired(path: Path, *, wait: float, say: Callable[[str], None]) -> BaseFileLock:
     for kind in (FileLock, SoftFileLock):
-        lock: BaseFileLock = kind(path if kind is FileLock else path.with_suffix(".held"), thread_local=False)
+        lock: BaseFileLock = kind(path if kind is FileLock else path.with_suffix(HELD), thread_local=False)
         try:
             return _waited(lock, path.stem, wait, say)
         except NotImplementedError:
@@ -65,6 +67,21 @@ def _waited(lock: BaseFileLock, name: str, wait: float, say: Callable[[str], Non
         )
         raise BusyError(f"another run works on {name} and did not end within {wait:.0f} seconds; {cure}") from None
     return lock
+
+
+def is_held(path: Path) -> bool:
+    """Return whether a run holds a lock at this moment; False where that cannot be told (a folder of somebody else)."""
+    if path.with_suffix(HELD).exists():
+        return True
+    if not path.is_file():
+        return False
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except (OSError, NotImplementedError):
+        return False
 
 
 @contextmanager

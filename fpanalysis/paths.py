@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .errors import ParamsError
 
-__all__ = ["Home", "find_home", "is_hidden", "write_private"]
+__all__ = ["Home", "find_home", "is_hidden", "marks", "write_private"]
 
 SYSTEM_FILES = ("thumbs.db", "desktop.ini")
 
@@ -100,6 +100,11 @@ class Home:
         """Return the folder for kept results: the run's own (FPANALYSIS_WORK), else a hidden one in outputs."""
         staged = os.environ.get("FPANALYSIS_WORK")
         return Path(staged) if staged else self.outputs / ".work" / place / period
+
+
+def marks(stage: Path) -> Path:
+    """Return the folder beside a stage's that holds the marks of what is finished in it."""
+    return stage.with_name(f"{stage.name}.marks")
 
 
 def is_hidden(path: Path) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -186,7 +185,6 @@ def _publish(stage: Path, desk: Desk, before: Path | None) -> None:
     kept = keepers or [f"{report}.{LANGS[0]}"]
     found = results.combine([results.read(stage / "kept" / f"{name}.csv") for name in kept])
     results.write(found, stage / "results.csv")
-    shutil.rmtree(stage / "marks")
     for path in (stage / "kept").glob("*.made_from"):
         path.unlink()
 

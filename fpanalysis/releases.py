@@ -23,7 +23,7 @@ from typing import Any
 
 from .errors import ParamsError
 from .locks import replace_text, synced
-from .paths import Home
+from .paths import Home, marks
 from .periods import Period, parse_period
 
 __all__ = [
@@ -210,8 +210,9 @@ def staged(target: Path, home: Home) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         stage.rename(target)
         lead_to(target)
+        shutil.rmtree(marks(stage), ignore_errors=True)
     finally:
-        if not (stage / "marks").is_dir():
+        if not marks(stage).is_dir():
             shutil.rmtree(stage, ignore_errors=True)
         _remove_empty(stage.parent, home.outputs)
 
@@ -224,8 +225,13 @@ def _remove_empty(folder: Path, top: Path) -> None:
 
 
 def lead_to(release: Path) -> None:
-    """Let `latest` beside a release lead to it: a link, swapped in one step; a text file where links cannot be made."""
+    """Let `latest` beside a release lead to it: a link, swapped in one step; a text file where links cannot be made.
+
+    A run that was killed may have left it behind: so this is called for a release that is there, too.
+    """
     link = release.parent / LATEST
+    if _led_to(link) == release.name:
+        return
     part = link.with_name(f".{LATEST}.part")
     try:
         part.unlink(missing_ok=True)
@@ -233,3 +239,11 @@ def lead_to(release: Path) -> None:
         part.replace(link)
     except OSError:
         replace_text(link.with_suffix(".txt"), release.name + "\n")
+
+
+def _led_to(link: Path) -> str:
+    """Return the name of the release that `latest` leads to, "" when it leads nowhere."""
+    text = link.with_suffix(".txt")
+    if link.is_symlink():
+        return link.readlink().name
+    return text.read_text("utf-8").strip() if text.is_file() else ""

@@ -1,8 +1,9 @@
 """The stages of one report: a stage is one notebook run once, skipped where nothing that makes it has changed.
 
-A stage is finished when its mark, the fingerprint of everything that made it, lies beside what it left. So a run that
-was killed, or failed, goes on where it stopped, and a report in which only one notebook changed runs that one and those
-that read it. Which stages a notebook reads is told from its own text (`desk.kept("02_births")`).
+A stage is finished when its mark, the fingerprint of everything that made it, lies beside the folder with what it left
+(not in it: the folder becomes the release, and a run that is killed at its very end must not lose the marks). So a run
+that was killed, or failed, goes on where it stopped, and a report in which only one notebook changed runs that one and
+those that read it. Which stages a notebook reads is told from its own text (`desk.kept("02_births")`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from . import releases
 from .errors import ParamsError
 from .execute import declared_parameters, run_notebook
+from .paths import marks
 
 __all__ = ["Stage", "make", "planned", "reads", "reuse"]
 
@@ -112,7 +114,12 @@ def make(
 def _run(stage: Stage, folder: Path, run: Callable[[Path, Path, Mapping[str, str]], None]) -> None:
     _mark(stage, folder).unlink(missing_ok=True)
     run(stage.notebook, _notebook(stage.name, folder), stage.given)
-    _mark(stage, folder).parent.mkdir(exist_ok=True)
+    _note(stage, folder)
+
+
+def _note(stage: Stage, folder: Path) -> None:
+    """Mark a stage as finished."""
+    _mark(stage, folder).parent.mkdir(parents=True, exist_ok=True)
     _mark(stage, folder).write_text(stage.mark, "utf-8")
 
 
@@ -134,17 +141,16 @@ def reuse(stages: Sequence[Stage], release: Path | None, folder: Path, made_from
                 target = folder / path.relative_to(release)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
-            _mark(stage, folder).parent.mkdir(exist_ok=True)
-            _mark(stage, folder).write_text(stage.mark, "utf-8")
+            _note(stage, folder)
         results = folder / "kept" / f"{stage.name}.csv"
         if finished(stage, folder) and results.is_file():
             results.with_suffix(".made_from").write_text(made_from(stage.name), "utf-8", newline="\n")
 
 
 def clear(stages: Sequence[Stage], folder: Path) -> None:
-    """Remove from the folder everything that is not what a finished stage left."""
+    """Remove from the folder, and from its marks, everything that is not what a finished stage left."""
     keep = {path for stage in stages if finished(stage, folder) for path in _left(stage, folder)}
-    for path in [p for p in folder.rglob("*") if p.is_file() and p not in keep]:
+    for path in [p for top in (folder, marks(folder)) for p in top.rglob("*") if p.is_file() and p not in keep]:
         path.unlink()
 
 
@@ -159,4 +165,4 @@ def _notebook(name: str, folder: Path) -> Path:
 
 
 def _mark(stage: Stage, folder: Path) -> Path:
-    return folder / "marks" / stage.name
+    return marks(folder) / stage.name

@@ -25,6 +25,7 @@ import os
 import pkgutil
 import random
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -182,6 +183,7 @@ def main(folder: str) -> None:
     kernel = serve(listener, environment, stamp)
     if kernel:
         _become(kernel, environment)
+    shutil.rmtree(folder, ignore_errors=True)  # an owner that was killed cannot do it
 
 
 class _InKernel:

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -92,6 +92,14 @@ def test_fifty_kills_change_nothing(tmp_path, words):
         assert {e.event for e in ledger.last_events(ledger.read(Home(stormy).ledger)).values()} == {"done"}
 
 
+def status(home: Path) -> str:
+    """What `fpanalysis status` says, in one line; it is no failure of its own."""
+    asked = start(home, "status", "--today", DAY)
+    said = asked.communicate()[0].decode()
+    assert asked.returncode == 0, said
+    return " ".join(said.split())
+
+
 @contextmanager
 def disk(folder: Path, *options: str):
     """A small disk of its own."""
@@ -138,12 +146,32 @@ def test_the_ledger_tells_of_a_full_disk_and_the_next_run_goes_on(tmp_path):
         assert "Traceback" not in said
         assert [(event.event, event.kind) for event in told] == [("failed", "StorageError")], said
         assert "is full; free some space and run again" in told[0].reason
+        assert f"due failed, to be tried again: {told[0].reason}" in status(home)
         assert content(home) == {}
         subprocess.run(["mount", "-o", "remount,size=60m", str(home / "outputs")], check=True)
         again = start(home, *words)
 
         assert again.communicate() and again.returncode == 0
         assert [e.event for e in ledger.last_events(ledger.read(Home(home).ledger)).values()] == ["done"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="needs tmpfs (Linux)")
+def test_a_disk_without_room_for_a_line_of_the_ledger_is_one_sentence(tmp_path):
+    home = copy_project(tmp_path / "project", "demo")
+    with disk(home / "outputs", "size=64k"):
+        with suppress(OSError), (home / "outputs" / "rubbish").open("wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+        run = start(home, "run", "--all", "--due", "--today", DAY)
+        said = run.communicate()[0].decode()
+        asked = start(home, "status", "--today", DAY, "--json", str(home / "outputs" / "state.json"))
+        sentence = f"fpanalysis: the disk that holds {home / 'outputs'} is full; free some space and run again, what is"
+
+        assert (run.returncode, said.count("\n"), said.startswith(sentence)) == (1, 1, True), said
+        assert sentence in asked.communicate()[0].decode()
+        assert asked.returncode == 1
+        assert "due never made" in status(home)
 
 
 @pytest.mark.slow
@@ -157,6 +185,7 @@ def test_a_sealed_disk_stops_what_is_due_with_one_sentence(tmp_path):
         assert run.returncode == 1, said
         assert "cannot be written to; make it" in said
         assert "Traceback" not in said
+        assert "due never made" in status(home)
 
 
 @pytest.mark.slow
@@ -182,6 +211,10 @@ def test_two_runs_at_a_time_make_one_release(tmp_path):
 def test_two_runs_of_what_is_due_make_one_release_and_fail_neither(tmp_path):
     home = copy_project(tmp_path / "project", "demo")
     runs = [start(home, "run", "--all", "--due", "--today", DAY) for _ in range(2)]
+    while not any(event.event == "started" for event in ledger.read(Home(home).ledger)):
+        time.sleep(0.1)
+    time.sleep(2)
+    meanwhile = status(home)
     said = [run.communicate()[0].decode() for run in runs]
     told = [event.event for event in ledger.read(Home(home).ledger)]
 
@@ -189,3 +222,5 @@ def test_two_runs_of_what_is_due_make_one_release_and_fail_neither(tmp_path):
     assert [p.name for p in (home / "outputs" / "demo" / "S2018H1").glob("r*")] == ["r1"]
     assert told.count("done") == 1
     assert set(told) <= {"started", "done", "unchanged"}
+    assert "a run is at work on it" in meanwhile
+    assert "done r1" in status(home)

@@ -10,6 +10,7 @@ from fpanalysis import due, ledger, releases
 from fpanalysis.desk import KEEPERS, REPORT
 from fpanalysis.due import Report, reports, scan
 from fpanalysis.errors import ParamsError
+from fpanalysis.locks import locked
 from fpanalysis.params import load_params
 from fpanalysis.paths import Home
 from fpanalysis.periods import parse_period
@@ -166,6 +167,30 @@ def test_a_run_that_died_is_due_and_said_so(house):
     found = one(house, "2018H1", "2018-07-20", [ledger.Event("renqiu", "2018H1", "started")])
 
     assert (found.state, "ended without a word" in found.reason) == ("due", True)
+
+
+def test_a_run_at_work_is_not_called_dead(house):
+    with locked(house.lock("renqiu"), wait=0):
+        found = one(house, "2018H1", "2018-07-20", [ledger.Event("renqiu", "2018H1", "started")])
+
+    assert (found.state, found.reason) == ("due", "a run is at work on it")
+
+
+def test_a_run_that_died_after_its_release_is_due_once_more(house):
+    publish(house)
+    events = [ledger.Event("renqiu", "2018H1", "started")]
+
+    assert one(house, "2018H1", "2018-07-20", events).state == "due"
+    assert due.current(house, "renqiu", "2018H1") == house.releases("renqiu", "2018H1") / "r1"
+    (house.raw / "renqiu" / "2018-07-18" / "new.txt").write_text("x")
+    assert due.current(house, "renqiu", "2018H1") is None
+
+
+def test_a_release_that_was_not_copied_is_due(house):
+    publish(house)
+    found = one(house, "2018H1", "2018-07-20", [failure(house, "CopyError", reason="no room")])
+
+    assert (found.state, found.reason) == ("due", "failed, to be tried again: no room")
 
 
 def test_a_place_that_cannot_be_read_stops_no_other(home, house):

@@ -14,8 +14,9 @@ import pytest
 from conftest import copy_project
 
 from fpanalysis import fleet, ledger, releases
+from fpanalysis.__main__ import main
 from fpanalysis.desk import KEEPERS, REPORT
-from fpanalysis.errors import FpError, NotebookError, ParamsError
+from fpanalysis.errors import CopyError, FpError, NotebookError, ParamsError
 from fpanalysis.paths import Home
 from fpanalysis.periods import parse_period
 from fpanalysis.pipeline import run_report
@@ -147,6 +148,17 @@ def test_a_newer_program_makes_nothing_anew_unless_asked(house, root):
     assert 2 * made == len(ledger.read(house.ledger))
 
 
+def test_a_clock_that_jumps_makes_nothing_anew_and_loses_nothing(house):
+    fleet.run_due(house, today=TODAY, make=release)
+    before = house.ledger.read_bytes()
+    for day in (dt.date(1999, 1, 1), dt.date(2045, 12, 31), TODAY):
+        found = fleet.run_due(house, today=day, make=release)
+        assert "failed" not in {r.state for r in found}
+
+    assert before == house.ledger.read_bytes()
+    assert set(states(found).values()) == {"done"}
+
+
 def test_no_scheduler_is_one_sentence(house):
     with pytest.raises(FpError, match="no Dask scheduler answers at nonsense://here"):
         fleet.run_due(house, today=TODAY, scheduler="nonsense://here", make=release)
@@ -200,6 +212,72 @@ def test_a_release_is_copied_whole_and_once(house, tmp_path):
     assert first == (target / "manifest.json").stat().st_mtime_ns
 
 
+def test_what_an_earlier_run_did_not_copy_is_copied_though_nothing_is_due(house, tmp_path):
+    made = []
+
+    def make(*given, **named):
+        made.append(given)
+        return release(*given, **named)
+
+    fleet.run_due(house, today=TODAY, only=["a"], make=make)
+    shop, url = tmp_path / "shop", f"file://{tmp_path}/shop"
+    for _ in range(2):
+        found = fleet.run_due(house, today=TODAY, only=["a"], url=url, make=make)
+
+    assert made == [("a", "2017H2"), ("a", "2018H1")]
+    assert set(states(found).values()) == {"done"}
+    assert sorted(p.parts[-3:-1] for p in shop.glob("*/*/r1/manifest.json")) == [("2017H2", "r1"), ("2018H1", "r1")]
+    assert [e.event for e in ledger.read(house.ledger)] == ["started", "done"] * 2 + ["started", "unchanged"] * 2
+
+
+def test_a_store_that_takes_nothing_is_told_and_tried_again(house, tmp_path):
+    (tmp_path / "shop").write_text("no folder")
+    url = f"file://{tmp_path}/shop"
+    found = fleet.run_due(house, today=TODAY, only=["a"], url=url, pauses=(0,), make=release)
+    failed = [e for e in ledger.read(house.ledger) if e.event == "failed"]
+
+    assert states(found) == {("a", "2017H2"): "due", ("a", "2018H1"): "due"}
+    assert {e.kind for e in failed} == {"CopyError"}
+    assert failed[0].reason.startswith(f"a/2017H2/r1 is made, but could not be copied to {url}: ")
+    (tmp_path / "shop").unlink()
+    again = fleet.run_due(house, today=TODAY, only=["a"], url=url, pauses=(), make=release)
+    assert set(states(again).values()) == {"done"}
+    assert [p.name for p in house.releases("a", "2018H1").glob("r*")] == ["r1"]
+
+
+def test_a_password_of_a_store_is_not_told(house, tmp_path):
+    made, _ = release("a", "2018H1", home=house.root)
+    with pytest.raises(CopyError, match="could not be copied to nowhere://host/x: ") as error:
+        fleet.copy_release(made, "nowhere://user:secret@host/x")
+
+    assert "secret" not in str(error.value)
+
+
+def test_a_half_written_manifest_is_no_release_and_is_replaced(house, tmp_path):
+    made, _ = release("a", "2018H1", home=house.root)
+    target = tmp_path / "shop" / "a" / "2018H1" / "r1"
+    target.mkdir(parents=True)
+    (target / "manifest.json").write_text('{"half')
+
+    assert not fleet.is_copied(made, f"file://{tmp_path}/shop")
+    fleet.copy_release(made, f"file://{tmp_path}/shop")
+    assert fleet.is_copied(made, f"file://{tmp_path}/shop")
+    assert {p.name for p in target.iterdir()} == {p.name for p in made.iterdir()}
+
+
+def test_a_run_killed_after_its_release_is_ended_without_making_it_again(house):
+    fleet.run_due(house, today=TODAY, only=["a"], make=release)
+    lines = house.ledger.read_bytes().splitlines(keepends=True)
+    house.ledger.write_bytes(b"".join(lines[:-1]))
+    (house.releases("a", "2018H1") / "latest").unlink()
+    found = fleet.run_due(house, today=TODAY, only=["a"], make=release)
+
+    assert set(states(found).values()) == {"done"}
+    assert [e.event for e in ledger.read(house.ledger)][-3:] == ["started", "started", "unchanged"]
+    assert (house.releases("a", "2018H1") / "latest").readlink().name == "r1"
+    assert [p.name for p in house.releases("a", "2018H1").glob("r*")] == ["r1"]
+
+
 def test_a_memory_store_takes_releases_too(house):
     import fsspec
 
@@ -218,7 +296,7 @@ def test_a_memory_store_takes_releases_too(house):
     ],
     ids=["killed", "too long", "exception"],
 )
-def test_the_ledger_tells_how_a_notebook_ended(tmp_path, code, sentence):
+def test_the_ledger_tells_how_a_notebook_ended(tmp_path, code, sentence, monkeypatch, capsys):
     home = Home(copy_project(tmp_path, "demo"))
     path = home.notebooks / "01_check_data.ipynb"
     notebook = nbformat.read(path, as_version=4)
@@ -232,6 +310,10 @@ def test_the_ledger_tells_how_a_notebook_ended(tmp_path, code, sentence):
     assert failed.reason.startswith(f"notebook 01_check_data.ipynb, {sentence}")
     assert [r.reason for r in found if r.state == "due"] == [f"failed, to be tried again: {failed.reason}"]
     assert releases.newest(home.releases("demo", failed.period)) is None
+    monkeypatch.setenv("FPANALYSIS_HOME", str(home.root))
+    assert main(["status", "--today", "2018-07-20"]) == 0
+    listed = " ".join(capsys.readouterr().out.split())
+    assert listed.startswith(f"demo S2018H1 due failed, to be tried again: {failed.reason} demo")
 
 
 @pytest.mark.slow
@@ -244,7 +326,7 @@ def test_a_place_whose_workers_die_again_and_again_is_told_and_stops_nobody(hous
     assert [event.kind for event in told] == ["KilledWorker"]
     assert told[0].reason.startswith("its worker died again and again; out of memory is the usual cause")
     assert {state for (place, _), state in states(found).items() if place != "a"} == {"done"}
-    assert states(found)["a", "2017H2"] == "due"
+    assert [r.reason for r in found if r.state == "due"] == [f"failed, to be tried again: {told[0].reason}"]
 
 
 @pytest.mark.slow

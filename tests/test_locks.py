@@ -11,7 +11,7 @@ import time
 import pytest
 
 from fpanalysis.errors import BusyError, StorageError
-from fpanalysis.locks import locked, replace_text, storage, synced
+from fpanalysis.locks import is_held, locked, replace_text, storage, synced
 
 HOLDER = """
 import sys, time
@@ -61,6 +61,18 @@ def test_a_killed_run_holds_nothing(holder):
 
     with locked(path, wait=5):
         assert path.is_file()
+
+
+def test_whether_a_run_is_at_work_is_told_without_holding_it_up(holder):
+    other, path = holder
+    assert is_held(path)
+    other.kill()
+    other.wait()
+
+    assert not is_held(path)
+    assert not is_held(path.with_name("never.lock"))
+    path.with_name("drive.held").touch()
+    assert is_held(path.with_name("drive.lock"))
 
 
 def test_a_lock_is_free_after_a_failure(tmp_path):

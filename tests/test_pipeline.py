@@ -307,5 +307,19 @@ def test_a_run_says_when_a_report_could_not_be_made(home, monkeypatch, state, co
     assert command(home, "run", "--all", "--due").returncode == code
 
 
-def test_a_misspelt_place_has_no_status(home):
-    assert "did you mean 'renqiu'" in command(home, "status", "renqui").stderr
+@pytest.mark.parametrize("words", [["status", "renqui"], ["run", "renqui", "--due"]])
+def test_a_misspelt_place_is_a_wrong_command(home, words):
+    done = command(home, *words)
+
+    assert (done.returncode, "did you mean 'renqiu'" in done.stderr) == (2, True)
+
+
+def test_params_of_one_place_that_are_wrong_are_a_failure_of_that_place(home, tmp_path):
+    path = home / "params" / "renqiu.yaml"
+    path.write_text(path.read_text("utf-8") + "nonsense: 1\n", "utf-8")
+    done = command(home, "run", "--all", "--due", "--json", str(tmp_path / "new" / "state.json"))
+    told = json.loads((tmp_path / "new" / "state.json").read_text("utf-8"))
+
+    assert (done.returncode, told["counts"]) == (1, {"due": 0, "done": 0, "failed": 1, "late": 0, "not due": 0})
+    assert set(told["reports"][0]) == {"place", "period", "state", "reason", "since", "release"}
+    assert told["reports"][0]["reason"].startswith("params/renqiu.yaml: nonsense does not exist")

@@ -6,7 +6,7 @@ import pytest
 
 from fpanalysis import releases
 from fpanalysis.errors import FpError
-from fpanalysis.paths import Home
+from fpanalysis.paths import Home, marks
 from fpanalysis.periods import parse_period
 
 
@@ -70,14 +70,31 @@ def test_a_failure_before_any_notebook_leaves_nothing(house):
 
 def test_what_a_failed_run_finished_is_there_for_the_next(house):
     with pytest.raises(FpError), releases.staged(target(house), house) as stage:
-        (stage / "marks").mkdir()
-        (stage / "marks" / "a").write_text("finished")
+        (stage / "a.ipynb").write_text("finished")
+        marks(stage).mkdir()
+        (marks(stage) / "a").write_text("finished")
         raise FpError("no")
 
     assert seen(house) == []
     with releases.staged(target(house), house) as stage:
-        assert (stage / "marks" / "a").read_text() == "finished"
+        assert ((stage / "a.ipynb").read_text(), (marks(stage) / "a").read_text()) == ("finished", "finished")
     assert seen(house) == ["renqiu"]
+    assert not (house.outputs / ".stage").exists()
+    assert [p.name for p in target(house).iterdir()] == ["a.ipynb"]
+
+
+def test_a_link_that_a_killed_run_left_behind_is_mended_and_a_right_one_left_alone(house):
+    for number in (1, 2):
+        with releases.staged(target(house, number), house):
+            pass
+    latest = house.releases("renqiu", "2018H1") / "latest"
+    latest.unlink()
+    latest.symlink_to("r1")
+    releases.lead_to(target(house, 2))
+    made = latest.lstat().st_mtime_ns
+    releases.lead_to(target(house, 2))
+
+    assert (latest.readlink().name, latest.lstat().st_mtime_ns) == ("r2", made)
 
 
 def test_a_run_looks_back_on_earlier_periods_of_its_year_only(house):

@@ -10,8 +10,12 @@ from __future__ import annotations
 import os
 from datetime import datetime
 
-from airflow.models.dag import DAG
-from airflow.operators.bash import BashOperator
+try:  # Airflow 3
+    from airflow.providers.standard.operators.bash import BashOperator
+    from airflow.sdk import DAG
+except ImportError:  # Airflow 2
+    from airflow.models.dag import DAG
+    from airflow.operators.bash import BashOperator
 from airflow.providers.papermill.operators.papermill import PapermillOperator
 
 HOME = os.environ.get("FPANALYSIS_HOME", "/srv/fpanalysis")
