@@ -15,7 +15,7 @@ written some weeks after the period's end easily takes it in. What was promised:
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -173,21 +173,31 @@ def activities(
     inside = mine["date"].between(pd.Timestamp(first), pd.Timestamp(last))
     outside = (mine["date"] > pd.Timestamp(last)) & mine["file"].isin(mine.loc[inside, "file"])
     outside &= mine["file_period"].map(parse_period(period).holds).astype(bool)
+    done, late = (dict(_by_kind(mine[part])) for part in (inside, outside))
+    with_money = set(mine.loc[mine["amount"] != 0, "activity"])
     records = []
-    for kind, group in mine.groupby("activity") if inside.any() else ():
-        done, late = group[inside[group.index]], group[outside[group.index]]
-        records.append({**_counted(county, period, f"activity/{kind}", done["count"].sum()), "note": _days(done)})
-        records.append({**_counted(county, period, f"activity_monthly/{kind}", done["count"].sum()),
-                        "value": done["count"].sum() / _months(first, min(last, as_of or last))})  # fmt: skip
-        records.append(_counted(county, period, f"activity_listed/{kind}", done["count"].sum() + late["count"].sum()))
-        if (group["amount"] != 0).any():
-            fen = int(done["amount"].sum())
+    for kind in sorted(mine["activity"].unique()) if inside.any() else ():
+        (n, fen, days), (n_late, _, days_late) = done.get(kind, (0, 0, ())), late.get(kind, (0, 0, ()))
+        records.append({**_counted(county, period, f"activity/{kind}", n), "note": _days(days)})
+        records.append({**_counted(county, period, f"activity_monthly/{kind}", n),
+                        "value": n / _months(first, min(last, as_of or last))})  # fmt: skip
+        records.append(_counted(county, period, f"activity_listed/{kind}", n + n_late))
+        if kind in with_money:
             records.append({**_counted(county, period, f"activity_amount/{kind}", fen), "value": fen / 100})
-        if len(late):
-            records.append(
-                {**_counted(county, period, f"activity_outside/{kind}", late["count"].sum()), "note": _dated(late)}
-            )
+        if days_late:
+            records.append({**_counted(county, period, f"activity_outside/{kind}", n_late), "note": _dated(days_late)})
     return rows(records)
+
+
+def _by_kind(activities: pd.DataFrame) -> Iterator[tuple[str, tuple[int, int, list[dt.date]]]]:
+    """Yield each kind of activity with its number, its money (fen) and its days in order."""
+    found: dict[str, list[Any]] = {}
+    for kind, n, fen, day in zip(*(activities[c] for c in ("activity", "count", "amount", "date")), strict=True):
+        known = found.setdefault(kind, [0, 0, set()])
+        known[0], known[1] = known[0] + n, known[1] + fen
+        known[2].add(day.date())
+    for kind, (n, fen, days) in found.items():
+        yield kind, (n, fen, sorted(days))
 
 
 def change(
@@ -349,16 +359,14 @@ def _months(first: dt.date, last: dt.date) -> int:
     return (pd.Period(last, "M") - pd.Period(first, "M")).n + 1
 
 
-def _days(done: pd.DataFrame) -> str:
+def _days(days: Sequence[dt.date]) -> str:
     """Return a note with the days of an activity, of many the first and the last."""
-    days = sorted({day.date() for day in done["date"]})
     if len(days) > FEW_DAYS:
         return note("note.activity.from_to", first=days[0], last=days[-1])
     return note("note.activity.on_days", days=[str(day) for day in days]) if days else ""
 
 
-def _dated(late: pd.DataFrame) -> str:
-    days = sorted({day.date() for day in late["date"]})
+def _dated(days: Sequence[dt.date]) -> str:
     if len(days) == 1:
         return note("note.activity.outside_day", day=days[0])
     return note("note.activity.outside_days", first=days[0], last=days[-1])

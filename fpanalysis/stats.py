@@ -155,9 +155,10 @@ def odds_ratio(
     value = a * d / (b * c) if b * c else (np.nan if a * d == 0 else np.inf)
     above, below = (_conditional(a, b, c, d, kind, upper) for upper in (True, False))
     p = min(1.0, 2 * min(above(0.0), below(0.0)))
-    at = np.log((a + 0.5) * (d + 0.5) / ((b + 0.5) * (c + 0.5)))
-    lower = 0.0 if a == 0 or d == 0 else _log_root(lambda x: above(x) - tail, at)
-    upper = np.inf if b == 0 or c == 0 else _log_root(lambda x: below(x) - tail, at)
+    at, error = _log_odds(a, b, c, d)
+    reach = -special.ndtri(tail) * error
+    lower = 0.0 if a == 0 or d == 0 else _log_root(above, tail, at - reach, error / 4)
+    upper = np.inf if b == 0 or c == 0 else _log_root(below, tail, at + reach, error / 4)
     return value, lower, upper, p
 
 
@@ -380,12 +381,22 @@ def _conditional(a: float, b: float, c: float, d: float, kind: str, upper: bool)
     return tail
 
 
-def _log_root(function: Callable[[float], float], start: float) -> float:
-    """Return exp of the root of a function of the log odds ratio that crosses zero once."""
-    reach = 1.0
-    while function(start - reach) * function(start + reach) > 0:
+def _log_odds(*cells: float) -> tuple[float, float]:
+    """Return the log odds ratio of four counts and its standard error, half a case added to each (Haldane 1956)."""
+    a, b, c, d = (cell + 0.5 for cell in cells)
+    return np.log(a * d / (b * c)), np.sqrt(1 / a + 1 / b + 1 / c + 1 / d)
+
+
+def _log_root(tail: Callable[[float], float], wanted: float, start: float, reach: float) -> float:
+    """Return exp of the log odds ratio at which a tail is as large as wanted; as a probit it is nearly a line."""
+    goal = special.ndtri(wanted)
+
+    def excess(log_ratio: float) -> float:
+        return float(special.ndtri(np.clip(tail(log_ratio), 1e-300, 1 - 1e-16)) - goal)
+
+    while excess(start - reach) * excess(start + reach) > 0:
         reach *= 2
-    return float(np.exp(brentq(function, start - reach, start + reach, xtol=1e-14, rtol=1e-14)))
+    return float(np.exp(brentq(excess, start - reach, start + reach, xtol=1e-14, rtol=1e-14)))
 
 
 def _smaller_tail(k: Floats, n: Floats, share: Floats, kind: str) -> Floats:
