@@ -29,6 +29,7 @@ from .wording import format_value, has, period_label, text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure as Drawing
 
 __all__ = [
@@ -429,10 +430,8 @@ def to_svg(drawing: Axes | Drawing | np.ndarray, id: str) -> str:
         warnings.filterwarnings("error", message="Glyph")
         text_out = io.StringIO()
         try:
-            _lay_out(whole)
-            whole.savefig(
-                text_out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
-            )
+            canvas = _lay_out(whole)
+            canvas.print_svg(text_out, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
         except UserWarning as missing:
             raise FpError(f"figure {id!r}: the font lacks a character: {missing}") from None
         finally:
@@ -440,16 +439,17 @@ def to_svg(drawing: Axes | Drawing | np.ndarray, id: str) -> str:
     return tidy(text_out.getvalue(), id, ink=INK, family=FALLBACK)
 
 
-def _lay_out(figure: Drawing) -> None:
-    """Give a drawing its layout for SVG, once and for all: matplotlib would draw everything once more to find it."""
+def _lay_out(figure: Drawing) -> FigureCanvasSVG:
+    """Return a drawing with its layout as it is in SVG; `savefig` would draw everything once more to find it."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    FigureCanvasSVG(figure)
+    canvas = FigureCanvasSVG(figure)
     for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis) if not axis.get_label_text()):
         axis.set_label_coords(0.0, 0.0)  # or every tick is measured, again and again, to find where no label goes
     if engine := figure.get_layout_engine():
         engine.execute(figure)
         figure.set_layout_engine("none")
+    return canvas
 
 
 def _axes(ax: Axes | None, height: float) -> Axes:
