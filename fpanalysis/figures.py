@@ -29,7 +29,6 @@ from .wording import format_value, has, period_label, text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure as Drawing
 
 __all__ = [
@@ -430,8 +429,7 @@ def to_svg(drawing: Axes | Drawing | np.ndarray, id: str) -> str:
         warnings.filterwarnings("error", message="Glyph")
         text_out = io.StringIO()
         try:
-            canvas = _lay_out(whole)
-            canvas.print_svg(text_out, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+            _draw(whole, text_out)
         except UserWarning as missing:
             raise FpError(f"figure {id!r}: the font lacks a character: {missing}") from None
         finally:
@@ -439,17 +437,26 @@ def to_svg(drawing: Axes | Drawing | np.ndarray, id: str) -> str:
     return tidy(text_out.getvalue(), id, ink=INK, family=FALLBACK)
 
 
-def _lay_out(figure: Drawing) -> FigureCanvasSVG:
-    """Return a drawing with its layout as it is in SVG; `savefig` would draw everything once more to find it."""
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
+def _draw(figure: Drawing, target: io.StringIO) -> None:
+    """Draw a figure as SVG, laid out and drawn by one renderer, which then measures every text once.
 
-    canvas = FigureCanvasSVG(figure)
+    `savefig` takes another one for each, and draws everything once more to find the layout.
+    """
+    from matplotlib.backends.backend_svg import FigureCanvasSVG, RendererSVG
+
+    class Canvas(FigureCanvasSVG):
+        def get_renderer(self) -> RendererSVG:
+            return renderer
+
+    Canvas(figure)
+    figure.dpi = FigureCanvasSVG.fixed_dpi
+    width, height = figure.get_size_inches() * figure.dpi
+    metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
+    renderer = RendererSVG(width, height, target, metadata=metadata)
     for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis) if not axis.get_label_text()):
         axis.set_label_coords(0.0, 0.0)  # or every tick is measured, again and again, to find where no label goes
-    if engine := figure.get_layout_engine():
-        engine.execute(figure)
-        figure.set_layout_engine("none")
-    return canvas
+    figure.draw(renderer)
+    renderer.finalize()
 
 
 def _axes(ax: Axes | None, height: float) -> Axes:
