@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special
 
 from fpanalysis import stats
 from fpanalysis.errors import FpError
@@ -321,3 +322,32 @@ def test_births_needed_reach_the_power_and_keep_it(truth):
 
     assert (stats.power(more, share, reference, side="greater") >= 0.8).all()
     assert np.isinf(stats.births_needed(float(reference), float(reference)))
+
+
+def test_births_needed_are_those_that_looking_at_every_number_finds():
+    rng = np.random.default_rng(11)
+    for _ in range(60):
+        reference = rng.uniform(0.05, 0.95)
+        truth = reference + rng.choice([-1, 1]) * rng.uniform(0.04, 0.3)
+        terms = {"alpha": rng.choice([0.2, 0.05, 0.01]), "power": rng.choice([0.5, 0.8, 0.95]), "side": "two-sided"}
+        if not 0.01 < truth < 0.99:
+            continue
+        every = np.arange(1, 6000)
+        short = every[stats.power(every, truth, reference, terms["alpha"], "two-sided") < terms["power"]]
+
+        assert stats.births_needed(truth, reference, **terms) == short[-1] + 1
+
+
+def test_the_quantile_of_a_mixture_has_its_share_below():
+    rng = np.random.default_rng(12)
+    for size in (1, 30, 3000, 300_000):
+        a, b, weight = rng.uniform(0.2, size, (5, 40)), rng.uniform(0.2, size, (5, 40)), rng.random((5, 40)) ** 3
+        weight /= weight.sum(axis=1, keepdims=True)
+        for at in (0.001, 0.025, 0.5, 0.999):
+            found = stats.mixture_quantile(a, b, weight, at)
+            below = (weight * special.betainc(a, b, found[:, None])).sum(axis=1)
+
+            np.testing.assert_allclose(below, at, atol=1e-6)
+
+    one = stats.mixture_quantile([[3.0]], [[5.0]], [[1.0]], 0.1)
+    np.testing.assert_allclose(one, special.betaincinv(3, 5, 0.1), rtol=1e-10)
