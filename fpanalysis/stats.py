@@ -56,7 +56,7 @@ TIE = 1e-7
 SETTLED = 1e-6
 """Newton's step, in standard errors, after which the error left is smaller by as much again."""
 QUANTILE = 1e-10
-"""Newton's step after which a quantile of a mixture is known; the error left is far smaller."""
+"""Newton's step, relative to the quantile of a mixture, after which it is known; the error left is far smaller."""
 HALVINGS = 100
 NEAR = 4
 """Counts around the normal critical value between which the exact one is looked for first."""
@@ -302,7 +302,7 @@ def mixture_quantile(a: ArrayLike, b: ArrayLike, weights: ArrayLike, at: float) 
         log = special.xlogy(a - 1, x[:, None]) + special.xlog1py(b - 1, -x[:, None]) - scale
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             near = x - excess / (w * np.exp(log)).sum(axis=1)
-        settled = np.abs(near - x) < QUANTILE
+        settled = np.abs(near - x) < QUANTILE * np.minimum(x, 1 - x)
         x = np.where(((near > low) & (near < high)) | settled, near, (low + high) / 2)
         if settled.all():
             break
