@@ -17,6 +17,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from fontTools import subset
 from fontTools.ttLib import TTFont, TTLibError
@@ -33,6 +34,7 @@ __all__ = [
     "page_font",
     "register_matplotlib",
     "text_width",
+    "typst_fonts",
     "uncovered",
 ]
 
@@ -163,7 +165,7 @@ def page_font(text: str, weight_file: Path) -> bytes:
     if missing:
         raise FpError(f"{weight_file.name}: the font lacks {_listing(missing)}; choose a font with these characters")
     bare = weight_file.parent == BUNDLED  # `make_fonts` has left no hints to look for
-    options = subset.Options(hinting=bare, desubroutinize=True, notdef_outline=True, bidi_closure=False)
+    options = subset.Options(hinting=bare, desubroutinize=not bare, notdef_outline=True, bidi_closure=False)
     options.layout_features, options.name_IDs = [], KEPT_NAMES
     options.drop_tables += DROPPED_TABLES
     cut = subset.Subsetter(options)
@@ -174,6 +176,14 @@ def page_font(text: str, weight_file: Path) -> bytes:
         font.flavor = "woff2"
         font.save(page)
         return page.getvalue()
+
+
+@cache
+def typst_fonts(*folders: Path) -> Any:
+    """Return the fonts of some folders, and no others, as typst takes them: read once a process."""
+    from typst import Fonts
+
+    return Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(path) for path in folders])
 
 
 def register_matplotlib(files: Mapping[str, Path]) -> str | list[str]:
