@@ -25,7 +25,7 @@ from .document import Document
 from .exporter import ReportExporter
 from .facts import facts_csv
 from .languages import check_languages
-from .numbers import check_format, find
+from .numbers import Sayings, find
 
 __all__ = ["EditionExporter", "checked_formats", "edition", "publish_edition"]
 
@@ -70,11 +70,12 @@ def edition(
     is given to each exporter. Raises PublishError for an unknown format, or numbers that differ.
     """
     made: dict[str, bytes] = {}
+    held = Sayings(document)
     for format in checked_formats(formats):
         exporter: Any = get_exporter(format)(config=traits)
         body = exporter.render(document, files)
         content = body if isinstance(body, bytes) else body.encode()
-        check_format(format, content, document, name=f"{name}{exporter.file_extension}")
+        held.check(format, content, name=f"{name}{exporter.file_extension}")
         made[exporter.file_extension] = content
     return {**made, FACTS_CSV: facts_csv(made[FACTS])} if FACTS in made else made
 

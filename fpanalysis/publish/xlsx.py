@@ -10,6 +10,7 @@ report and not from the clock, so that equal notebooks give equal bytes.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -416,8 +417,9 @@ def _head_width(head: str) -> float:
     return width + BUTTON
 
 
+@functools.lru_cache(4096)
 def _span(words: str) -> float:
-    """Return how wide words are, in digits of the font."""
+    """Return how wide words are, in digits of the font; remembered, since the same ones fill many rows."""
     return sum(WIDE if east_asian_width(character) in "WF" else 1 for character in words)
 
 
