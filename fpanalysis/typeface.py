@@ -12,6 +12,7 @@ and hints dropped. Every font is read as it stands and no clock is looked at, so
 
 from __future__ import annotations
 
+import copy
 import io
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -172,10 +173,20 @@ def page_font(text: str, weight_file: Path) -> bytes:
     cut.populate(text=text)
     with _open(weight_file) as font, io.BytesIO() as page:
         _refuse_restricted(font, weight_file)
+        font["cmap"] = _few(_map(weight_file), text)
         cut.subset(font)
         font.flavor = "woff2"
         font.save(page)
         return page.getvalue()
+
+
+def _few(whole: Any, text: str) -> Any:
+    """Return the table that leads from characters to glyphs with the characters of a text alone."""
+    few, codes = copy.copy(whole), sorted(map(ord, set(text)))
+    few.tables = [copy.copy(table) for table in whole.tables]
+    for table in few.tables:
+        table.cmap = {code: table.cmap[code] for code in codes if code in table.cmap}
+    return few
 
 
 @cache
@@ -214,16 +225,23 @@ def _weight_class(path: Path) -> int:
 
 
 @cache
-def _covered(path: Path) -> frozenset[int]:
+def _map(path: Path) -> Any:
+    """Return the table of a font that leads from characters to glyphs, tens of thousands, read once a process."""
     with _open(path) as font:
-        return frozenset(font.getBestCmap())
+        font["cmap"].ensureDecompiled(recurse=True)
+        return font["cmap"]
+
+
+@cache
+def _covered(path: Path) -> frozenset[int]:
+    return frozenset(_map(path).getBestCmap())
 
 
 @cache
 def _advances(path: Path) -> Mapping[int, float]:
     with _open(path) as font:
         units, widths = font["head"].unitsPerEm, font["hmtx"].metrics
-        return {code: widths[name][0] / units for code, name in font.getBestCmap().items()}
+        return {code: widths[name][0] / units for code, name in _map(path).getBestCmap().items()}
 
 
 def _open(path: Path) -> TTFont:
