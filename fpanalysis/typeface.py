@@ -13,15 +13,18 @@ and hints dropped. Every font is read as it stands and no clock is looked at, so
 from __future__ import annotations
 
 import copy
+import functools
 import io
 import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import brotli
 from fontTools import subset
-from fontTools.ttLib import TTFont, TTLibError
+from fontTools.ttLib import TTFont, TTLibError, woff2
 
 from .errors import FpError
 
@@ -68,6 +71,8 @@ DROPPED_TABLES = [
     "vhea",
     "vmtx",
 ]  # layout, a time stamp
+BROTLI = SimpleNamespace(**{**vars(brotli), "compress": functools.partial(brotli.compress, quality=10)})
+"""What fontTools, which has no setting for it, compresses with: the best level takes three times as long for 1 %."""
 KEPT_NAMES = [0, 1, 2, 4, 6, 14]  # copyright, family, style, full and PostScript name, address of the licence
 
 
@@ -171,6 +176,7 @@ def page_font(text: str, weight_file: Path) -> bytes:
     options.drop_tables += DROPPED_TABLES
     cut = subset.Subsetter(options)
     cut.populate(text=text)
+    woff2.brotli = BROTLI
     with _open(weight_file) as font, io.BytesIO() as page:
         _refuse_restricted(font, weight_file)
         font["cmap"] = _few(_map(weight_file), text)
