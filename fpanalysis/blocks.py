@@ -412,13 +412,13 @@ def raw_value(value: Any) -> Any:
         return None
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
+    if not isinstance(value, float):
+        return value if isinstance(value, (bool, int)) else str(value)
+    if not math.isfinite(value):
         return None if math.isnan(value) else str(value)
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+    if value.is_integer() and abs(value) < 2**53:
         return int(value)
-    if isinstance(value, float):
-        return float(f"{value:.12g}") if abs(value) < 1e9 else value
-    return value if isinstance(value, (bool, int)) else str(value)
+    return float(f"{value:.12g}") if abs(value) < 1e9 else value
 
 
 def _printed(value: Any, column: Column, lang: str) -> str:

@@ -23,9 +23,10 @@ before stays preliminary; `previous` holds the earlier value of both. After the 
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import pandas as pd
@@ -90,8 +91,12 @@ def ledger(
     return Ledger(place, period, _written(rows), worded, tuple(used), as_of, inputs, synthetic)
 
 
+@functools.lru_cache(maxsize=1)
 def ledger_rows(block: Ledger) -> pd.DataFrame:
-    """Return the result table that a ledger carries, numbers to twelve digits."""
+    """Return the result table that a ledger carries, numbers to twelve digits; not to be changed.
+
+    Read once for both languages and every format of a release, which carry the same ledger.
+    """
     records = list(csv.DictReader(block.lines))
     return results.rows(pd.DataFrame(records, columns=list(COLUMNS)).replace({n: {"": None} for n in NUMBERS}))
 
@@ -104,20 +109,17 @@ def records(block: Ledger, earlier: Mapping[str, Mapping[str, Any]] | None = Non
     told, delivered = _Words(names), sorted({kind for kind, _, _ in block.files})
     made = [
         _record(row, name, told, open_months, (earlier or {}).get(name))
-        | {"sources": _delivered(row.measure, delivered)}
+        | {"sources": _delivered(told.kinds(row.measure), delivered)}
         for name, row in zip(_ids(rows), rows.itertuples(index=False), strict=True)
     ]
     return sorted(made, key=lambda fact: fact["id"])
 
 
-def statuses(block: Ledger, earlier: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, str]:
+def statuses(facts: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return the status of each fact by `measure@place@period`; of several there the first in STATUSES holds."""
-    rows = ledger_rows(block)
-    open_months, found = _open_months(rows), {}
-    for name, row in zip(_ids(rows), rows.itertuples(index=False), strict=True):
-        numbers = {column: raw_value(getattr(row, column)) for column in NUMBERS}
-        status, _ = _status(row, numbers, open_months, (earlier or {}).get(name))
-        key = f"{row.measure}@{row.place}@{row.period}"
+    found: dict[str, str] = {}
+    for fact in facts:
+        key, status = f"{fact['measure']}@{fact['place']['key']}@{fact['period']['key']}", fact["status"]
         found[key] = min(status, found.get(key, status), key=STATUSES.index)
     return found
 
@@ -167,20 +169,18 @@ def _record(
     row: Any, name: str, told: _Words, open_months: tuple[str, str], before: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     numbers = {column: raw_value(getattr(row, column)) for column in NUMBERS}
-    period = parse_period(row.period)
-    level = LEVEL.search(row.method)
-    status, previous = _status(row, numbers, open_months, before)
+    status, previous = _status(row, numbers, told, open_months, before)
     return {
         "id": name,
         "measure": row.measure,
         "label": told.label(row.measure),
         "place": told.place(row.place),
         "period": told.period(row.period),
-        "calendar": "month" if period.is_month else period.calendar,
-        "basis": _basis(row),
+        "calendar": told.calendar(row.period),
+        "basis": BASES_BY_METHOD.get(row.method) or BASES[told.kinds(row.measure)[0]],
         "unit": told.unit(row.measure),
         **numbers,
-        "level": float(level[1]) / 100 if level else None,
+        "level": told.level(row.method),
         "method": told.method(row.method),
         "note": told.note(row.note),
         "status": status,
@@ -189,7 +189,11 @@ def _record(
 
 
 def _status(
-    row: Any, numbers: Mapping[str, Any], open_months: tuple[str, str], before: Mapping[str, Any] | None
+    row: Any,
+    numbers: Mapping[str, Any],
+    told: _Words,
+    open_months: tuple[str, str],
+    before: Mapping[str, Any] | None,
 ) -> tuple[str, Any]:
     """Return the status of a fact, and its value in the release before where any number differs from it."""
     if row.note and read_note(row.note)[0] == SUPPRESSED:
@@ -197,48 +201,54 @@ def _status(
     comparable = before is not None and before["status"] != "suppressed"
     changed = comparable and any(before[n] != number for n, number in numbers.items())  # type: ignore[index]
     previous = before["value"] if changed else None  # type: ignore[index]
-    if _is_open(row, open_months):
+    if _is_open(row, told, open_months):
         return "preliminary", previous
     return ("revised" if changed else "final"), previous
 
 
-def _is_open(row: Any, open_months: tuple[str, str]) -> bool:
+def _is_open(row: Any, told: _Words, open_months: tuple[str, str]) -> bool:
     first, last = open_months
     if not last:
         return False
-    ends = str(parse_period(row.period).last_month)
-    births = "births" in _kinds(row.measure) and row.measure.split("/")[0] not in SETTLED
+    ends = told.last_month(row.period)
+    births = "births" in told.kinds(row.measure) and row.measure.split("/")[0] not in SETTLED
     return ends > last or (births and bool(first) and ends >= first)
 
 
-def _kinds(measure: str) -> list[str]:
-    return [kind.strip() for kind in indicator(measure)["source"].split(",") if kind.strip()]
-
-
-def _delivered(measure: str, kinds: Sequence[str]) -> list[str]:
+def _delivered(named: Sequence[str], kinds: Sequence[str]) -> list[str]:
     """Return the kinds of files that a measure comes from, of those that there are."""
-    named = _kinds(measure)
     return [kind for kind in kinds if kind in named or ALL_FILES in named]
 
 
-def _basis(row: Any) -> str:
-    if row.method in BASES_BY_METHOD:
-        return BASES_BY_METHOD[row.method]
-    return BASES[_kinds(row.measure)[0]]
-
-
 class _Words:
-    """Words for keys in both languages, each looked up once."""
+    """Words for keys in both languages, and what else a key says, each looked up once."""
 
     def __init__(self, names: Mapping[str, Mapping[str, str]]) -> None:
         self.names = names
         self.known: dict[tuple[str, str], Any] = {}
 
-    def _both(self, kind: str, key: str, say: Any, *, with_key: bool) -> dict[str, str]:
+    def _once(self, kind: str, key: str, find: Callable[[str], Any]) -> Any:
         if (kind, key) not in self.known:
-            words = {lang: say(key, lang) for lang in LANGS}
-            self.known[kind, key] = {"key": key, **words} if with_key else words
+            self.known[kind, key] = find(key)
         return self.known[kind, key]
+
+    def _both(self, kind: str, key: str, say: Callable[[str, str], str], *, with_key: bool) -> dict[str, str]:
+        def words(key: str) -> dict[str, str]:
+            return ({"key": key} if with_key else {}) | {lang: say(key, lang) for lang in LANGS}
+
+        return self._once(kind, key, words)
+
+    def kinds(self, measure: str) -> list[str]:
+        return self._once("kinds", measure, _kinds)
+
+    def level(self, method: str) -> float | None:
+        return self._once("level", method, _level)
+
+    def calendar(self, period: str) -> str:
+        return self._once("calendar", period, _calendar)
+
+    def last_month(self, period: str) -> str:
+        return self._once("last month", period, lambda key: str(parse_period(key).last_month))
 
     def label(self, measure: str) -> dict[str, str]:
         return self._both("label", measure, lambda k, lang: label(k, lang, self.names[lang]), with_key=False)
@@ -260,6 +270,20 @@ class _Words:
         if not note:
             return None
         return self._both("note", note, lambda k, lang: remark(k, lang, self.names[lang]), with_key=False)
+
+
+def _kinds(measure: str) -> list[str]:
+    return [kind.strip() for kind in indicator(measure)["source"].split(",") if kind.strip()]
+
+
+def _level(method: str) -> float | None:
+    level = LEVEL.search(method)
+    return float(level[1]) / 100 if level else None
+
+
+def _calendar(key: str) -> str:
+    period = parse_period(key)
+    return "month" if period.is_month else period.calendar
 
 
 BASES_BY_METHOD = {"by_occurrence": "occurrence", "by_registration": "registration", "by_both": "both"}

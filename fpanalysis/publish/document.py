@@ -315,8 +315,10 @@ def _check_characters(
 ) -> None:
     cover = Part(Passage(({"raw": _words(meta)},)), 0)
     notes = [Part(Passage((note,)), 0) for note in footnotes]
-    for part in [cover, *parts, *notes]:
-        missing = sorted(uncovered(_words(part.content), fonts))
+    shown = [(part, set(_words(part.content))) for part in (cover, *parts, *notes)]
+    lacking = uncovered("".join(set().union(*(characters for _, characters in shown))), fonts)
+    for part, characters in shown if lacking else ():
+        missing = sorted(characters & lacking)
         if missing:
             listed = ", ".join(f"{character} (U+{ord(character):04X})" for character in missing)
             files = ", ".join(sorted({path.name for path in fonts.values()}))

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ..blocks import Cards, Figure, Heading, Meta, Table
-from ..typeface import BUNDLED, text_width
+from ..typeface import BUNDLED, text_width, typst_fonts
 from ..wording import text
 from .document import Document, Output, Part, Passage
 from .exporter import ReportExporter
@@ -132,9 +132,8 @@ def _rasterized(drawings: Sequence[Drawing], *, dpi: int = DPI) -> list[bytes]:
         return []
     given = json.dumps([[svg, width] for svg, width in drawings])
     made = typst.compile(
-        DRAWINGS.encode(), format="png", ppi=dpi, font_paths=[str(BUNDLED)], ignore_system_fonts=True,
-        sys_inputs={"drawings": given},
-    )  # fmt: skip
+        DRAWINGS.encode(), format="png", ppi=dpi, font_paths=typst_fonts(BUNDLED), sys_inputs={"drawings": given}
+    )
     return made if isinstance(made, list) else [made]
 
 

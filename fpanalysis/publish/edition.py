@@ -25,7 +25,7 @@ from .document import Document
 from .exporter import ReportExporter
 from .facts import facts_csv
 from .languages import check_languages
-from .numbers import check_format, find
+from .numbers import Sayings, find
 
 __all__ = ["EditionExporter", "checked_formats", "edition", "publish_edition"]
 
@@ -70,11 +70,12 @@ def edition(
     is given to each exporter. Raises PublishError for an unknown format, or numbers that differ.
     """
     made: dict[str, bytes] = {}
+    held = Sayings(document)
     for format in checked_formats(formats):
         exporter: Any = get_exporter(format)(config=traits)
         body = exporter.render(document, files)
         content = body if isinstance(body, bytes) else body.encode()
-        check_format(format, content, document, name=f"{name}{exporter.file_extension}")
+        held.check(format, content, name=f"{name}{exporter.file_extension}")
         made[exporter.file_extension] = content
     return {**made, FACTS_CSV: facts_csv(made[FACTS])} if FACTS in made else made
 
@@ -90,21 +91,19 @@ def publish_edition(
     """
     config = Config({"ReportExporter": {**traits, "before": str(before or "")}})
     reader = ReportExporter(config=config)
-    read = {lang: reader.read(*_opened(path)) for lang, path in notebooks.items()}
-    documents = {lang: document for lang, (document, _, _) in read.items()}
+    read = {
+        lang: reader.document(nbformat.read(path, as_version=4), name=path.name) for lang, path in notebooks.items()
+    }
+    documents = {lang: document for lang, (document, _) in read.items()}
     if set(documents) == set(LANGS):
         check_languages(documents, names={lang: path.name for lang, path in notebooks.items()})
     made: dict[str, bytes] = {}
-    for lang, (document, files, _) in read.items():
+    for lang, (document, files) in read.items():
         wanted = [name for name in checked_formats(formats) if name not in BILINGUAL or lang == next(iter(read))]
         found = edition(document, files, formats=wanted, name=f"report.{lang}", traits=config) if wanted else {}
         made |= {_file_name(extension, lang): content for extension, content in found.items()}
     find.cache_clear()  # of the next report other texts are looked at
     return made
-
-
-def _opened(path: Path) -> tuple[NotebookNode, dict[str, Any]]:
-    return nbformat.read(path, as_version=4), {"metadata": {"name": path.stem}}
 
 
 def _file_name(extension: str, lang: str) -> str:

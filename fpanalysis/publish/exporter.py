@@ -54,10 +54,17 @@ class ReportExporter(Exporter):
         """Return the marked document of a notebook that passes the gates, the font files, nbconvert's resources."""
         copied, used = super().from_notebook_node(nb, resources, **kw)
         name = f"{used.get('metadata', {}).get('name') or 'notebook'}.ipynb"
+        return *self.document(copied, name=name), used
+
+    def document(self, nb: NotebookNode, *, name: str) -> tuple[Document, dict[str, Path]]:
+        """Return the marked document of a notebook that passes the gates, and the font files.
+
+        `name` is said in errors. Nothing is copied, as nbconvert's preprocessors need it, and nothing is changed.
+        """
         files = font_files(Path(self.fonts) if self.fonts else None, system=self.system_fonts)
-        document = read_document(copied, name=name, fonts=files, lang=self.lang)
+        document = read_document(nb, name=name, fonts=files, lang=self.lang)
         check_prose(document, name=name)
-        return marked(document, before=Path(self.before) if self.before else None), files, used
+        return marked(document, before=Path(self.before) if self.before else None), files
 
     def render(self, document: Document, files: Mapping[str, Path]) -> str | bytes:
         """Return a document in this format; `files` are the font files by weight and role."""

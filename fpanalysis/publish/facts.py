@@ -11,18 +11,18 @@ import csv
 import functools
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..blocks import Ledger, csv_cell
-from ..facts import FIELDS, records, sources
+from ..facts import FIELDS, sources
 from ..periods import parse_period
 from ..results import NUMBERS
 from ..wording import LANGS, period_label, text
 from .document import Document
 from .exporter import ReportExporter
-from .marks import VERSION, earlier_facts
+from .marks import VERSION, facts_of
 
 __all__ = ["SCHEMA", "VERSION", "FactsExporter", "extract", "facts_csv", "facts_json"]
 
@@ -58,8 +58,7 @@ def facts_json(document: Document, *, before: Path | None = None) -> bytes:
 def _written(ledger: Ledger, before: Path | None, changed: int) -> bytes:
     """Return `facts.json` of a ledger, once for all files of a release that carry it; `changed`: time of `before`."""
     head = {"schema": VERSION, "report": _report(ledger), "sources": sources(ledger)}
-    found = records(ledger, earlier_facts(before) if before else {})
-    return _joined(head, [_line({name: fact[name] for name in FIELDS}) for fact in found])
+    return _joined(head, [_line({name: fact[name] for name in FIELDS}) for fact in facts_of(ledger, before)])
 
 
 def _joined(head: Mapping[str, Any], lines: Sequence[str]) -> bytes:
@@ -87,8 +86,8 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _line(fact: Mapping[str, Any]) -> str:
-    return json.dumps(fact, ensure_ascii=False, separators=(",", ":"))
+_line: Callable[[Mapping[str, Any]], str] = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""A fact as one line; one encoder for all of them."""
 
 
 def _report(ledger: Ledger) -> dict[str, Any]:

@@ -12,6 +12,7 @@ files for machines, stay numbers.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -19,15 +20,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..blocks import MISSING, Cards, Column, Fact, Figure, Table
+from ..blocks import MISSING, Cards, Column, Fact, Figure, Ledger, Table
 from ..errors import PublishError
-from ..facts import statuses
+from ..facts import records, statuses
 from ..results import NUMBERS
 from ..tables import measure_kind, printed
 from ..wording import text
 from .document import Document, Part
 
-__all__ = ["MARKS", "VERSION", "earlier_facts", "marked", "unmarked"]
+__all__ = ["MARKS", "VERSION", "earlier_facts", "facts_of", "marked", "unmarked"]
 
 VERSION = "urn:fpanalysis:facts:1"
 MARKS = {"preliminary": " [p]", "revised": " [r]"}
@@ -47,8 +48,7 @@ def marked(document: Document, *, before: Path | None = None) -> Document:
     """
     if document.ledger is None:
         return document
-    earlier = earlier_facts(before) if before else {}
-    found, then = statuses(document.ledger, earlier), _by_figure(earlier)
+    found, then = statuses(facts_of(document.ledger, before)), _by_figure(earlier_facts(before) if before else {})
     here, lang = f"@{document.ledger.place}@{document.ledger.period}", document.meta.lang
 
     def mark_of(id: str, words: str, column: Column) -> str:
@@ -63,6 +63,19 @@ def marked(document: Document, *, before: Path | None = None) -> Document:
 def unmarked(words: str) -> str:
     """Return printed words without a mark."""
     return next((words.removesuffix(mark) for mark in MARKS.values() if words.endswith(mark)), words)
+
+
+def facts_of(ledger: Ledger, before: Path | None) -> list[dict[str, Any]]:
+    """Return the facts of a ledger, sorted by id; `before`: facts.json of the release before.
+
+    Made once for all files of a release, which carry the same ledger.
+    """
+    return _facts(ledger, before, before.stat().st_mtime_ns if before else 0)
+
+
+@functools.lru_cache(maxsize=1)
+def _facts(ledger: Ledger, before: Path | None, changed: int) -> list[dict[str, Any]]:
+    return records(ledger, earlier_facts(before) if before else {})
 
 
 def earlier_facts(path: Path) -> dict[str, dict[str, Any]]:

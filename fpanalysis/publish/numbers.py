@@ -37,7 +37,7 @@ from ..wording import LANGS, catalogue, format_value, indicator, text
 from . import FORMATS
 from .document import Document, Passage, Tokens
 
-__all__ = ["Number", "check_format", "check_prose", "find", "telling"]
+__all__ = ["Number", "Sayings", "check_format", "check_prose", "find", "telling"]
 
 FULL_WIDTH = str.maketrans("０１２３４５６７８９．％", "0123456789.%")
 FILE = re.compile(r"[^\s（(：:，,]*\.(?:csv|xlsx|json|html|pdf|docx|md|ipynb)\b")
@@ -94,7 +94,7 @@ def check_prose(document: Document, *, name: str) -> None:
     """
     if document.ledger is None:
         return
-    known = _Known(document)
+    known = _Known(document, document.ledger)
     for cell, tokens in _paragraphs(document):
         words = _undated(_plain(tokens))
         if _has_footnote(tokens) or _says_source(words, document.meta.lang):
@@ -114,15 +114,36 @@ def check_format(format: str, content: bytes, document: Document, *, name: str) 
 
     `format` is a name in FORMATS, `name` is said in errors. Raises PublishError with what is missing or too many.
     """
-    missing, extra = CHECKS.get(format, _compare_texts)(format, content, document)
-    if missing or extra:
-        said = "; ".join(
-            f"{what}: {', '.join(sorted(found)[:8])}{' ...' * (len(found) > 8)}"
-            for what, found in (("missing", missing), ("not in the report", extra)) if found
-        )  # fmt: skip
-        raise PublishError(
-            f"{name}: its numbers differ from those of the report ({said}); the format {format} is at fault"
-        )
+    Sayings(document).check(format, content, name=name)
+
+
+class Sayings:
+    """The numbers of a document, found once, to hold the files of all formats against."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+
+    @functools.cached_property
+    def stated(self) -> set[str]:
+        """Return the numbers that every file for readers must carry."""
+        return _stated(self.document)
+
+    @functools.cached_property
+    def allowed(self) -> set[str]:
+        """Return the numbers that a file for readers may carry."""
+        return self.stated | _furniture(self.document)
+
+    def check(self, format: str, content: bytes, *, name: str) -> None:
+        """Refuse a rendered file as `check_format` does."""
+        missing, extra = CHECKS.get(format, _compare_texts)(format, content, self)
+        if missing or extra:
+            said = "; ".join(
+                f"{what}: {', '.join(sorted(found)[:8])}{' ...' * (len(found) > 8)}"
+                for what, found in (("missing", missing), ("not in the report", extra)) if found
+            )  # fmt: skip
+            raise PublishError(
+                f"{name}: its numbers differ from those of the report ({said}); the format {format} is at fault"
+            )
 
 
 def extractor(format: str) -> Callable[[bytes], Any]:
@@ -201,31 +222,35 @@ def _says_source(words: str, lang: str) -> bool:
 class _Known:
     """Tell whether a number is one of the facts that a paragraph may speak of."""
 
-    def __init__(self, document: Document) -> None:
-        ledger = document.ledger
-        assert ledger is not None
-        self.ledger, self.lang = ledger, document.meta.lang
-        self.rows = ledger_rows(ledger)
-        kinds = {m: indicator(m)["kind"] for m in self.rows["measure"].unique()}
-        self.share = self.rows["measure"].map(kinds).str.endswith("pct").to_numpy(dtype=bool)
-        self.monthly = self.rows["period"].str.fullmatch(r"\d{4}-\d\d").to_numpy(dtype=bool)
-        self.remarks = [_numbers_in(read_note(note)[1]) if note else [] for note in self.rows["note"]]
-        self.levels = set(self.rows["method"].str.extract(r"-(\d+(?:\.\d+)?)$")[0].dropna().astype(float))
+    def __init__(self, document: Document, ledger: Ledger) -> None:
         self.keys = _said_elsewhere(document) | _said_by_the_house()
-        self.names = {key: {_short(word) for word in (key, *words)} for key, *words in ledger.names}
-        self.pools: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[np.ndarray, np.ndarray]] = {}
+        self.pools = _pools(ledger)
 
     def __call__(self, number: Number, words: str) -> bool:
         if number.key.lstrip("-") in self.keys:
             return True
-        plain, shares = self._pool(words)
+        plain, shares = self.pools.of(words)
         half = float(number.step) / 2 + 1e-9
         if number.is_share:
             return bool((np.abs(shares - float(abs(number.value))) <= half).any())
         near = bool((np.abs(plain - float(abs(number.value))) <= half).any())
         return near or (number.step >= 1 and _is_floor_of(int(abs(number.value)), plain))
 
-    def _pool(self, words: str) -> tuple[np.ndarray, np.ndarray]:
+
+class _Pools:
+    """The numbers of a ledger by the places and months that a paragraph names."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger, self.rows = ledger, ledger_rows(ledger)
+        kinds = {m: indicator(m)["kind"] for m in self.rows["measure"].unique()}
+        self.share = self.rows["measure"].map(kinds).str.endswith("pct").to_numpy(dtype=bool)
+        self.monthly = self.rows["period"].str.fullmatch(r"\d{4}-\d\d").to_numpy(dtype=bool)
+        self.remarks = [_numbers_in(read_note(note)[1]) if note else [] for note in self.rows["note"]]
+        self.levels = set(self.rows["method"].str.extract(r"-(\d+(?:\.\d+)?)$")[0].dropna().astype(float))
+        self.names = {key: {_short(word) for word in (key, *words)} for key, *words in ledger.names}
+        self.pools: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[np.ndarray, np.ndarray]] = {}
+
+    def of(self, words: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the plain numbers and the shares (in per cent) of the facts that a paragraph speaks of."""
         named = tuple(key for key, forms in self.names.items() if any(form in words for form in forms))
         months = tuple(sorted(_months(words)))
@@ -246,6 +271,12 @@ class _Known:
         plain = np.concatenate([results[~share].ravel(), whole, remarks, counted])
         shares = np.concatenate([100 * results[share].ravel(), 100 * np.array(remarks), remarks, [*self.levels]])
         return _finite(plain), _finite(shares)
+
+
+@functools.lru_cache(maxsize=1)
+def _pools(ledger: Ledger) -> _Pools:
+    """Return the numbers of a ledger, found once for both languages of a report."""
+    return _Pools(ledger)
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
@@ -313,12 +344,10 @@ def _keys(texts: Iterable[str]) -> set[str]:
 Differences = tuple[set[str], set[str]]
 
 
-def _compare_texts(format: str, content: bytes, document: Document) -> Differences:
+def _compare_texts(format: str, content: bytes, held: Sayings) -> Differences:
     """Return what is missing in a file for readers, and what it has too many."""
     said = {number.key for words in extractor(format)(content) for number in find(words)}
-    must = _stated(document)
-    may = must | _furniture(document)
-    return must - said, {key for key in said - may if len(key) > 2 or not key.isdigit()}
+    return held.stated - said, {key for key in said - held.allowed if len(key) > 2 or not key.isdigit()}
 
 
 def _stated(document: Document) -> set[str]:
@@ -364,10 +393,10 @@ def _heads(columns: Sequence[Column]) -> list[str]:
     return [words for column in columns for words in (column.label, column.unit, column.group)]
 
 
-def _compare_facts(format: str, content: bytes, document: Document) -> Differences:
+def _compare_facts(format: str, content: bytes, held: Sayings) -> Differences:
     """Return which numbers of the ledger a facts file lacks, and which it has too many."""
     found = set(extractor(format)(content))
-    must = _ledger_numbers(document.ledger) if document.ledger else set()
+    must = _ledger_numbers(held.document.ledger) if held.document.ledger else set()
     return must - found, found - must
 
 
@@ -376,13 +405,12 @@ def _ledger_numbers(ledger: Ledger) -> set[str]:
     return {str(raw_value(value)) for value in pd.unique(rows.to_numpy().ravel()) if np.isfinite(value)}
 
 
-def _compare_workbook(format: str, content: bytes, document: Document) -> Differences:
+def _compare_workbook(format: str, content: bytes, held: Sayings) -> Differences:
     """Return which raw numbers an annex lacks, and which fractions are too many (whole ones also count sheets)."""
     cells = extractor(format)(content)
     have = {_rounded(n) for cell in cells for n in ([n.value for n in find(cell)] if isinstance(cell, str) else [cell])}
-    must = {_rounded(value) for value in _raw_numbers(document)}
-    other = _stated(document) | _furniture(document) | _said_by_the_house()
-    may = must | {_rounded(float(key.rstrip("%"))) for key in other}
+    must = {_rounded(value) for value in _raw_numbers(held.document)}
+    may = must | {_rounded(float(key.rstrip("%"))) for key in held.allowed | _said_by_the_house()}
     return {f"{n:g}" for n in must - have}, {f"{n:g}" for n in have - may if not n.is_integer()}
 
 
@@ -402,7 +430,7 @@ def _rounded(value: float) -> float:
     return float(f"{float(value):.9g}")
 
 
-CHECKS: dict[str, Callable[[str, bytes, Document], Differences]] = {
+CHECKS: dict[str, Callable[[str, bytes, Sayings], Differences]] = {
     "fp-facts": _compare_facts,
     "fp-xlsx": _compare_workbook,
 }

@@ -29,7 +29,7 @@ import typst
 
 from ..blocks import Cards, Column, Figure, Heading, Table, csv_text
 from ..errors import PublishError
-from ..typeface import FALLBACK, text_width
+from ..typeface import FALLBACK, text_width, typst_fonts
 from ..wording import text
 from .document import Document, Output, Part, Passage, Tokens, plain_text
 from .exporter import ReportExporter
@@ -53,6 +53,8 @@ WIDE = r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f“”‘’—…
 PIECES = re.compile(rf"(?<=[\s/，、；：）])|(?<={WIDE})(?={WIDE})")
 SAFE_ADDRESS = re.compile(r"(?:https?:|mailto:)", re.IGNORECASE)
 FACTS = "facts.json"
+LAST_ROWS = "query(<row>).map(row => (row.value, row.location().page()))"
+"""The table and the page of the last two rows of each table (typst; asked afterwards, it costs no new setting)."""
 SUFFIX = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
 
 
@@ -85,18 +87,16 @@ def render(document: Document, files: Mapping[str, Path], attachments: Mapping[s
 
 def _compiled(made: _Model) -> tuple[bytes, set[str]]:
     """Return the file, and the ids of the tables whose last row stands alone on a page."""
-    folders, given = sorted({str(path.resolve().parent) for path in (*made.fonts.values(), FALLBACK)}), made.files()
+    given = made.files()
+    fonts = typst_fonts(*sorted({path.resolve().parent for path in (*made.fonts.values(), FALLBACK)}))
     try:
-        content, warnings = typst.compile_with_warnings(
-            given, font_paths=folders, ignore_system_fonts=True, format="pdf", pdf_standards=STANDARDS
-        )
+        content, warnings = typst.compile_with_warnings(given, font_paths=fonts, format="pdf", pdf_standards=STANDARDS)
     except typst.TypstError as error:
         raise PublishError(_refusal(made.document, error.message, getattr(error, "hints", ()))) from None
     for warning in warnings:
         raise PublishError(_refusal(made.document, warning.message, getattr(warning, "hints", ())))
-    rows = typst.query(given, "<row>", field="value", font_paths=folders, ignore_system_fonts=True)
     pages: dict[str, list[int]] = {}
-    for name, _, page in json.loads(rows):
+    for name, page in json.loads(typst.eval(given, LAST_ROWS, font_paths=fonts)):
         pages.setdefault(name, []).append(page)
     return content, {name for name, found in pages.items() if name and found[-1] != found[-2]}
 
@@ -414,8 +414,7 @@ def _families(files: Mapping[str, Path]) -> dict[str, list[Any]]:
 
 @functools.cache
 def _family(path: Path) -> tuple[str, int]:
-    known = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(path.parent)])
-    for font in known.fonts():
+    for font in typst_fonts(path.parent).fonts():
         if Path(font.path).resolve() == path and font.index == 0:
             return font.family, font.weight
     raise PublishError(f"{path.name}: typst cannot read this font; use another one")

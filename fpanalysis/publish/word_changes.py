@@ -17,7 +17,7 @@ import re
 import unicodedata
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from xml.etree import ElementTree
 
 from ..errors import FpError
@@ -117,7 +117,7 @@ def read_units(data: bytes | Mapping[str, bytes]) -> list[Unit]:
 
 def stored_text(units: Sequence[Unit]) -> str:
     """Return units as the JSON text that a published file stores."""
-    rows = [{key: value for key, value in asdict(unit).items() if value} for unit in units]
+    rows = [{key: value for key, value in vars(unit).items() if value} for unit in units]
     return json.dumps([row if "text" in row else {**row, "text": ""} for row in rows], ensure_ascii=False)
 
 
