@@ -10,13 +10,13 @@ What stands in the tables that the text reads (`TABLES`), and the definitions it
 The steps. `tally` counts, for each person-programme, the rows that are exactly as they should be: on the roll on every
 day that counts, and each payment due paid once, in full, in time. Who has these rows and no others is `matched` and
 needs no closer look: on a sound roll nine in ten; who is `barred` (on a roll that excludes another) has a row too many.
-`odd` are the rest; their rows are looked at month by month (`owed`, `months`, `judged`) and end in marks for each thing
+`odd` are the rest; their rows are looked at month by month (`days`, `months`, `judged`) and end in marks for each thing
 that can be wrong. The rules (`catalogue/rules.csv`) are asked in their order of all alike, and the first that fits is
 the class. Rows without a person are each a case of their own.
 
 The idea of one key, counts and sums by source and one ordered list of rules is that of record reconciliation in
-accounting. A sum of tokens 1, 16, 256, ... tells that each stands once when the number of rows is that of the
-tokens; of a rate paid once, the tokens of the payment and of the month in which the person joined cancel out.
+accounting. Tokens are a bit each; that all are there, added without carrying, and no more rows than tokens tells that
+each stands once. Of a rate paid once, the tokens of the payment and of the month of joining cancel out.
 """
 
 from __future__ import annotations
@@ -139,14 +139,14 @@ stays AS (
   FROM spells s JOIN bounds b ON s.programme = b.programme AND s.person = b.person),
 days AS (
   SELECT s.programme, s.person, s.spell, s.earliest, s.latest, p.due, p.once, p.amount, p.day,
-    CASE WHEN p.once = 1 THEN CASE WHEN s.since BETWEEN p.opens AND p.day THEN 1 ELSE 0 END
-         WHEN s.since <= p.day AND s.until > p.day THEN 1 ELSE 0 END AS counts,
+    CASE WHEN {counts} THEN 1 ELSE 0 END AS counts,
     CASE WHEN {eligible} THEN 1 ELSE 0 END AS may
   FROM stays s JOIN parts p ON s.programme = p.programme),
 claims AS (
   SELECT DISTINCT n.programme, n.person, n.due, n.near
-  FROM near n JOIN days d ON n.programme = d.programme AND n.near = d.person AND n.due = d.due
-  WHERE d.counts = 1 AND d.may = 1 AND d.amount > 0
+  FROM near n JOIN stays s ON n.programme = s.programme AND n.near = s.person
+  JOIN parts p ON n.programme = p.programme AND n.due = p.due
+  WHERE {counts} AND {eligible} AND p.amount > 0
     AND NOT EXISTS (SELECT 1 FROM of_payments m WHERE m.programme = n.programme AND m.person = n.near AND m.due = n.due
                     AND m.returned = 0)
     AND NOT EXISTS (SELECT 1 FROM bounds b WHERE b.programme = n.programme AND b.person = n.person)),
@@ -244,6 +244,9 @@ FROM tally y JOIN (SELECT programme, bits, dues, entitled, CASE {cases} ELSE 0 E
                    FROM (SELECT usual.*, {marks} FROM usual) asked) u
   ON y.bits = u.bits AND y.found = u.dues + 1 AND y.person IS NOT NULL"""
 
+COUNTS = """CASE WHEN p.once = 1 THEN s.since BETWEEN p.opens AND p.day
+      ELSE s.since <= p.day AND s.until > p.day END"""
+"""Whether someone is on the roll on a day that counts; what is paid once is due for the month of joining."""
 BARRED = """
   SELECT DISTINCT a.programme, a.person FROM of_roll a JOIN excludes x ON a.programme = x.programme
   JOIN of_roll b ON b.programme = x.other AND b.person = a.person
@@ -292,6 +295,7 @@ def query(
         founds=" ".join(f"WHEN {bits} THEN {found}" for bits, found in sound.items()),
         sound=_by_programme(fits, "r"),
         entering="".join(_entering(n, months, _by_programme(fits, "r")) for n, months in entering.items()),
+        counts=COUNTS,
         eligible=_by_programme(looked, "s"),
     )
 

@@ -103,9 +103,10 @@ def lifted(numbers: Sequence[str]) -> list[str]:
     >>> lifted(["110105491231002"])
     ['11010519491231002X']
     """
-    bodies = [f"{n[:6]}19{n[6:]}" if re.fullmatch(r"[0-9]{15}", n) else "0" * 17 for n in numbers]
-    whole = [body + check_character(body) for body in bodies]
-    return [n if right else "" for n, right in zip(whole, _valid(_digits(whole, 18)).tolist(), strict=True)]
+    whole = _since_1999(_digits([n if len(n) == 15 else "" for n in numbers], 15))
+    right, found = _valid(whole), np.full(len(numbers), "", dtype="U18")
+    found[right] = _texts(whole[right])
+    return found.tolist()
 
 
 def pseudonym(number: str, key: bytes) -> str:
@@ -333,7 +334,11 @@ def _slips_of_old(digits: Digits) -> tuple[NDArray[np.int64], Digits]:
     others, swapped, at = _repeated(digits, 7)
     rows, at = np.arange(len(swapped)), at + 5
     swapped[rows, at], swapped[rows, at + 1] = swapped[rows, at + 1].copy(), swapped[rows, at].copy()
-    old = np.concatenate([wrong, swapped])
+    return np.concatenate([owners, others]), _since_1999(np.concatenate([wrong, swapped]))
+
+
+def _since_1999(old: Digits) -> Digits:
+    """Return numbers of 15 with the century and a check character."""
     century = np.tile(np.array([1, 9], dtype=np.int16), (len(old), 1))
-    lifted = np.concatenate([old[:, :6], century, old[:, 6:], np.zeros((len(old), 1), dtype=np.int16)], axis=1)
-    return np.concatenate([owners, others]), _solved(lifted, np.full(len(lifted), 17))
+    whole = np.concatenate([old[:, :6], century, old[:, 6:], np.zeros((len(old), 1), dtype=np.int16)], axis=1)
+    return _solved(whole, np.full(len(whole), 17))

@@ -83,7 +83,8 @@ def answers(
     """
     with connection.cursor() as cursor:
         for name, table in sorted(tables.items(), key=lambda item: item[0] != "kin"):
-            define(cursor, name, table, bucket, buckets, kin="kin" in tables)
+            if buckets > 1 or name != "kin":
+                define(cursor, name, table, bucket, buckets, kin="kin" in tables)
         asked = [name for name, question in questions.items() if "found" in question]
         once = f"WITH found AS ({text}) " if len(asked) == 1 and not file else ""
         if not once:
