@@ -120,13 +120,20 @@ def _run(stage: Stage, folder: Path, run: Callable[[Path, Path, Mapping[str, str
 def _note(stage: Stage, folder: Path) -> None:
     """Mark a stage as finished."""
     _mark(stage, folder).parent.mkdir(parents=True, exist_ok=True)
-    _mark(stage, folder).write_text(stage.mark, "utf-8")
+    _mark(stage, folder).write_text(_seal(stage, folder), "utf-8")
+
+
+def _seal(stage: Stage, folder: Path) -> str:
+    """Return the mark of a stage with the hashes of what it left, which a machine that stopped may not have written."""
+    left = [path for path in (_notebook(stage.name, folder), _kept(stage.name, folder)) if path.is_file()]
+    return "\n".join([stage.mark, *map(releases.file_hash, left)])
 
 
 def finished(stage: Stage, folder: Path) -> bool:
-    """Return whether a folder holds what the stage leaves, made from the same."""
+    """Return whether a folder holds what the stage leaves, whole, made from the same."""
     mark = _mark(stage, folder)
-    return mark.is_file() and mark.read_text("utf-8") == stage.mark and _notebook(stage.name, folder).is_file()
+    whole = mark.is_file() and _notebook(stage.name, folder).is_file()
+    return whole and mark.read_text("utf-8") == _seal(stage, folder)
 
 
 def reuse(stages: Sequence[Stage], release: Path | None, folder: Path, made_from: Callable[[str], str]) -> None:
@@ -142,7 +149,7 @@ def reuse(stages: Sequence[Stage], release: Path | None, folder: Path, made_from
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
             _note(stage, folder)
-        results = folder / "kept" / f"{stage.name}.csv"
+        results = _kept(stage.name, folder)
         if finished(stage, folder) and results.is_file():
             results.with_suffix(".made_from").write_text(made_from(stage.name), "utf-8", newline="\n")
 
@@ -155,13 +162,16 @@ def clear(stages: Sequence[Stage], folder: Path) -> None:
 
 
 def _left(stage: Stage, folder: Path) -> tuple[Path, ...]:
-    kept = folder / "kept" / stage.name
-    return (_mark(stage, folder), _notebook(stage.name, folder), kept.with_suffix(".csv"),
-            kept.with_suffix(".made_from"))  # fmt: skip
+    kept = _kept(stage.name, folder)
+    return _mark(stage, folder), _notebook(stage.name, folder), kept, kept.with_suffix(".made_from")
 
 
 def _notebook(name: str, folder: Path) -> Path:
     return folder / "notebooks" / f"{name}.ipynb"
+
+
+def _kept(name: str, folder: Path) -> Path:
+    return folder / "kept" / f"{name}.csv"
 
 
 def _mark(stage: Stage, folder: Path) -> Path:

@@ -326,7 +326,10 @@ def test_a_place_whose_workers_die_again_and_again_is_told_and_stops_nobody(hous
     assert [event.kind for event in told] == ["KilledWorker"]
     assert told[0].reason.startswith("its worker died again and again; out of memory is the usual cause")
     assert {state for (place, _), state in states(found).items() if place != "a"} == {"done"}
-    assert [r.reason for r in found if r.state == "due"] == [f"failed, to be tried again: {told[0].reason}"]
+    assert [(r.period, r.reason) for r in found if r.state == "due"] == [
+        ("2017H2", f"failed, to be tried again: {told[0].reason}"),
+        ("2018H1", "never made"),
+    ]
 
 
 @pytest.mark.slow

@@ -164,6 +164,7 @@ def in_order(tasks: dict[str, Task]) -> list[Task]:
     return [tasks[name] for name in TopologicalSorter(before).static_order()]
 
 
+@pytest.mark.parametrize("tasks", ["airflow 3"], indirect=True)
 @pytest.mark.filterwarnings("default")
 def test_a_task_of_the_dag_is_a_plain_papermill_call(tasks, home):
     done = tasks["01_check_data"].execute()
@@ -172,9 +173,10 @@ def test_a_task_of_the_dag_is_a_plain_papermill_call(tasks, home):
     assert (home / "outputs" / "airflow" / "renqiu" / "2018H1" / "01_check_data.ipynb").is_file()
 
 
+@pytest.mark.parametrize("tasks", ["airflow 3"], indirect=True)
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-def test_the_dag_makes_both_reports(tasks, home, edition):
+def test_the_dag_makes_both_reports(tasks, home):
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     for task in in_order(tasks):
         if hasattr(task, "bash_command"):

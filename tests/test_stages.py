@@ -135,6 +135,30 @@ def test_what_a_release_holds_is_taken_over(tmp_path, three):
     assert (tmp_path / "stage" / "kept" / "a.made_from").read_text() == "made from a"
 
 
+def test_results_of_a_stage_in_one_language_are_kept_too(tmp_path):
+    path, stage = write(tmp_path / "notebooks", "07_province", note(tmp_path, "p")), tmp_path / "stage"
+    wanted = stages.planned([("07_province.zh", path)], {"07_province.zh": {}}, lambda path, about: about)
+    (stage / "kept").mkdir(parents=True)
+    (stage / "kept" / "07_province.zh.csv").write_text("results")
+    make(wanted, stage)
+    stages.clear(wanted, stage)
+
+    assert (stage / "kept" / "07_province.zh.csv").is_file()
+
+
+@pytest.mark.parametrize("left", ["notebooks/a.ipynb", "kept/a.csv"])
+def test_what_a_stopped_machine_did_not_write_whole_is_made_again(tmp_path, three, left):
+    wanted, stage = plan(tmp_path, three), tmp_path / "stage"
+    (stage / "kept").mkdir(parents=True)
+    (stage / "kept" / "a.csv").write_text("results")
+    make(wanted, stage)
+    assert make(wanted, stage) == []
+    (stage / left).write_text("")
+
+    assert not stages.finished(wanted[0], stage)
+    assert make(wanted, stage) == ["a"]
+
+
 def test_what_a_dead_run_left_unfinished_is_cleared(tmp_path, three):
     wanted, stage = plan(tmp_path, three), tmp_path / "stage"
     make(wanted[:1], stage)
