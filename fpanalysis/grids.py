@@ -8,6 +8,7 @@ reach the reader as what they are. Hidden sheets are not read and are counted; h
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import re
 import warnings
@@ -24,6 +25,8 @@ __all__ = ["GRIDS", "UNCOMPUTED", "Grid", "decode", "is_html", "read_grids"]
 
 ENCODINGS = ("utf-8-sig", "gb18030")
 SEPARATORS = ",\t;"
+END_OF_DOS = "\x1a"
+"""The last character of files from the time of DOS, which banks' programs still write."""
 UNCOMPUTED = "=?"
 """What a formula cell holds whose value no program has worked out and saved."""
 
@@ -33,13 +36,14 @@ class Grid:
     """One table: cells by row number (1 = first line), and what was found besides.
 
     `merged`: (first row, last row, column index) of cells merged over several rows; the value stands in the first.
-    `repairs`: cells by kind of repair that finding the table took.
+    `repairs`: cells by kind of repair that finding the table took. `day_zero`: the day that a date written as 0 is.
     """
 
     sheet: str
     rows: Sequence[tuple[int, Sequence[Any]]]
     merged: Sequence[tuple[int, int, int]] = ()
     repairs: Mapping[str, int] = field(default_factory=dict)
+    day_zero: dt.date = dt.date(1899, 12, 30)
 
 
 def read_grids(raw: bytes, name: str) -> tuple[list[Grid], dict[str, int]]:
@@ -65,7 +69,7 @@ def decode(raw: bytes, name: str) -> str:
     """Return the text of a file: UTF-8 or GB18030 (with or without BOM), or UTF-16 with BOM; strictly."""
     for encoding in ("utf-16",) if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else ENCODINGS:
         try:
-            return _no_garbage(raw.decode(encoding).removeprefix("\ufeff"))
+            return _no_garbage(raw.decode(encoding).removeprefix("\ufeff").removesuffix(END_OF_DOS))
         except ValueError:
             continue
     fix = "in Excel: save as 'CSV UTF-8'; a workbook is named .xlsx"
@@ -115,7 +119,7 @@ def _xlsx_grids(raw: bytes, name: str) -> tuple[list[Grid], dict[str, int]]:
     values, formulas = _books(raw, name)
     hidden = sum(sheet.sheet_state != "visible" for sheet in values.worksheets)
     visible = [s for s in values.worksheets if s.sheet_state == "visible"]
-    grids = [_sheet(s, formulas[s.title] if formulas else None) for s in visible]
+    grids = [_sheet(s, formulas[s.title] if formulas else None, values.epoch.date()) for s in visible]
     filled = [grid for grid in grids if grid.rows]
     if not filled:
         raise DataError([Fault(name, 0, "", "", "a visible sheet with a table", "show the sheet in Excel and save")])
@@ -138,7 +142,7 @@ def _books(raw: bytes, name: str) -> tuple[Any, Any]:
         raise DataError([Fault(name, 0, "", "", "an Excel workbook (.xlsx)", fix)]) from None
 
 
-def _sheet(sheet: Any, formulas: Any) -> Grid:
+def _sheet(sheet: Any, formulas: Any, day_zero: dt.date) -> Grid:
     """Return the rows of a sheet that hold anything.
 
     The sheet's own cells are read, not `iter_rows`: formats often reach down to the last row of all, a million below.
@@ -151,7 +155,7 @@ def _sheet(sheet: Any, formulas: Any) -> Grid:
         rows.setdefault(number, [None] * width)[column - 1] = value
     merged = [(m.min_row, m.max_row, m.min_col - 1) for m in sheet.merged_cells.ranges if m.max_row > m.min_row]
     hidden = sum(1 for d in sheet.row_dimensions.values() if d.hidden)
-    return Grid(sheet.title, sorted(rows.items()), sorted(merged), {"hidden_row": hidden} if hidden else {})
+    return Grid(sheet.title, sorted(rows.items()), sorted(merged), {"hidden_row": hidden} if hidden else {}, day_zero)
 
 
 def _html_grids(raw: bytes, name: str) -> tuple[list[Grid], dict[str, int]]:

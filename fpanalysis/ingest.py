@@ -44,8 +44,10 @@ KINDS = (*CONTRACTS, "prose")
 
 HEADER_ROWS = 20
 TOTALS = re.compile(r"(?P<of>.*?)(?P<word>合计|总计|共计|小计)|(?P<english>(?:grand|sub)?total)")
-DASHES = ("-", "--", "—", "——", "/", "\\", "无")
+DASHES = ("-", "--", "—", "——", "/", "\\", "无", "至今", "长期")
 """What offices write into a cell to say that there is nothing."""
+PAGE_MARK = re.compile(r"\W*(以下空白|续表\d*|第\d+页(\W*共\d+页)?)\W*")
+"""What printing leaves between or below the rows of a table."""
 UNIT = re.compile(r"单位:?\(?(?:[人户个件次][、,/]?)?(百元|千元|万元|亿元|元(?!氏))")
 NUMERIC = ("int", "count", "yuan", "number")
 NUMBERLIKE = re.compile(r"(?=.*\d)[-+\d.,:/%¥()eExX 年月日号人元万]+")
@@ -487,6 +489,7 @@ class _Reader:
 
     def frame(self, grid: Grid) -> pd.DataFrame:
         """Return the tidy frame of a table. Raises DataError with all its faults."""
+        self.contexts = {c: replace(context, day_zero=grid.day_zero) for c, context in self.contexts.items()}
         cells = _cleaned(grid.rows)
         for repair, number in grid.repairs.items():
             self.repairs["", repair] = number
@@ -605,6 +608,8 @@ class _Reader:
                 block = len(records)
             elif not any(values) and _is_numbered_only(row):
                 self._repaired("", "numbered_row", number)
+            elif PAGE_MARK.fullmatch("".join(row).replace(" ", "")):
+                self._repaired("", "page_mark", number)
             elif number > last and self._is_note(row, heading):
                 self._repaired("", "rows_below_totals", number)
             else:

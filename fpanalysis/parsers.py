@@ -3,7 +3,7 @@
 Office files write one value in many ways (full-width digits, thousand separators, 万元 beside 元, six date forms
 and Excel serials, identity numbers that Excel has cut). A parser accepts what has exactly one meaning, names
 each repair it made, and refuses what has lost information. Identity numbers become keyed pseudonyms here, where
-the raw number is seen, and nowhere later (`identity`). Source: Excel's 1900 date system.
+the raw number is seen, and nowhere later (`identity`). Sources: Excel's 1900 and 1904 date systems.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class Parsed:
 
 @dataclass(frozen=True)
 class Context:
-    """What parsers need to know: names of places (spelling -> key), programmes, choices, unit, calendar, hash key."""
+    """What parsers need to know: names of places (spelling -> key), programmes, choices, unit, calendar, hash key, and
+    the day that Excel counts as 0 in this file."""
 
     places: Mapping[str, str]
     programmes: Mapping[str, str]
@@ -54,6 +55,7 @@ class Context:
     key: bytes
     choices: Mapping[str, Any]
     unit: str = ""
+    day_zero: dt.date = dt.date(1899, 12, 30)
 
 
 def clean(cell: object) -> str:
@@ -130,6 +132,7 @@ def _count(cell: str, context: Context) -> Parsed:
 
 def _yuan(cell: str, context: Context) -> Parsed:
     """Return whole fen; a unit in the cell goes before that of the column."""
+    cell = cell.replace("元整", "元")
     unit = 10_000 if "万元" in cell or ("元" not in cell and context.unit == "万元") else 1
     bare = cell.replace("人民币", "").replace("万元", "").replace("元", "").replace("¥", "").strip()
     found = _number(bare, context)
@@ -148,14 +151,20 @@ _SERIAL = re.compile(r"\d{5}")
 _SHORT_MONTH = re.compile(r"(?P<y>(?:19|20)\d\d)(?P<m>[1-9])")
 YEARS = range(1900, 2101)
 """Years that an office writes."""
-DATE_SERIALS, MONTH_SERIALS = range(18_264, 55_001), range(36_526, 55_001)
-"""Excel serials that are taken for days: 1950 to July 2050; in a column of months 2000 to July 2050."""
+DATES, MONTHS = range(1950, 2051), range(2000, 2051)
+"""Years of Excel serials that are taken for days, and for days in a column of months."""
+
+
+def _closed(cell: str) -> str:
+    """Return a day or month without the spaces that stand around its marks, as in 2018 年 6 月 30 日."""
+    return re.sub(" ?([-/.年月日]) ?", r"\1", cell)
 
 
 def _date(cell: str, context: Context) -> Parsed:
     """Return a day; None for 9999-12-31, which stands for "no end"."""
+    cell = _closed(cell)
     if _SERIAL.fullmatch(cell):
-        return _serial(cell, DATE_SERIALS, "a date such as 2018-06-30")
+        return _serial(cell, context.day_zero, DATES, "a date such as 2018-06-30")
     for form in _DATES:
         if found := re.fullmatch(form, cell):
             day = tuple(int(found[part]) for part in "ymd")
@@ -163,18 +172,18 @@ def _date(cell: str, context: Context) -> Parsed:
     raise Refusal("a date such as 2018-06-30", "write year-month-day; a year of two digits is ambiguous")
 
 
-def _serial(cell: str, plausible: range, expected: str) -> Parsed:
-    """Return the day of an Excel serial (1900 date system). Raises Refusal where five digits may mean something else.
+def _serial(cell: str, zero: dt.date, years: range, expected: str) -> Parsed:
+    """Return the day of an Excel serial. Raises Refusal where five digits may mean something else.
 
-    >>> _serial("43281", DATE_SERIALS, "a date").value
+    >>> _serial("43281", dt.date(1899, 12, 30), DATES, "a date").value
     Timestamp('2018-06-30 00:00:00')
     """
-    day = pd.Timestamp("1899-12-30") + pd.Timedelta(days=int(cell))
+    day = pd.Timestamp(zero) + pd.Timedelta(days=int(cell))
     if short := _SHORT_MONTH.fullmatch(cell):
         raise Refusal(
             expected, f"it may be {short['y']}-0{short['m']} or the Excel serial of {day.date()}: write it out"
         )
-    if int(cell) not in plausible:
+    if day.year not in years:
         raise Refusal(expected, f"as an Excel serial it would be {day.date()}: write year and month out")
     return Parsed(day, "serial_date")
 
@@ -193,6 +202,7 @@ _MONTH = re.compile(r"(?P<y>\d{4})(?P<mark>[-/.年]?)(?P<m>0?[1-9]|1[0-2])(?:月
 
 
 def _month(cell: str, context: Context) -> Parsed:
+    cell = _closed(cell)
     if re.fullmatch(r"(19|20)\d\d年?", cell):
         return Parsed(pd.Period(f"{cell[:4]}-12", "M"), "year_only")
     found = _MONTH.fullmatch(cell)
@@ -203,7 +213,7 @@ def _month(cell: str, context: Context) -> Parsed:
             raise Refusal("a month such as 2018-06", fix)
         return Parsed(pd.Period(year=int(found["y"]), month=int(found["m"]), freq="M"))
     if _SERIAL.fullmatch(cell):
-        day = _serial(cell, MONTH_SERIALS, "a month such as 2018-06")
+        day = _serial(cell, context.day_zero, MONTHS, "a month such as 2018-06")
     else:
         day = _date_of_month(cell, context)
     return Parsed(pd.Period(day.value, "M"), day.repair)
@@ -284,8 +294,9 @@ _SLIPPED = re.compile(r"\d{16}[\dX]|\d{18}[\dX]|(?=.{18}$)[\dX]*[A-Z]?[\dX]*", r
 
 
 def identity_text(cell: str) -> str:
-    """Return a cell as an identity number is written: without spaces and hyphens, upper case."""
-    return cell.replace(" ", "").replace("-", "").lstrip("'").upper()
+    """Return a cell as an identity number is written: without spaces, hyphens and quotation marks, upper case, and with
+    an X where a sign that looks like it stands last."""
+    return re.sub("[×Х]$", "X", cell.replace(" ", "").replace("-", "").strip("'‘’`").upper())
 
 
 def _lifted(number: str, key: bytes) -> Parsed:

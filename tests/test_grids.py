@@ -79,6 +79,11 @@ def test_formulas_have_their_saved_value_and_say_when_they_have_none():
     assert only(held.getvalue(), "a.xlsx") == [(1, [1, UNCOMPUTED])]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16"])
+def test_the_mark_at_the_end_of_a_file_from_dos_is_no_row(encoding):
+    assert only("鄚,1\r\n\x1a".encode(encoding)) == [(1, ["鄚", "1"])]
+
+
 @pytest.mark.parametrize("name", sorted(f"a{ending}" for ending in GRIDS))
 @pytest.mark.parametrize("raw", [b"", b"\xef\xbb\xbf", b" \r\n"])
 def test_an_empty_file_is_refused(name, raw):

@@ -563,6 +563,28 @@ def workbook(*sheets, merge=()) -> bytes:
     return held.getvalue()
 
 
+@pytest.mark.parametrize("mac", [True, False])
+def test_days_are_counted_from_the_day_that_the_workbook_says(read, mac):
+    import io
+
+    import openpyxl
+    from openpyxl.utils.datetime import CALENDAR_MAC_1904
+
+    names = FileNames(columns={**ROLL.columns, "exit": "退出日期"})
+    day = pd.Timestamp("2018-05-31")
+    number = (day - pd.Timestamp(1904, 1, 1) if mac else day - pd.Timestamp(1899, 12, 30)).days
+    rows = [[*names.columns.values()], ["139999196509120001", "特扶", day.to_pydatetime(), number]]
+    book = openpyxl.load_workbook(io.BytesIO(workbook(("a", []))))
+    book.epoch = CALENDAR_MAC_1904 if mac else book.epoch
+    for row in rows:
+        book.active.append(row)
+    held = io.BytesIO()
+    book.save(held)
+    roll = read({"2018-07-06/roll.xlsx": held.getvalue()}, files={"roll": names})["roll"]
+
+    assert [day, day] == [roll["start"][0], roll["exit"][0]]
+
+
 HEADS = ["乡镇", "月份", "业务", "办结数", "按时办结数"]
 FIRST = ["鄚州镇", "2018-01", "一孩登记", 3, 3]
 SECOND = ["青塔乡", "2018-04", "二孩登记", 2, 1]
@@ -814,6 +836,15 @@ def test_numbered_rows_without_content_are_passed_over_and_counted(read):
     assert data.repairs[["repair", "cells", "first_row"]].values.tolist() == [["numbered_row", 2, 3]]
 
 
+@pytest.mark.parametrize("mark", ["以下空白", "（以下空白）", "续表 2", "第1页 共2页", "— 第 2 页 —"])
+def test_marks_of_pages_are_passed_over_and_counted(read, mark):
+    first, second = TOWNS.splitlines()
+    data = services(read, f"{first}\n,{mark},,,\n{DONE}{second}\n{mark},,,,\n")
+
+    assert data["registrations"]["count"].tolist() == [3, 2]
+    assert ["page_mark", 2, 3] in data.repairs[["repair", "cells", "first_row"]].values.tolist()
+
+
 def test_totals_of_sound_columns_are_checked_in_the_same_go_as_faults_of_others(read):
     with pytest.raises(DataError) as error:
         services(read, TOWNS.replace(",3,3", ",3,x") + "合计,,,6,4\n")
@@ -821,7 +852,7 @@ def test_totals_of_sound_columns_are_checked_in_the_same_go_as_faults_of_others(
     assert [(f.row, f.column) for f in error.value.faults] == [(2, "按时办结数"), (4, "办结数")]
 
 
-@pytest.mark.parametrize("mark", ["-", "/", "无", "——"])
+@pytest.mark.parametrize("mark", ["-", "/", "无", "——", "至今", "长期"])
 def test_a_dash_for_no_exit_is_an_empty_cell_and_noted(read, mark):
     names = FileNames(columns={**ROLL.columns, "exit": "退出日期"})
     text = f"身份证号,项目,起始日期,退出日期\n139999196509120001,特扶,2016-01-01,{mark}\n"

@@ -32,6 +32,8 @@ def read(kind: str, cell: object, context: Context = CONTEXT):
         43281,
         dt.datetime(2018, 6, 30),
         "２０１８－０６－３０",
+        "2018 年 6 月 30 日",
+        "2018. 6. 30",
     ],
 )
 def test_one_day_in_every_form_of_the_office(cell):
@@ -45,7 +47,17 @@ def test_an_ambiguous_or_impossible_day_is_refused(cell):
 
 
 @pytest.mark.parametrize(
-    "cell", ["2018-06", "2018/6", "2018年6月", "201806", "2018年6月份", "2018-06-15", dt.datetime(2018, 6, 1)]
+    "cell",
+    [
+        "2018-06",
+        "2018/6",
+        "2018年6月",
+        "201806",
+        "2018年6月份",
+        "2018 年 6 月份",
+        "2018-06-15",
+        dt.datetime(2018, 6, 1),
+    ],
 )
 def test_one_month_in_every_form(cell):
     assert read("month", cell) == pd.Period("2018-06", "M")
@@ -116,7 +128,16 @@ def test_a_bare_year_is_december_and_noted():
 
 
 @pytest.mark.parametrize(
-    ("cell", "fen"), [("3,000.00", 300000), ("30元", 3000), ("¥10.5", 1050), ("2.6万元", 2600000), (960, 96000)]
+    ("cell", "fen"),
+    [
+        ("3,000.00", 300000),
+        ("30元", 3000),
+        ("30元整", 3000),
+        ("¥10.5", 1050),
+        ("2.6万元", 2600000),
+        ("2.6万元整", 2600000),
+        (960, 96000),
+    ],
 )
 def test_amounts_are_whole_fen(cell, fen):
     assert read("yuan", cell) == fen
@@ -155,7 +176,8 @@ def test_a_misspelt_place_offers_the_nearest():
 
 @given(NUMBERS)
 def test_the_same_person_in_every_spelling(number):
-    spellings = [number, number.lower(), f" {number} ", "'" + number, "".join(chr(ord(c) + 0xFEE0) for c in number)]
+    wide, signs = "".join(chr(ord(c) + 0xFEE0) for c in number), number.replace("X", "×")
+    spellings = [number, number.lower(), f" {number} ", "'" + number, f"‘{number}’", wide, signs]
 
     assert len({read("person", s).pseudonym for s in spellings}) == 1
 
