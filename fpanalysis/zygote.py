@@ -179,8 +179,10 @@ def main(folder: str) -> None:
     listener.listen(64)
     gc.collect()
     gc.freeze()  # the collector of a child then writes into none of the shared pages
-    _say("ready")
-    kernel = serve(listener, environment, stamp)
+    kernel = None
+    with contextlib.suppress(BrokenPipeError):  # the owner was killed while this process imported
+        _say("ready")
+        kernel = serve(listener, environment, stamp)
     if kernel:
         _become(kernel, environment)
     shutil.rmtree(folder, ignore_errors=True)  # an owner that was killed cannot do it

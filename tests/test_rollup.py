@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpanalysis import narrative, results, rollup
+from fpanalysis import narrative, pipeline, results, rollup
+from fpanalysis.errors import NotebookError
+from fpanalysis.execute import run_notebook
 from fpanalysis.pipeline import run_report
 from fpanalysis.stats import binomial_interval
 
@@ -122,11 +124,21 @@ def test_inputs_are_left_as_they_are():
 
 
 @pytest.mark.slow
-def test_a_prefecture_adds_up_what_its_counties_have_published(tmp_path):
+def test_a_prefecture_adds_up_what_its_counties_have_published_also_after_a_run_that_ended_halfway(
+    tmp_path, monkeypatch
+):
     from conftest import copy_project
+
+    def in_one_language(source, target, *given, **named):
+        if target.stem.endswith(".en"):
+            raise NotebookError("the machine was needed")
+        run_notebook(source, target, *given, **named)
 
     home = copy_project(tmp_path, "renqiu", "cangzhou", "demo")
     run_report("renqiu", "2018H1", home=home)
+    with monkeypatch.context() as patched, pytest.raises(NotebookError, match="the machine was needed"):
+        patched.setattr(pipeline, "run_notebook", in_one_language)
+        run_report("cangzhou", "2018H1", home=home)
     release, _ = run_report("cangzhou", "2018H1", home=home)
     found = results.read(release / "results.csv")
 

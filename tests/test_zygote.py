@@ -97,6 +97,22 @@ zygote.main(sys.argv[1])
 """
 
 
+@pytest.mark.slow
+def test_a_parent_whose_owner_goes_while_it_imports_ends_and_leaves_nothing(tmp_path):
+    folder = tmp_path / "own"
+    folder.mkdir()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "fpanalysis.zygote", str(folder)], env={**os.environ, **ENVIRONMENT}, **pipes
+    )
+    parent.stdin.close()
+    parent.stdout.close()
+    with parent.stderr:
+        assert (parent.wait(120), b"Traceback" in parent.stderr.read()) == (0, False)
+
+    assert not folder.exists()
+
+
 def test_a_parent_with_a_thread_refuses_to_serve(tmp_path):
     done = subprocess.run([sys.executable, "-c", PARENT, str(tmp_path)], capture_output=True, text=True)
 
