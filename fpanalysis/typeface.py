@@ -16,7 +16,7 @@ import copy
 import functools
 import io
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -180,6 +180,8 @@ def page_font(text: str, weight_file: Path) -> bytes:
     with _open(weight_file) as font, io.BytesIO() as page:
         _refuse_restricted(font, weight_file)
         font["cmap"] = _few(_map(weight_file), text)
+        if "CFF " in font:
+            font["CFF "].cff[0].charset = list(_glyphs(weight_file))
         cut.subset(font)
         font.flavor = "woff2"
         font.save(page)
@@ -236,6 +238,13 @@ def _map(path: Path) -> Any:
     with _open(path) as font:
         font["cmap"].ensureDecompiled(recurse=True)
         return font["cmap"]
+
+
+@cache
+def _glyphs(path: Path) -> Sequence[str]:
+    """Return the names of a font's glyphs in its order."""
+    with _open(path) as font:
+        return tuple(font.getGlyphOrder())
 
 
 @cache

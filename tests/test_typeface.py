@@ -68,6 +68,13 @@ def test_the_order_of_a_page_does_not_change_its_font(characters: list[str]) -> 
     assert page_font(PAGE, FILES["regular"]) == found
 
 
+def test_a_page_font_does_not_depend_on_the_pages_before_it() -> None:
+    found = page_font(PAGE, FILES["regular"])
+    page_font("Another page", FILES["regular"])
+
+    assert page_font(PAGE, FILES["regular"]) == found
+
+
 @pytest.mark.parametrize("weight", WEIGHTS)
 def test_a_page_font_has_exactly_the_characters_of_the_page(weight: str) -> None:
     covered = read(page_font(PAGE, FILES[weight])).getBestCmap()

@@ -72,8 +72,7 @@ def facts_csv(facts: bytes) -> bytes:
     writer = csv.writer(lines, lineterminator="\r\n")
     writer.writerow([head for name in FIELDS for head in _heads(name)])
     for fact in json.loads(facts)["facts"]:
-        cells = [cell for name in FIELDS for cell in _cells(fact[name], name)]
-        writer.writerow([cell if _is_number(cell) else csv_cell(cell) for cell in cells])
+        writer.writerow([cell for name in FIELDS for cell in _cells(fact[name], name)])
     return lines.getvalue().encode("utf-8-sig")
 
 
@@ -117,10 +116,11 @@ def _heads(name: str) -> Iterator[str]:
     yield from (f"{name}_{lang}" for lang in LANGS) if name in (*NAMED, *WORDS) else (name,)
 
 
-def _cells(value: Any, name: str) -> Iterator[Any]:
+def _cells(value: Any, name: str) -> list[Any]:
     if name in NAMED:
-        yield value["key"]
-    if name in (*NAMED, *WORDS):
-        yield from (value[lang] if value else None for lang in LANGS)
-    else:
-        yield " ".join(value) if isinstance(value, list) else value
+        return [csv_cell(value[key]) for key in ("key", *LANGS)]
+    if name in WORDS:
+        return [csv_cell(value[lang]) for lang in LANGS] if value else [""] * len(LANGS)
+    if _is_number(value):
+        return [value]
+    return [csv_cell(" ".join(value) if isinstance(value, list) else value)]
