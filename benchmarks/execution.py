@@ -195,7 +195,10 @@ def ratios(found: pd.DataFrame) -> pd.DataFrame:
     cpu, wall = (found.pivot_table(index="counties", columns="way", values=name) for name in ("cpu", "wall"))
     pairs = [(way, other) for other in ("plain", "cells") for way in ("warm", "engine") if {way, other} <= {*cpu}]
     rows = {f"cpu: {way} / {other}": cpu[way] / cpu[other] for way, other in pairs}
-    rows |= {"wall: warm_2 / plain_2": wall["warm_2"] / wall["plain_2"]} if {"warm_2", "plain_2"} <= {*cpu} else {}
+    if {"warm_2", "plain_2"} <= {*cpu}:
+        rows |= {
+            f"{name}: warm_2 / plain_2": of["warm_2"] / of["plain_2"] for name, of in (("cpu", cpu), ("wall", wall))
+        }
     if "report" in cpu and len(cpu) > 1:
         step = cpu.index.to_series().diff()
         rows |= {"cpu: one more county, whole report": cpu["report"].diff() / step}
