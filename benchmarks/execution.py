@@ -195,10 +195,8 @@ def ratios(found: pd.DataFrame) -> pd.DataFrame:
     cpu, wall = (found.pivot_table(index="counties", columns="way", values=name) for name in ("cpu", "wall"))
     pairs = [(way, other) for other in ("plain", "cells") for way in ("warm", "engine") if {way, other} <= {*cpu}]
     rows = {f"cpu: {way} / {other}": cpu[way] / cpu[other] for way, other in pairs}
-    if {"warm_2", "plain_2"} <= {*cpu}:
-        rows |= {
-            f"{name}: warm_2 / plain_2": of["warm_2"] / of["plain_2"] for name, of in (("cpu", cpu), ("wall", wall))
-        }
+    for name, of in {"cpu": cpu, "wall": wall}.items() if {"warm_2", "plain_2"} <= {*cpu} else ():
+        rows[f"{name}: warm_2 / plain_2"] = of["warm_2"] / of["plain_2"]
     if "report" in cpu and len(cpu) > 1:
         step = cpu.index.to_series().diff()
         rows |= {"cpu: one more county, whole report": cpu["report"].diff() / step}
