@@ -269,17 +269,20 @@ def births_needed(
 ) -> float:
     """Return how many trials the test needs to find a true share with probability `power`, and with any more too.
 
-    Exact up to a million trials, above that to a millionth. Infinite where truth and reference are the same.
+    Exact up to a million trials, above that to a millionth; nearly so for shares within 0.03 of 0 or 1. Infinite where
+    truth and reference are the same, or the truth is on the side that the test does not look at.
     """
-    if truth == reference:
+    if truth == reference or side == ("less" if truth > reference else "greater"):
         return np.inf
     tail = alpha / 2 if side == "two-sided" else alpha
     spreads = [np.sqrt(s * (1 - s)) for s in (reference, truth)]
     first = ((-special.ndtri(tail) * spreads[0] + special.ndtri(power) * spreads[1]) / (truth - reference)) ** 2
-    most = first + min(first / 2, BEYOND * np.sqrt(first) / min(spreads)) + 60
-    step = max(1.0, most / 1_000_000)
-    for last in range(int(most / step) + 1, 0, -CHUNK):  # from the top: the last number that falls short is wanted
-        part = np.unique(np.ceil(1 + step * np.arange(max(0, last - CHUNK), last + 1)))
+    most = np.ceil(first + min(first / 2, BEYOND * np.sqrt(first) / max(min(spreads), 1e-9)) + 60)
+    while _power([most], truth, reference, alpha, side, kind)[0] < power:  # shares near 0 or 1
+        most *= 2
+    steps = int(min(most - 1, 1_000_000))
+    for last in range(steps, 0, -CHUNK):  # from the top: the last number that falls short is wanted
+        part = np.unique(np.ceil(1 + (most - 1) / steps * np.arange(max(0, last - CHUNK), last + 1)))
         short = np.flatnonzero(_power(part, truth, reference, alpha, side, kind) < power)
         if len(short):
             return float(part[short[-1] + 1])

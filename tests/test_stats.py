@@ -322,6 +322,19 @@ def test_births_needed_reach_the_power_and_keep_it(truth):
 
     assert (stats.power(more, share, reference, side="greater") >= 0.8).all()
     assert np.isinf(stats.births_needed(float(reference), float(reference)))
+    assert np.isinf(stats.births_needed(float(share), float(reference), side="less"))
+
+
+def test_births_needed_of_rare_things_are_more_than_the_normal_distribution_says():
+    needed = stats.births_needed(0.0335, 0.0122, alpha=3e-5, power=0.2, side="two-sided")
+    found = stats.power(np.arange(needed - 1, 3 * needed), 0.0335, 0.0122, 3e-5, "two-sided")
+
+    assert found[0] < 0.2 <= found[1:].min()
+
+
+def test_births_needed_where_every_trial_has_the_same_end():
+    """Five boys in five births: p = 1/16, of one side 1/32; six: 1/32."""
+    assert [6, 5] == [stats.births_needed(1.0, 0.5, 0.05, side=side, kind="exact") for side in ("two-sided", "greater")]
 
 
 def test_births_needed_are_those_that_looking_at_every_number_finds():
