@@ -223,9 +223,10 @@ def copy_release(release: Path, url: str) -> None:
         files.pipe_file(part, (release / MANIFEST).read_bytes())
         files.mv(part, f"{target}/{MANIFEST}")
     except Exception as error:  # every store has errors of its own
-        what, where = "/".join(release.parts[-3:]), re.sub(r"//[^/@]*@", "//", url)
-        told = " ".join(f"{type(error).__name__}: {error}".split()).replace(url, where)[:200]
-        raise CopyError(f"{what} is made, but could not be copied to {where}: {told}") from None
+        user = next(iter(re.findall(r"//([^/]*@)", url)), "")  # and password
+        where, told = (words.replace(user, "") for words in (url, f"{type(error).__name__}: {error}"))
+        what, why = "/".join(release.parts[-3:]), " ".join(told.split())[:200]
+        raise CopyError(f"{what} is made, but could not be copied to {where}: {why}") from None
 
 
 def _store(release: Path, url: str) -> tuple[Any, str]:
