@@ -245,7 +245,7 @@ def _run_due(words: argparse.Namespace) -> int:
 
     from . import fleet
     from .ledger import Event
-    from .params import load_params, places
+    from .params import check_place, places
     from .paths import find_home
     from .pipeline import run_report
 
@@ -254,7 +254,9 @@ def _run_due(words: argparse.Namespace) -> int:
     if words.as_of or words.parameters:
         raise ParamsError("run --due takes neither --as-of nor -p: a report made with them is made by hand")
     home, today = find_home(), words.today or dt.date.today()
-    only = [load_params(words.place, home.params).place] if words.place else places(home.params)
+    only = [words.place] if words.place else places(home.params)
+    for place in only:
+        check_place(place, home.params)
     with tqdm(total=len(only), unit="place", disable=None, leave=False) as bar:
 
         def heard(place: str, events: list[Event]) -> None:
@@ -280,12 +282,12 @@ def _line(event: Any) -> str:
 def status(words: argparse.Namespace) -> int:
     """List the state of every report: done, due, late, failed or not due; why, and since when."""
     from . import due, ledger
-    from .params import load_params, places
+    from .params import check_place, places
     from .paths import find_home
 
     home, today = find_home(), words.today or dt.date.today()
     for place in words.places:
-        load_params(place, home.params)
+        check_place(place, home.params)
     found = due.scan(home, words.places or places(home.params), today=today, events=ledger.read(home.ledger))
     return _told(found, words.json, today)
 

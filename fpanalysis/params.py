@@ -21,7 +21,7 @@ from .errors import ParamsError, did_you_mean
 from .ingest import KINDS
 from .periods import Period, parse_period
 
-__all__ = ["FileNames", "Params", "load_params", "places"]
+__all__ = ["FileNames", "Params", "check_place", "load_params", "places"]
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's, seven times as fast, where PyYAML was built with it."""
@@ -267,11 +267,16 @@ def places(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-def load_params(place: str, folder: Path) -> Params:
-    """Return the checked parameters of a place. Raises ParamsError naming every fault of its file."""
-    path = folder / f"{place}.yaml"
+def check_place(place: str, folder: Path) -> None:
+    """Refuse a place that has no params file: ParamsError with the nearest that has one."""
     if place not in places(folder):
         raise ParamsError(f"place {place!r} has no file params/{place}.yaml{did_you_mean(place, places(folder))}")
+
+
+def load_params(place: str, folder: Path) -> Params:
+    """Return the checked parameters of a place. Raises ParamsError naming every fault of its file."""
+    check_place(place, folder)
+    path = folder / f"{place}.yaml"
     try:
         raw = yaml.load(path.read_text("utf-8"), LOADER)
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -314,10 +314,11 @@ def test_a_misspelt_place_is_a_wrong_command(home, words):
     assert (done.returncode, "did you mean 'renqiu'" in done.stderr) == (2, True)
 
 
-def test_params_of_one_place_that_are_wrong_are_a_failure_of_that_place(home, tmp_path):
+@pytest.mark.parametrize("words", [["run", "--all", "--due"], ["run", "renqiu", "--due"], ["status", "renqiu"]])
+def test_params_of_one_place_that_are_wrong_are_a_failure_of_that_place(home, tmp_path, words):
     path = home / "params" / "renqiu.yaml"
     path.write_text(path.read_text("utf-8") + "nonsense: 1\n", "utf-8")
-    done = command(home, "run", "--all", "--due", "--json", str(tmp_path / "new" / "state.json"))
+    done = command(home, *words, "--json", str(tmp_path / "new" / "state.json"))
     told = json.loads((tmp_path / "new" / "state.json").read_text("utf-8"))
 
     assert (done.returncode, told["counts"]) == (1, {"due": 0, "done": 0, "failed": 1, "late": 0, "not due": 0})
