@@ -319,6 +319,11 @@ def test_a_release_before_of_another_kind_is_refused(tmp_path, content, words):
         facts_json(document(made()), before=tmp_path / "facts.json")
 
 
+def test_a_release_before_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(PublishError, match=r"facts\.json of the release before cannot be read"):
+        FactsExporter(before=str(tmp_path / "facts.json")).from_notebook_node(notebook(made()))
+
+
 # The sample county
 
 

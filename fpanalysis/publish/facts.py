@@ -22,7 +22,7 @@ from ..results import NUMBERS
 from ..wording import LANGS, period_label, text
 from .document import Document
 from .exporter import ReportExporter
-from .marks import VERSION, facts_of
+from .marks import VERSION, facts_of, written_at
 
 __all__ = ["SCHEMA", "VERSION", "FactsExporter", "extract", "facts_csv", "facts_json"]
 
@@ -49,7 +49,7 @@ def facts_json(document: Document, *, before: Path | None = None) -> bytes:
     Raises PublishError when `before` is not of this version.
     """
     if document.ledger:
-        return _written(document.ledger, before, before.stat().st_mtime_ns if before else 0)
+        return _written(document.ledger, before, written_at(before))
     head = {"schema": VERSION, "report": {"title": document.meta.title, "lang": document.meta.lang}, "sources": {}}
     return _joined(head, [])
 

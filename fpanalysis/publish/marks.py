@@ -28,7 +28,7 @@ from ..tables import measure_kind, printed
 from ..wording import text
 from .document import Document, Part
 
-__all__ = ["MARKS", "VERSION", "earlier_facts", "facts_of", "marked", "unmarked"]
+__all__ = ["MARKS", "VERSION", "earlier_facts", "facts_of", "marked", "unmarked", "written_at"]
 
 VERSION = "urn:fpanalysis:facts:1"
 MARKS = {"preliminary": " [p]", "revised": " [r]"}
@@ -70,12 +70,17 @@ def facts_of(ledger: Ledger, before: Path | None) -> list[dict[str, Any]]:
 
     Made once for all files of a release, which carry the same ledger.
     """
-    return _facts(ledger, before, before.stat().st_mtime_ns if before else 0)
+    return _facts(ledger, before, written_at(before))
 
 
 @functools.lru_cache(maxsize=1)
 def _facts(ledger: Ledger, before: Path | None, changed: int) -> list[dict[str, Any]]:
     return records(ledger, earlier_facts(before) if before else {})
+
+
+def written_at(path: Path | None) -> int:
+    """Return when a file was written, by which it is known whether what was read from it holds; 0 for none."""
+    return path.stat().st_mtime_ns if path and path.is_file() else 0
 
 
 def earlier_facts(path: Path) -> dict[str, dict[str, Any]]:
