@@ -113,7 +113,8 @@ def catch_up(
             if not report:
                 return happened, found
             tried.add(report.period)
-            happened += _made(home, report, pauses, url, upgrade, make)
+            down = any(event.kind == CopyError.__name__ for event in happened)  # the store: waited for once
+            happened += _made(home, report, () if down else pauses, url, upgrade, make)
 
 
 def _is_wanting(home: Home, report: due.Report, url: str) -> bool:

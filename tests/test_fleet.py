@@ -245,6 +245,15 @@ def test_a_store_that_takes_nothing_is_told_and_tried_again(house, tmp_path):
     assert [p.name for p in house.releases("a", "2018H1").glob("r*")] == ["r1"]
 
 
+def test_a_store_that_is_down_is_waited_for_once_a_place(house, tmp_path):
+    fleet.run_due(house, today=TODAY, only=["a"], make=release)
+    (tmp_path / "shop").write_text("no folder")
+    fleet.run_due(house, today=TODAY, only=["a"], url=f"file://{tmp_path}/shop", pauses=(0,), make=release)
+    failed = [event.period for event in ledger.read(house.ledger) if event.event == "failed"]
+
+    assert failed == ["2017H2", "2017H2", "2018H1"]
+
+
 def test_a_password_of_a_store_is_not_told(house, tmp_path):
     made, _ = release("a", "2018H1", home=house.root)
     with pytest.raises(CopyError, match="could not be copied to nowhere://host/x: ") as error:
