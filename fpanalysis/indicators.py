@@ -173,7 +173,7 @@ def activities(
     inside = mine["date"].between(pd.Timestamp(first), pd.Timestamp(last))
     outside = (mine["date"] > pd.Timestamp(last)) & mine["file"].isin(mine.loc[inside, "file"])
     outside &= mine["file_period"].map(parse_period(period).holds).astype(bool)
-    done, late = (dict(_by_kind(mine[part])) for part in (inside, outside))
+    done, late = _by_kind(mine[inside]), _by_kind(mine[outside])
     with_money = set(mine.loc[mine["amount"] != 0, "activity"])
     records = []
     for kind in sorted(mine["activity"].unique()) if inside.any() else ():
@@ -189,15 +189,11 @@ def activities(
     return rows(records)
 
 
-def _by_kind(activities: pd.DataFrame) -> Iterator[tuple[str, tuple[int, int, list[dt.date]]]]:
-    """Yield each kind of activity with its number, its money (fen) and its days in order."""
-    found: dict[str, list[Any]] = {}
-    for kind, n, fen, day in zip(*(activities[c] for c in ("activity", "count", "amount", "date")), strict=True):
-        known = found.setdefault(kind, [0, 0, set()])
-        known[0], known[1] = known[0] + n, known[1] + fen
-        known[2].add(day.date())
-    for kind, (n, fen, days) in found.items():
-        yield kind, (n, fen, sorted(days))
+def _by_kind(activities: pd.DataFrame) -> dict[str, tuple[int, int, list[dt.date]]]:
+    """Return the number, the money (fen) and the days in order of each kind of activity."""
+    sums = activities.groupby("activity")[["count", "amount"]].sum()
+    days = activities["date"].dt.date.groupby(activities["activity"]).unique()
+    return {kind: (n, fen, sorted(days[kind])) for kind, n, fen in sums.itertuples()}
 
 
 def change(

@@ -64,7 +64,7 @@ CHUNK = 300
 """Numbers of trials that are looked at in one go."""
 BEYOND = 3.0
 """How far above the normal approximation, in its root over the spread of one trial, a count of trials may fall short:
-what a whole outcome more or less is worth (at most 1.2 in 2,000 cases looked at up to half as many trials again)."""
+some times what a whole outcome more or less is worth (the tests hold it against looking at every number)."""
 EDGE = 1e-12
 """Alpha is read this much (relatively) lower, so that p equal to alpha but for rounding is not below it."""
 
