@@ -13,6 +13,7 @@ their marks, so nothing runs twice without need.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -107,9 +108,10 @@ def catch_up(
     happened: list[ledger.Event] = []
     tried: set[str] = set()
     with environment(FPANALYSIS_OUTPUTS=outputs or str(home.outputs)):
+        copied = functools.cache(is_copied)  # the store is asked once for each release, not after each report
         while True:
             found = due.reports(home, place, today=today, events=ledger.read(home.ledger), upgrade=upgrade)
-            report = next((r for r in found if r.period not in tried and _is_wanting(home, r, url)), None)
+            report = next((r for r in found if r.period not in tried and _is_wanting(home, r, url, copied)), None)
             if not report:
                 return happened, found
             tried.add(report.period)
@@ -117,11 +119,11 @@ def catch_up(
             happened += _made(home, report, () if down else pauses, url, upgrade, make)
 
 
-def _is_wanting(home: Home, report: due.Report, url: str) -> bool:
+def _is_wanting(home: Home, report: due.Report, url: str, copied: Callable[[Path, str], bool]) -> bool:
     """Return whether something is left to do for a report: it is due, or done and not yet where it is to be copied."""
     if report.state != "done" or not url:
         return report.state == "due"
-    return not is_copied(home.releases(report.place, report.period) / report.release, url)
+    return not copied(home.releases(report.place, report.period) / report.release, url)
 
 
 def _made(
