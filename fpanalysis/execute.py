@@ -105,7 +105,8 @@ def run_notebook(
     finally:
         _close_loop()
     _check_completed(done, source.name)
-    _write_without_clock(done, target)
+    with target.open("a", encoding="utf-8", newline="\n") as written:
+        written.write("\n")  # papermill ends the file without, unlike every other tool
 
 
 def _executed(source: Path, target: Path, parameters: Mapping[str, str], **wishes: Any) -> Any:
@@ -126,6 +127,7 @@ def _executed(source: Path, target: Path, parameters: Mapping[str, str], **wishe
             kernel_cwd=source.parent,
             kernel_name="python3",
             language="python",
+            clock=False,
             **wishes,
         )
 
@@ -173,16 +175,3 @@ def _check_completed(notebook: Any, name: str) -> None:
         if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
             said = f"notebook {name}, cell {number}: never ran; the kernel died or was stopped before it"
             raise NotebookError(said, status="killed", cell=number)
-
-
-def _write_without_clock(notebook: Any, target: Path) -> None:
-    """Write the executed notebook without times, paths and random ids, so that equal runs give equal bytes."""
-    import nbformat
-
-    notebook.metadata.pop("papermill", None)
-    for number, cell in enumerate(notebook.cells):
-        for clock in ("papermill", "execution"):
-            cell.metadata.pop(clock, None)
-        if "injected-parameters" in cell.metadata.get("tags", ()):
-            cell.id = f"injected-{number}"
-    nbformat.write(notebook, target)

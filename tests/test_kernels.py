@@ -1,5 +1,6 @@
 """A forked kernel is equal to an ordinary one, ends when it should, and gives way wherever it could differ."""
 
+import asyncio
 import json
 import os
 import signal
@@ -17,7 +18,14 @@ from jupyter_client.provisioning import KernelProvisionerFactory
 
 from fpanalysis import kernels
 from fpanalysis.execute import run_notebook
-from fpanalysis.kernels import PROVISIONER, NoWarmKernel, WarmKernelManager, WarmProvisioner, fork_kernel
+from fpanalysis.kernels import (
+    PROVISIONER,
+    NoWarmKernel,
+    WarmKernelClient,
+    WarmKernelManager,
+    WarmProvisioner,
+    fork_kernel,
+)
 
 pytestmark = pytest.mark.skipif(not kernels.is_wanted(), reason="this system has ordinary kernels only")
 KINDS = ("warm", "cold")
@@ -289,6 +297,30 @@ def test_a_cell_can_be_interrupted(kernel):
     manager.interrupt_kernel()
 
     assert client.get_shell_msg(timeout=20)["content"]["ename"] == "KeyboardInterrupt"
+
+
+async def started(signum: int) -> tuple[WarmKernelManager, WarmKernelClient]:
+    """A kernel that gets a signal before anybody has heard of it."""
+    manager = WarmKernelManager(kernel_name="python3", shutdown_wait_time=1.0)
+    await manager.start_kernel(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    manager.provisioner.process.send_signal(signum)
+    client = manager.client()
+    client.start_channels()
+    return manager, client
+
+
+@pytest.mark.parametrize(("signum", "said"), [(signal.SIGKILL, "died before"), (signal.SIGSTOP, "within 0.5 seconds")])
+def test_a_client_does_not_wait_for_ever_and_a_kernel_that_will_not_end_is_killed(signum, said):
+    async def look() -> int:
+        manager, client = await started(signum)
+        with pytest.raises(RuntimeError, match=said):
+            await client.wait_for_ready(timeout=0.5)
+        client.stop_channels()
+        pid = manager.provisioner.pid
+        await manager.shutdown_kernel()
+        return pid
+
+    assert gone(asyncio.run(look()))
 
 
 def test_kernels_started_from_a_kernel_come_from_the_same_parent(tmp_path):
