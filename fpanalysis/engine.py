@@ -28,9 +28,11 @@ __all__ = ["KILLED", "TIMED_OUT", "HonestClient", "HonestEngine"]
 
 KILLED, TIMED_OUT = "KernelDied", "CellTimeout"
 """Names of the errors (`ename`) that stand in the cell."""
+COLLECT = "__import__('gc').set_threshold(10_000, 10, 10)"
+"""Look for garbage after 10,000 new objects, not 700: that is a twentieth of the time of a notebook that ends soon."""
 KERNEL = {
     "KernelManager": {"transport_encryption": "auto"},
-    "NotebookClient": {"extra_arguments": ["--IPKernelApp.log_level=50"]},
+    "NotebookClient": {"extra_arguments": ["--IPKernelApp.log_level=50", f"--IPKernelApp.exec_lines={COLLECT}"]},
 }
 """How kernels are started: encrypted, and silent about being stopped (run from a notebook, that would stand in it)."""
 OUTPUTS = 60

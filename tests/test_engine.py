@@ -82,6 +82,14 @@ def test_noise_goes_into_the_notebook_and_harms_nothing(kind, tmp_path):
     assert error.ename == "ZeroDivisionError"
 
 
+def test_the_collector_looks_less_often_and_nothing_of_that_is_seen(kind, tmp_path):
+    code = "print(*__import__('gc').get_threshold(), 'gc' in globals())"
+    notebook, _ = ended(tmp_path, code, "1 / 0")
+
+    assert notebook.cells[0].outputs[0].text == "10000 10 10 False\n"
+    assert [cell.execution_count for cell in notebook.cells] == [1, 2]
+
+
 def test_what_passes_between_kernel_and_client_is_encrypted(kind, tmp_path):
     code = "import ipykernel.kernelapp as app; print(app.IPKernelApp.instance().curve_secretkey is not None)"
     notebook, _ = ended(tmp_path, code, "1 / 0")
