@@ -248,14 +248,8 @@ def staged(target: Path, home: Home) -> Iterator[Path]:
     finally:
         if not marks(stage).is_dir():
             shutil.rmtree(stage, ignore_errors=True)
-        _remove_empty(stage.parent, home.outputs)
-
-
-def _remove_empty(folder: Path, top: Path) -> None:
-    """Remove a folder and those above it, below `top`, as far as they are empty."""
-    while folder != top and folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent
+        with suppress(OSError):  # other periods of the place may have something there; the folder above is everybody's
+            stage.parent.rmdir()
 
 
 def lead_to(release: Path) -> None:
