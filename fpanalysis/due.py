@@ -129,7 +129,7 @@ def _lacks(
 
 def _kept(path: Path, mark: str) -> dict[str, dict[str, str]]:
     """Return what is kept in a file with this mark; nothing of another one, or of one that was cut off."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, KeyError, TypeError):
         found = json.loads(path.read_text("utf-8"))
         return found["lacks"] if found["made_from"] == mark else {}
     return {}

@@ -84,7 +84,7 @@ def _naming(place: str, content: bytes) -> Iterator[bytes]:
 def _event(line: bytes) -> Event | None:
     try:
         found = json.loads(line)
-        return Event(**{f.name: found[f.name] for f in fields(Event) if f.name in found})
+        return Event(**{"period": "", **{f.name: found[f.name] for f in fields(Event) if f.name in found}})
     except (ValueError, TypeError):
         return None
 
