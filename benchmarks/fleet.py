@@ -40,14 +40,14 @@ HALVES = {"2018H1": "2018-07-08", "2018H2": "2019-01-08"}
 TOWNS = ("东湖镇", "西山镇", "南塘乡", "北桥乡")
 
 
-def make_home(folder: Path, number: int, files: str = "") -> list[str]:
+def make_home(folder: Path, number: int, files: str = "", since: str = "2018H1") -> list[str]:
     """Return the names of small counties in a project made in `folder`; `files`: a place whose files they get."""
     names = [f"county{n:04}" for n in range(1, number + 1)]
     (folder / "params").mkdir(parents=True)
     (folder / "notebooks").symlink_to(ROOT / "notebooks", target_is_directory=True)
     text = (ROOT / "params" / f"{files or 'demo'}.yaml").read_text("utf-8")
     if not files:
-        text = text.replace("calendar: statistical", "calendar: calendar").replace("since: S2018H1", "since: 2018H1")
+        text = text.replace("calendar: statistical", "calendar: calendar").replace("since: S2018H1", f"since: {since}")
     for name in names:
         named = text.replace(f"place: {files or 'demo'}", f"place: {name}")
         (folder / "params" / f"{name}.yaml").write_text(named, "utf-8")

@@ -2,19 +2,21 @@
 
 import datetime as dt
 import functools
+import importlib
 import json
 import os
 import shutil
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
 import pytest
 from conftest import copy_project
 
-from fpanalysis import fleet, ledger, releases
+from fpanalysis import due, fleet, ledger, releases
 from fpanalysis.__main__ import main
 from fpanalysis.desk import KEEPERS, REPORT
 from fpanalysis.errors import CopyError, FpError, NotebookError, ParamsError
@@ -444,3 +446,25 @@ def test_a_cluster_makes_the_same_and_replaces_a_worker_that_dies(house, tmp_pat
     assert (tmp_path / "times").exists()
     assert set(states(found).values()) == {"done"}
     assert sum(e.event == "done" for e in ledger.read(house.ledger)) == 6
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_2800_places_are_made_once_each_and_the_last_as_fast_as_the_first(tmp_path, root, monkeypatch):
+    monkeypatch.syspath_prepend(str(root))
+    names = importlib.import_module("benchmarks.fleet").make_home(tmp_path, 2800, since="2018H2, kinds: [half]")
+    house, moments = Home(tmp_path), [time.monotonic()]
+    today = dt.date(2019, 1, 20)
+    found = fleet.run_due(
+        house, today=today, workers=2, heard=lambda place, events: moments.append(time.monotonic()), make=release
+    )
+    events = ledger.read(house.ledger)
+
+    assert states(found) == {(place, "2018H2"): "done" for place in names}
+    assert [event.seq for event in events] == list(range(1, 2 * len(names) + 1))
+    assert sorted((e.place, e.event, e.release) for e in events) == sorted(
+        told for place in names for told in ((place, "done", "r1"), (place, "started", ""))
+    )
+    steps = [later - earlier for earlier, later in pairwise(moments[10:])]
+    assert sum(steps[-280:]) < 2 * sum(steps[:280])
+    assert states(due.scan(house, names, today=today, events=events)) == states(found)
