@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from .desk import Desk
     from .params import Params
+    from .periods import Period
 
 __all__ = ["main"]
 
@@ -107,6 +108,8 @@ def _run_options(command: argparse.ArgumentParser) -> None:
 
 
 def _state_options(command: argparse.ArgumentParser) -> None:
+    words = "list only reports in these states, all are counted: due, done, failed, late, 'not due'"
+    command.add_argument("--state", nargs="+", default=[], metavar="STATE", help=words)
     command.add_argument("--json", type=Path, metavar="FILE", help="write the state of every report as JSON")
     command.add_argument("--today", type=dt.date.fromisoformat, default=None, metavar="DATE", help="instead of today")
 
@@ -190,19 +193,38 @@ def run(words: argparse.Namespace) -> int:
 
         terms = {"jobs": words.jobs or min(os.cpu_count() or 1, 3), "wait": words.wait, "say": _say,
                  "cell_timeout": words.cell_timeout or None}  # fmt: skip
-        release, new = _noted(asked, lambda: run_report(**asked, **terms, progress=progress))
+        release, new = _noted(asked, _period_of(asked), lambda: run_report(**asked, **terms, progress=progress))
     return _listed(release, "report made:" if new else "nothing has changed since:")
 
 
-def _noted(asked: Mapping[str, Any], work: Callable[[], tuple[Path, bool]]) -> tuple[Path, bool]:
-    """Do the work and write its end to the ledger: a new release, or a failure that is not the words' or the files'."""
-    from . import ledger
+def _period_of(asked: Mapping[str, Any]) -> Period:
+    """Return the period that words mean in the calendar of a place."""
+    from .params import load_params
     from .paths import find_home
 
-    def end(event: str, **about: str) -> None:
-        named = ledger.Event(asked["place"], str(asked["period"]), event, **about)
-        ledger.append(find_home().ledger, named, now=ledger.local_time)
+    return load_params(asked["place"], find_home().params).period(str(asked["period"]))
 
+
+def _noted(asked: Mapping[str, Any], period: Period, work: Callable[[], tuple[Path, bool]]) -> tuple[Path, bool]:
+    """Do the work and write its end to the ledger: a new release, or a failure that is not the words' or the files'.
+
+    Says beforehand, and notes with a new release, which published reports do not know of it.
+    """
+    from . import ledger, releases
+    from .paths import find_home
+
+    home, place = find_home(), asked["place"]
+
+    def end(event: str, **about: str) -> None:
+        ledger.append(home.ledger, ledger.Event(place, period.key, event, **about), now=ledger.local_time)
+
+    later = ", ".join(p.parent.name for p in releases.told_after(home, place, period))
+    warned = later and (
+        f"{later} of {place} is published and does not know of this report of {period.key}: what one of them hides, "
+        f"the two may tell together; run {later} again after this"
+    )
+    if warned:
+        _say(warned)
     try:
         release, new = work()
     except FpError as error:
@@ -210,7 +232,7 @@ def _noted(asked: Mapping[str, Any], work: Callable[[], tuple[Path, bool]]) -> t
             end("failed", reason=str(error), kind=type(error).__name__)
         raise
     if new:
-        end("done", release=release.name)
+        end("done", release=release.name, reason=warned)
     return release, new
 
 
@@ -224,7 +246,7 @@ def _unchanged(asked: Mapping[str, Any]) -> Path | None:
     release = releases.unchanged(home, asked)
     if release:
         with storage(home.outputs):
-            releases.lead_to(release)
+            releases.mend_latest(release, home)
     return release
 
 
@@ -253,15 +275,18 @@ def _run_due(words: argparse.Namespace) -> int:
         raise ParamsError("run --due takes one place or --all, and no period: run --all --due, or run renqiu --due")
     if words.as_of or words.parameters:
         raise ParamsError("run --due takes neither --as-of nor -p: a report made with them is made by hand")
+    _check_states(words)
     home, today = find_home(), words.today or dt.date.today()
     only = [words.place] if words.place else places(home.params)
     for place in only:
         check_place(place, home.params)
+    missed = []
     with tqdm(total=len(only), unit="place", disable=None, leave=False) as bar:
 
         def heard(place: str, events: list[Event]) -> None:
             for event in events:
                 tqdm.write(_line(event), file=sys.stderr)
+            missed.extend(event for event in events if event.event == "not copied")
             bar.set_postfix_str(place)
             bar.update()
 
@@ -270,7 +295,7 @@ def _run_due(words: argparse.Namespace) -> int:
             home, today=today, only=only, workers=words.jobs or 1, scheduler=words.scheduler, memory=words.memory,
             url=words.to, upgrade=words.upgrade, heard=heard, make=make,
         )  # fmt: skip
-    return _told(found, words.json, today, wrong=("failed", "due"))
+    return max(_told(found, words, today, wrong=("failed", "due")), int(bool(missed)))
 
 
 def _line(event: Any) -> str:
@@ -280,31 +305,46 @@ def _line(event: Any) -> str:
 
 
 def status(words: argparse.Namespace) -> int:
-    """List the state of every report: done, due, late, failed or not due; why, and since when."""
+    """List the state of every report: done, due, late, failed or not due; why, and since when; then how many."""
     from . import due, ledger
     from .params import check_place, places
     from .paths import find_home
 
+    _check_states(words)
     home, today = find_home(), words.today or dt.date.today()
     for place in words.places:
         check_place(place, home.params)
     found = due.scan(home, words.places or places(home.params), today=today, events=ledger.read(home.ledger))
-    return _told(found, words.json, today)
+    return _told(found, words, today)
 
 
-def _told(found: Sequence[Any], target: Path | None, today: dt.date, wrong: Collection[str] = ("failed",)) -> int:
+def _check_states(words: argparse.Namespace) -> None:
+    from .due import STATES
+
+    for state in words.state:
+        if state not in STATES:
+            raise ParamsError(f"no report is ever {state!r}: it is {', '.join(STATES)}")
+
+
+def _told(found: Sequence[Any], words: argparse.Namespace, today: dt.date, wrong: Collection[str] = ("failed",)) -> int:
     """Print the state of each report, write it as JSON if asked to, and return 1 when one is in a `wrong` state."""
     from .fleet import summary
     from .locks import replace_text, storage
 
-    for report in found:
+    for report in (r for r in found if not words.state or r.state in words.state):
         since = f" since {report.since[:10]}" if report.since and report.state in ("done", "failed") else ""
         line = f"{report.place:<12} {report.period:<9} {report.state:<8}{report.release:<5}{since} {report.reason}"
         print(" ".join(line.split("\n")).rstrip())
-    if target:
-        with storage(target.parent):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            replace_text(target, json.dumps(summary(found, today=today), ensure_ascii=False, indent=1) + "\n")
+    told = summary(found, today=today)
+    places = len({report.place for report in found})
+    print(
+        f"{places} place{'s' * (places != 1)}:",
+        ", ".join(f"{number} {state}" for state, number in told["counts"].items() if number),
+    )
+    if words.json:
+        with storage(words.json.parent):
+            words.json.parent.mkdir(parents=True, exist_ok=True)
+            replace_text(words.json, json.dumps(told, ensure_ascii=False, indent=1) + "\n")
     return int(any(report.state in wrong for report in found))
 
 

@@ -4,7 +4,8 @@ Complete means that every kind of file with a deadline in params reaches the las
 months: that one was received after it), from every township that handed one in every month before. Before the deadline
 a report whose data are not complete is not due; after it, it is late, and the state says what is missing, until the
 day on which the report is closed: then it is made from what has come. An office that wants to publish earlier runs that
-report by hand.
+report by hand. The raw files are read for this once; what they lack is kept (`Home.lacks`) until one of them, the
+params or the program changes.
 
 A report is outdated when what it tells of has changed: raw files, params, fonts, or an earlier report that it reads. A
 newer program (notebooks, library, packages, Python) does not by itself change what an office has published: the report
@@ -15,11 +16,12 @@ made by a run that died before it could say so, or that could not be copied, is 
 from __future__ import annotations
 
 import datetime as dt
-import functools
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 
@@ -28,7 +30,7 @@ from .checks import deadline
 from .desk import closing_day, deliveries, read_data
 from .errors import CopyError, sentence
 from .ingest import Data, Delivery
-from .locks import is_held
+from .locks import is_held, replace_text
 from .params import Params, load_params
 from .paths import Home
 from .periods import Period
@@ -40,6 +42,7 @@ MONTH = {"births": "registered", "registrations": "month", "checkups": "month", 
 """Kinds of files by month, and the column that says which."""
 PROGRAM = ("notebooks", "library", "packages", "python")
 """What a report is made with, not from: a newer one makes no published report due."""
+Hashed: TypeAlias = Callable[[Path], str]
 REGULAR = 6
 """A township that handed in for each of so many months before is expected to have done so for the last one."""
 
@@ -65,41 +68,71 @@ def scan(
     upgrade: bool = False,
 ) -> list[Report]:
     """Return the state of every report of some places, in the order in which they are to be made."""
-    about = {"today": today, "events": events, "upgrade": upgrade}
-    return [report for place in chosen for report in reports(home, place, **about)]
+    last, hashed = ledger.last_events(events), releases.one_look()
+    return [report for place in chosen for report in _reports(home, place, today, last, upgrade, hashed)]
 
 
 def reports(
-    home: Home, place: str, *, today: dt.date, events: Sequence[ledger.Event] = (), upgrade: bool = False
+    home: Home,
+    place: str,
+    *,
+    today: dt.date,
+    events: Sequence[ledger.Event] = (),
+    upgrade: bool = False,
+    hashed: Hashed | None = None,
 ) -> list[Report]:
     """Return the state of each report of a place: from the first period with complete data to the one that runs today.
 
     `today` decides what is over; `events` are those of the ledger; with `upgrade` a report made with an older version
-    is due. A place whose files cannot be read is one report without period, failed, with the sentence that says why.
+    is due; `hashed`: the look at the files (`releases.one_look`), a new one without. A place whose files cannot be read
+    is one report without period, failed, with the sentence that says why.
     """
+    return _reports(home, place, today, ledger.last_events(events), upgrade, hashed or releases.one_look())
+
+
+def _reports(
+    home: Home, place: str, today: dt.date, last: Mapping[tuple[str, str], ledger.Event], upgrade: bool, hashed: Hashed
+) -> list[Report]:
     try:
         params = load_params(place, home.params)
         received = deliveries(home, params)
-        data = _read(home, place, releases.file_hash(home.params / f"{place}.yaml"), tuple(received))
+        periods = _periods(params, received, today)
+        lacks = _lacks(home, params, received, periods)
+        for period in periods:
+            if closing_day(received, period, params.closing_days) < today:
+                lacks[period.key] = {}  # the report is closed: it is made from what had come
+        return [_state(home, params, p, lacks[p.key], today, last.get((place, p.key)), upgrade, hashed)
+                for p in periods]  # fmt: skip
     except Exception as error:  # whatever it is, it must stop no other place
         return [Report(place, "", "failed", sentence(error))]
-    last = ledger.last_events(events)
-    found = []
-    for period in _periods(params, received, today):
-        lacks = _unpublished(home, period, params) if params.counties else missing(period, params, received, data)
-        if closing_day(received, period, params.closing_days) < today:
-            lacks = {}  # the report is closed: it is made from what had come
-        found.append(_state(home, params, period, lacks, today, last.get((place, period.key)), upgrade))
-    return found
 
 
-@functools.lru_cache(maxsize=1)
-def _read(home: Home, place: str, params: str, received: tuple[Delivery, ...]) -> Data:
-    """Return the data of a place; of the last one without reading it again, since each report made asks for it.
+def _lacks(
+    home: Home, params: Params, received: Sequence[Delivery], periods: Sequence[Period]
+) -> dict[str, dict[str, str]]:
+    """Return what each period lacks; the raw files are read only where they, or what reads them, have changed."""
+    if params.counties:
+        return {period.key: _unpublished(home, period, params) for period in periods}
+    path = home.lacks(params.place)
+    files = {"params": releases.file_hash(home.params / f"{params.place}.yaml"), **releases.program(),
+             "raw": [(d.name, d.received.isoformat(), d.sha256) for d in received]}  # fmt: skip
+    mark = releases.fingerprint(files)
+    known = _kept(path, mark)
+    if not {period.key for period in periods} <= set(known):
+        data = read_data(params, list(received), key=home.key(params.place))
+        known = {period.key: missing(period, params, received, data) for period in periods}
+        with suppress(OSError):  # a folder of somebody else: it is read again the next time
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_text(path, json.dumps({"made_from": mark, "lacks": known}, ensure_ascii=False) + "\n")
+    return known
 
-    `params`: the hash of its params, which decide how its files are read.
-    """
-    return read_data(load_params(place, home.params), list(received), key=home.key(place))
+
+def _kept(path: Path, mark: str) -> dict[str, dict[str, str]]:
+    """Return what is kept in a file with this mark; nothing of another one, or of one that was cut off."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        found = json.loads(path.read_text("utf-8"))
+        return found["lacks"] if found["made_from"] == mark else {}
+    return {}
 
 
 def _periods(params: Params, received: Sequence[Delivery], today: dt.date) -> list[Period]:
@@ -184,6 +217,7 @@ def _state(
     today: dt.date,
     last: ledger.Event | None,
     upgrade: bool,
+    hashed: Hashed,
 ) -> Report:
     release = releases.newest(home.releases(params.place, period.key))
     about: dict[str, Any] = {
@@ -194,12 +228,18 @@ def _state(
         return Report(**about, state="not due", reason=f"the period ends on {period.end}")
     if lacks:
         return Report(**about, **_waiting(period, params, lacks, today))
-    why, older = _out_of_date(home, release)
+    why, older = _out_of_date(home, release, hashed)
     open_end = last is not None and (last.event == "started" or last.kind == CopyError.__name__)
     if not why and not (older and upgrade) and not open_end:
-        return Report(**about, state="done", reason=older)
+        told = about["since"] if last and last.release == about["release"] else ""  # a run killed here told nothing
+        return Report(**{**about, "since": told}, state="done", reason=older)
     why = why or older
-    if last and last.event == "failed" and not last.passing and last.data == data_mark(home, params.place, period):
+    if (
+        last
+        and last.event == "failed"
+        and not last.passing
+        and last.data == data_mark(home, params.place, period, hashed)
+    ):
         return Report(**about, state="failed", reason=last.reason)
     if last and last.event == "failed":
         why = f"failed, to be tried again: {last.reason}"
@@ -226,7 +266,7 @@ def current(home: Home, place: str, period: str) -> Path | None:
     return release if release and not _out_of_date(home, release)[0] else None
 
 
-def _out_of_date(home: Home, release: Path | None) -> tuple[str, str]:
+def _out_of_date(home: Home, release: Path | None, hashed: Hashed = releases.content_hash) -> tuple[str, str]:
     """Return why a report has to be made (again), and with what older version it was made; "" when it need not, ""."""
     manifest = releases.manifest_of(release) if release else {}
     if not release:
@@ -234,14 +274,15 @@ def _out_of_date(home: Home, release: Path | None) -> tuple[str, str]:
     asked = manifest.get("asked", {})
     if asked.get("as_of") or asked.get("parameters") or not asked:
         return f"{release.name} was made by hand with other parameters", ""
-    changed = releases.changes(home, manifest)
+    changed = releases.changes(home, manifest, hashed)
     content, program = ([name for name in changed if (name in PROGRAM) == part] for part in (False, True))
     why = f"changed since {release.name}: {', '.join(content)}" if content else ""
     return why, f"made with an older version ({', '.join(program)}); --due --upgrade makes it anew" if program else ""
 
 
-def data_mark(home: Home, place: str, period: Period) -> str:
+def data_mark(home: Home, place: str, period: Period, hashed: Hashed = releases.content_hash) -> str:
     """Return the fingerprint of all that a report of a period would be made from today."""
     notebooks = sorted(home.notebooks.glob("*.ipynb"))
     counties = list(load_params(place, home.params).counties)
-    return releases.fingerprint(releases.inputs(home, period, place, notebooks=notebooks, counties=counties))
+    read = {"notebooks": notebooks, "counties": counties, "hashed": hashed}
+    return releases.fingerprint(releases.inputs(home, period, place, **read))

@@ -3,8 +3,8 @@
 A place is one task: its reports are made one after the other (a later period looks back on an earlier one), and one
 that fails stops neither the others of its place nor the other places. A failure that may pass is tried again after
 a pause. Workers read the project's files where they lie and write releases to its outputs; with a URL the newest
-release of each report is copied there as well, the manifest last, so that whoever sees a manifest sees a whole release;
-what an earlier run could not copy is made up for.
+release of each report (of a late one, or one that fails, the last that was made) is copied there as well, the manifest
+last, so that whoever sees a manifest sees a whole release; what an earlier run could not copy is made up for.
 
 A worker that dies is replaced by the cluster and its place is begun again: finished stages and releases are found by
 their marks, so nothing runs twice without need.
@@ -15,14 +15,15 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import re
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from . import due, ledger, releases
-from .errors import CopyError, FpError, sentence
+from .errors import CopyError, FpError, StorageError, sentence
 from .params import load_params, places
 from .paths import Home
 from .periods import parse_period
@@ -35,10 +36,13 @@ PAUSES = (1.0, 10.0, 60.0)
 ANSWER = 20
 """Seconds within which a scheduler must answer."""
 MANIFEST = "manifest.json"
+ALONE = threading.Lock()
+"""A process makes one place at a time, also where a cluster's worker has several threads: its environment is one."""
 Make = Callable[..., tuple[Path, bool]]
 """How a report is made: `run_report`, or what stands in for it."""
 CaughtUp: TypeAlias = tuple[list[ledger.Event], list[due.Report]]
 """What happened at a place, and the state of its reports."""
+Answer: TypeAlias = Callable[[], CaughtUp]
 
 
 def run_due(
@@ -67,11 +71,11 @@ def run_due(
              "make": make}  # fmt: skip
     found: dict[str, list[due.Report]] = {}
     for wave in _waves(home, chosen):
-        if workers == 1 and not scheduler:
-            done = ((place, catch_up(str(home.root), place, **about)) for place in wave)
-        else:
-            done = _on_cluster(home, wave, about, workers=workers, scheduler=scheduler, memory=memory)
-        for place, (happened, found[place]) in done:
+        asked = ((place, functools.partial(catch_up, str(home.root), place, **about)) for place in wave)
+        if workers > 1 or scheduler:
+            asked = _on_cluster(asked, workers=workers, scheduler=scheduler, memory=memory)
+        for place, answer in asked:
+            happened, found[place] = _answered(home, place, answer, about)
             heard(place, happened)
     return [report for place in chosen for report in found[place]]
 
@@ -107,37 +111,58 @@ def catch_up(
     home = Home(Path(root))
     happened: list[ledger.Event] = []
     tried: set[str] = set()
-    with environment(FPANALYSIS_OUTPUTS=outputs or str(home.outputs)):
+    with ALONE, environment(FPANALYSIS_OUTPUTS=outputs or str(home.outputs)):
         copied = functools.cache(is_copied)  # the store is asked once for each release, not after each report
         while True:
-            found = due.reports(home, place, today=today, events=ledger.read(home.ledger), upgrade=upgrade)
+            look = {"today": today, "upgrade": upgrade, "hashed": (hashed := releases.one_look())}
+            found = due.reports(home, place, events=ledger.read(home.ledger, place), **look)
+            down = any(event.kind == CopyError.__name__ for event in happened)  # the store: waited for once
             report = next((r for r in found if r.period not in tried and _is_wanting(home, r, url, copied)), None)
             if not report:
-                return happened, found
+                return happened + _brought(home, found, "" if down else url), found
             tried.add(report.period)
-            down = any(event.kind == CopyError.__name__ for event in happened)  # the store: waited for once
-            happened += _made(home, report, () if down else pauses, url, upgrade, make)
+            mark = due.data_mark(home, place, parse_period(report.period), hashed)
+            happened += _made(home, report, mark, () if down else pauses, url, upgrade, make)
 
 
 def _is_wanting(home: Home, report: due.Report, url: str, copied: Callable[[Path, str], bool]) -> bool:
-    """Return whether something is left to do for a report: it is due, or done and not yet where it is to be copied."""
-    if report.state != "done" or not url:
+    """Return whether a report is due, or done while its release is not yet where `latest` and the copies are."""
+    if report.state != "done":
         return report.state == "due"
-    return not copied(home.releases(report.place, report.period) / report.release, url)
+    release = home.releases(report.place, report.period) / report.release
+    return not releases.is_led_to(release) or (bool(url) and not copied(release, url))
+
+
+def _brought(home: Home, found: Sequence[due.Report], url: str) -> list[ledger.Event]:
+    """Lead to, and copy, the last good releases of reports that are late or were not made anew; return the copies."""
+    older = {home.releases(r.place, r.period) / r.release: r for r in found if r.release and r.state != "done"}
+    for release in older:
+        releases.mend_latest(release, home)
+    away = [(release, report) for release, report in older.items() if url and not is_copied(release, url)]
+    return [_copied(home, release, report, url) for release, report in away]
+
+
+def _copied(home: Home, release: Path, report: due.Report, url: str) -> ledger.Event:
+    about = {"place": report.place, "period": report.period, "release": report.release}
+    try:
+        copy_release(release, url)
+        told = ledger.Event(**about, event="copied")
+    except CopyError as error:
+        told = ledger.Event(**about, event="not copied", reason=str(error), kind=CopyError.__name__)
+    return ledger.append(home.ledger, told, now=ledger.local_time)
 
 
 def _made(
-    home: Home, report: due.Report, pauses: Sequence[float], url: str, upgrade: bool, make: Make
+    home: Home, report: due.Report, mark: str, pauses: Sequence[float], url: str, upgrade: bool, make: Make
 ) -> list[ledger.Event]:
     """Make a report, or what is missing of one that is there (the link to it, its copy), and return what happened."""
     happened: list[ledger.Event] = []
-    mark = due.data_mark(home, report.place, parse_period(report.period))
 
     def work() -> tuple[Path, bool]:
         there = None if upgrade else due.current(home, report.place, report.period)
         release, new = (there, False) if there else make(report.place, report.period, home=home.root)
         if there:
-            releases.lead_to(there)
+            releases.mend_latest(there, home)
         if url:
             copy_release(release, url)
         return release, new
@@ -152,20 +177,30 @@ def _made(
 
 
 def _on_cluster(
-    home: Home, chosen: Sequence[str], about: dict[str, Any], *, workers: int, scheduler: str, memory: str
-) -> Iterator[tuple[str, CaughtUp]]:
-    """Yield each place with its events and states as the cluster finishes it; a place whose workers died failed."""
+    asked: Iterable[tuple[str, Answer]], *, workers: int, scheduler: str, memory: str
+) -> Iterator[tuple[str, Answer]]:
+    """Yield each place with its answer as the cluster finishes it."""
     from distributed import as_completed
 
     with _client(workers, scheduler, memory) as client:
-        tasks = {client.submit(catch_up, str(home.root), place, **about, pure=False): place for place in chosen}
-        for task in as_completed(tasks):
-            try:
-                yield tasks[task], task.result()
-            except Exception as error:
-                told = [_lost(home, place := tasks[task], error)]
-                look = {"today": about["today"], "events": ledger.read(home.ledger), "upgrade": about["upgrade"]}
-                yield place, (told, due.reports(home, place, **look))
+        tasks = {client.submit(work, pure=False): place for place, work in asked}
+        for task in as_completed(list(tasks)):
+            yield tasks.pop(task), task.result
+
+
+def _answered(home: Home, place: str, answer: Answer, about: dict[str, Any]) -> CaughtUp:
+    """Return what came of a place; where nothing did (its workers died, the program has a fault) it failed.
+
+    A disk that takes nothing is no fault of a place, and raises StorageError.
+    """
+    try:
+        return answer()
+    except StorageError:
+        raise
+    except Exception as error:
+        told = [_lost(home, place, error)]
+        look = {"today": about["today"], "upgrade": about["upgrade"]}
+        return told, due.reports(home, place, events=ledger.read(home.ledger, place), **look)
 
 
 @contextmanager
@@ -195,7 +230,7 @@ LOST = {
 
 def _lost(home: Home, place: str, error: Exception) -> ledger.Event:
     """Return the event, written to the ledger, of a place whose task ended without one."""
-    last = [e for e in ledger.read(home.ledger) if e.place == place and e.event == "started"]
+    last = [event for event in ledger.read(home.ledger, place) if event.event == "started"]
     kind = type(error).__name__
     reason = LOST.get(kind) or sentence(error)
     event = ledger.Event(place, last[-1].period if last else "", "failed", reason=reason, kind=kind)

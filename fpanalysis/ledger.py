@@ -3,8 +3,8 @@
     {"at": "2018-07-18T02:00:03+08:00", "seq": 17, "place": "renqiu", "period": "2018H1", "event": "failed", ...}
 
 The order of events is that of `seq`, not of the clock, which may be set back. A line that a killed run left half
-written is passed over. The state of a report is its last event; what a started event without an end means, a run that
-is at work or one that died, is told by the lock of the place.
+written is passed over. The last event of a report (save ASIDE) tells its state; what a started event without an end
+means, a run that is at work or one that died, is told by the lock of the place.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from pathlib import Path
 from .errors import sentence
 from .locks import locked, storage
 
-__all__ = ["ENDED", "Event", "append", "last_events", "local_time", "read", "recorded"]
+__all__ = ["Event", "append", "last_events", "local_time", "read", "recorded"]
 
-ENDED = ("done", "unchanged", "failed")
-"""Events after which nobody works on a report any more."""
+ASIDE = ("copied", "not copied")
+"""Events that tell nothing of the state of a report: what became of its newest release in a store."""
 PASSING = (
     "StorageError",
     "BusyError",
@@ -39,7 +39,7 @@ WAIT = 60.0
 
 @dataclass(frozen=True)
 class Event:
-    """One line: when, which report, what happened (started, done, unchanged, failed, late), why, and of what kind."""
+    """One line: when, which report, what happened (started, done, unchanged, failed, ASIDE), why, and of what kind."""
 
     place: str
     period: str
@@ -63,16 +63,28 @@ def local_time() -> dt.datetime:
     return dt.datetime.now().astimezone()
 
 
-def read(path: Path) -> list[Event]:
-    """Return the events of a ledger, oldest first; none where there is no ledger yet."""
-    lines = path.read_bytes().split(b"\n") if path.is_file() else []
-    return sorted((event for line in lines if (event := _event(line))), key=lambda event: event.seq)
+def read(path: Path, place: str = "") -> list[Event]:
+    """Return the events of a ledger (of one place), oldest first; none where there is no ledger yet."""
+    content = path.read_bytes() if path.is_file() else b""
+    lines = _naming(place, content) if place else content.split(b"\n")
+    events = (event for line in lines if (event := _event(line)))
+    return sorted((event for event in events if place in ("", event.place)), key=lambda event: event.seq)
+
+
+def _naming(place: str, content: bytes) -> Iterator[bytes]:
+    """Yield the lines that name a place; the others, of thousands of places and many years, are not looked at."""
+    name = json.dumps({"place": place}, ensure_ascii=False)[1:-1].encode()
+    at = content.find(name)
+    while at >= 0:
+        end = content.find(b"\n", at) % (len(content) + 1)  # without a line's end: the end of all
+        yield content[content.rfind(b"\n", 0, at) + 1 : end]
+        at = content.find(name, end)
 
 
 def _event(line: bytes) -> Event | None:
     try:
         found = json.loads(line)
-        return Event(**{f.name: found[f.name] for f in fields(Event) if f.name in found})
+        return Event(**{"period": "", **{f.name: found[f.name] for f in fields(Event) if f.name in found}})
     except (ValueError, TypeError):
         return None
 
@@ -105,8 +117,8 @@ def _tail(path: Path) -> bytes:
 
 
 def last_events(events: Iterable[Event]) -> dict[tuple[str, str], Event]:
-    """Return the last event of each place and period."""
-    return {(event.place, event.period): event for event in events}
+    """Return the last event of each place and period that tells of its state."""
+    return {(event.place, event.period): event for event in events if event.event not in ASIDE}
 
 
 def recorded(

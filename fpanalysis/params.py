@@ -269,7 +269,7 @@ def places(folder: Path) -> list[str]:
 
 def check_place(place: str, folder: Path) -> None:
     """Refuse a place that has no params file: ParamsError with the nearest that has one."""
-    if place not in places(folder):
+    if Path(place).name != place or not (folder / f"{place}.yaml").is_file():  # in a folder of thousands
         raise ParamsError(f"place {place!r} has no file params/{place}.yaml{did_you_mean(place, places(folder))}")
 
 

@@ -63,6 +63,10 @@ class Home:
         """Return the lock file that a run on a place (or a writer of the ledger) holds."""
         return self.outputs / ".locks" / f"{name}.lock"
 
+    def lacks(self, place: str) -> Path:
+        """Return the hidden file that says what was found missing when the raw files of a place were last read."""
+        return self.outputs / ".lacks" / f"{place}.json"
+
     def stage(self, place: str, period: str) -> Path:
         """Return the hidden folder in which a release is made."""
         return self.outputs / ".stage" / place / period

@@ -15,42 +15,59 @@ import json
 import platform
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from .errors import ParamsError
-from .locks import replace_text, synced
+from .errors import BusyError, ParamsError
+from .locks import locked, replace_text, synced
 from .paths import Home, marks
 from .periods import Period, parse_period
 
 __all__ = [
     "as_closed",
     "changes",
+    "content_hash",
     "file_hash",
     "fingerprint",
     "folder_hash",
     "inputs",
+    "is_led_to",
     "lead_to",
     "manifest_of",
+    "mend_latest",
     "newest",
+    "one_look",
     "program",
     "published",
     "read_before",
     "staged",
+    "told_after",
     "unchanged",
     "write_manifest",
 ]
 
 PACKAGES = ("jupyterlab", "papermill", "nbconvert", "pandas", "numpy", "matplotlib", "scipy", "pydantic", "openpyxl")
 LATEST = "latest"
+LOOK = 4096
+"""Files whose hashes one look at many reports keeps in mind."""
 
 
 def file_hash(path: Path) -> str:
     """Return the SHA-256 of a file as hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def content_hash(path: Path) -> str:
+    """Return the hash of what counts in a file: of a notebook code and text, not the outputs; else every byte."""
+    return _notebook_hash(path) if path.suffix == ".ipynb" else file_hash(path)
+
+
+def one_look() -> Callable[[Path], str]:
+    """Return a `content_hash` that reads each file once, for one look at many reports that are made from the same."""
+    return functools.lru_cache(maxsize=LOOK)(content_hash)
 
 
 def folder_hash(folder: Path | None) -> str:
@@ -67,20 +84,19 @@ def inputs(
     notebooks: Sequence[Path],
     as_of: str = "",
     counties: Sequence[str] = (),
+    hashed: Callable[[Path], str] = content_hash,
 ) -> dict[str, Any]:
     """Return what a report is made from, as hashes: raw files received by `as_of`, params, notebooks, library,
     results of the releases that it reads (`read_before`; of a province those of its `counties` for the period); and
     the versions of Python and the packages.
-
-    Of a notebook the code and text count, not the outputs.
     """
-    raw = {path.relative_to(home.raw / place).as_posix(): file_hash(path) for path in home.raw_files(place, as_of)}
+    raw = {path.relative_to(home.raw / place).as_posix(): hashed(path) for path in home.raw_files(place, as_of)}
     read = [*read_before(home, place, period), *published(home, period, counties).values()]
-    before = {"/".join(p.parts[-3:]): file_hash(p / "results.csv") for p in read}
+    before = {"/".join(p.parts[-3:]): hashed(p / "results.csv") for p in read}
     return {
         "raw": raw,
-        "params": {f"{place}.yaml": file_hash(home.params / f"{place}.yaml")},
-        "notebooks": {path.name: _notebook_hash(path) for path in notebooks},
+        "params": {f"{place}.yaml": hashed(home.params / f"{place}.yaml")},
+        "notebooks": {path.name: hashed(path) for path in notebooks},
         "before": before,
         **program(),
     }
@@ -131,15 +147,32 @@ def read_before(home: Home, place: str, period: Period) -> list[Path]:
     Of the same year those that end before it ends, and its own parts that end with it; and the period before it (its
     closing is this one's opening): never one that looks back on this.
     """
-    folder, year = home.outputs / place, period.whole_year()
-    found = {_named(p.name): newest(p) for p in sorted(folder.iterdir())} if folder.is_dir() else {}
-    return [
-        release
-        for other, release in sorted(found.items(), key=lambda item: str(item[0]))
-        if other and release and other != period and (other.whole_year() == year or other == period.previous())
-        and (other.end, -other.start.toordinal()) < (period.end, -period.start.toordinal())
-        and (release / "results.csv").is_file()
-    ]  # fmt: skip
+    earlier = [other for other in _periods_of(home, place) if _looks_back(period, other)]
+    there = [newest(home.releases(place, other.key)) for other in earlier]
+    return [release for release in there if release and (release / "results.csv").is_file()]
+
+
+def told_after(home: Home, place: str, period: Period) -> list[Path]:
+    """Return the newest releases of longer or later periods that share months with `period` and look back on it.
+
+    They do not know of a report of `period` that is made now: what they hide may be told by the two together.
+    """
+    others = [p for p in _periods_of(home, place) if p.start <= period.end and period.start <= p.end]
+    there = [newest(home.releases(place, other.key)) for other in others if _looks_back(other, period)]
+    return [release for release in there if release]
+
+
+def _periods_of(home: Home, place: str) -> list[Period]:
+    """Return the periods that have a folder in a place's outputs."""
+    folder = home.outputs / place
+    found = [_named(p.name) for p in folder.iterdir()] if folder.is_dir() else []
+    return sorted((period for period in found if period), key=str)
+
+
+def _looks_back(period: Period, other: Period) -> bool:
+    """Return whether a report of `period` reads the one of `other`."""
+    near = other.whole_year() == period.whole_year() or other == period.previous()
+    return near and (other.end, -other.start.toordinal()) < (period.end, -period.start.toordinal())
 
 
 def published(home: Home, period: Period, counties: Sequence[str]) -> dict[str, Path]:
@@ -174,7 +207,7 @@ def unchanged(home: Home, asked: Mapping[str, Any]) -> Path | None:
     return None
 
 
-def changes(home: Home, manifest: Mapping[str, Any]) -> list[str]:
+def changes(home: Home, manifest: Mapping[str, Any], hashed: Callable[[Path], str] = content_hash) -> list[str]:
     """Return which inputs (`raw`, `params`, `library`, ...) are not those that a release was made from."""
     asked, settings = manifest["asked"], manifest["settings"]
     folder = home.root / settings["folder"] if settings["folder"] else None
@@ -182,7 +215,8 @@ def changes(home: Home, manifest: Mapping[str, Any]) -> list[str]:
     period = parse_period(manifest["period"])
     notebooks = [home.notebooks / name for name in manifest["inputs"]["notebooks"]]
     read = {"as_of": settings.get("until", ""), "counties": settings.get("counties", [])}
-    made_from = inputs(home, period, asked["place"], notebooks=[p for p in notebooks if p.is_file()], **read)
+    made_from = inputs(home, period, asked["place"], notebooks=[p for p in notebooks if p.is_file()], hashed=hashed,
+                       **read)  # fmt: skip
     found = [name for name, content in made_from.items() if content != manifest["inputs"].get(name)]
     return found + ["fonts"] * (fonts != settings["fonts"])
 
@@ -214,20 +248,14 @@ def staged(target: Path, home: Home) -> Iterator[Path]:
     finally:
         if not marks(stage).is_dir():
             shutil.rmtree(stage, ignore_errors=True)
-        _remove_empty(stage.parent, home.outputs)
-
-
-def _remove_empty(folder: Path, top: Path) -> None:
-    """Remove a folder and those above it, below `top`, as far as they are empty."""
-    while folder != top and folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent
+        with suppress(OSError):  # other periods of the place may have something there; the folder above is everybody's
+            stage.parent.rmdir()
 
 
 def lead_to(release: Path) -> None:
     """Let `latest` beside a release lead to it: a link, swapped in one step; a text file where links cannot be made.
 
-    A run that was killed may have left it behind: so this is called for a release that is there, too.
+    Hold the lock of the place meanwhile, and name its newest release.
     """
     link = release.parent / LATEST
     if _led_to(link) == release.name:
@@ -239,6 +267,22 @@ def lead_to(release: Path) -> None:
         part.replace(link)
     except OSError:
         replace_text(link.with_suffix(".txt"), release.name + "\n")
+
+
+def is_led_to(release: Path) -> bool:
+    """Return whether `latest` leads to a release."""
+    return _led_to(release.parent / LATEST) == release.name
+
+
+def mend_latest(release: Path, home: Home) -> None:
+    """Let `latest` lead to the newest release of a report, `release` or a newer one, where a killed run left it behind.
+
+    Where another run is at work on the place it is left alone: that run sets it, or the next one does.
+    """
+    place = release.parent.parent.name
+    if not is_led_to(release):
+        with suppress(BusyError), locked(home.lock(place), wait=0):
+            lead_to(newest(release.parent) or release)
 
 
 def _led_to(link: Path) -> str:

@@ -212,3 +212,59 @@ def test_states_are_those_that_are_named(house):
 
     assert {r.state for r in found} <= set(due.STATES)
     assert json.dumps([vars(r) for r in found])
+
+
+def kept(house):
+    return json.loads(house.lacks("renqiu").read_text("utf-8"))
+
+
+def test_raw_files_are_read_once_and_again_when_one_or_the_params_change(house):
+    before = one(house, "2018H1", "2018-07-20")
+    asked = house.lacks("renqiu")
+    asked.write_text(json.dumps({**kept(house), "lacks": {**kept(house)["lacks"], "2018H1": {"births": "X"}}}))
+
+    assert one(house, "2018H1", "2018-07-20").reason == "missing since 2018-07-10: births from X"
+    path = house.params / "renqiu.yaml"
+    path.write_text(path.read_text("utf-8") + "\n", "utf-8")
+    assert one(house, "2018H1", "2018-07-20") == before
+    drop(house, lambda cells: cells[1] == LAST and "长丰" in cells[0])
+    assert "长丰镇" in one(house, "2018H1", "2018-07-20").reason
+
+
+@pytest.mark.parametrize("spoilt", ["", '{"made_from": "', "[]", "{}", '{"made_from": 1}'])
+def test_what_was_kept_and_cannot_be_read_is_found_again(house, spoilt):
+    before = reports(house, "renqiu", today=dt.date(2018, 7, 20))
+    whole = house.lacks("renqiu").read_bytes()
+    house.lacks("renqiu").write_text(spoilt)
+
+    assert before == reports(house, "renqiu", today=dt.date(2018, 7, 20))
+    assert whole == house.lacks("renqiu").read_bytes()
+
+
+def test_states_are_told_where_nothing_can_be_kept(house):
+    before = reports(house, "renqiu", today=dt.date(2018, 7, 20))
+    shutil.rmtree(house.outputs)
+    house.outputs.mkdir()
+    house.lacks("renqiu").parent.write_text("no folder")
+
+    assert before == reports(house, "renqiu", today=dt.date(2018, 7, 20))
+
+
+def test_a_manifest_that_cannot_be_read_stops_no_other_place(home, house):
+    copy = (home / "params" / "renqiu.yaml").read_text("utf-8").replace("place: renqiu", "place: zzz")
+    (home / "params" / "zzz.yaml").write_text(copy, "utf-8")
+    shutil.copytree(home / "data" / "raw" / "renqiu", home / "data" / "raw" / "zzz")
+    publish(house)
+    (house.releases("renqiu", "2018H1") / "r1" / "manifest.json").write_text('{"half')
+    found = scan(house, ["renqiu", "zzz"], today=dt.date(2018, 7, 20))
+
+    assert [(r.place, r.period, r.state) for r in found][:2] == [("renqiu", "", "failed"), ("zzz", "2018H1", "due")]
+
+
+def test_a_run_by_hand_that_was_killed_before_it_could_say_so_has_made_its_report(house):
+    publish(house)
+    failed = failure(house, "DataError")
+
+    assert one(house, "2018H1", "2018-07-20", [failed]) == Report("renqiu", "2018H1", "done", release="r1")
+    done = ledger.Event("renqiu", "2018H1", "done", at="2018-07-19T03:00:00+08:00", release="r1")
+    assert one(house, "2018H1", "2018-07-20", [failed, done]).since == done.at

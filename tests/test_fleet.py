@@ -2,18 +2,21 @@
 
 import datetime as dt
 import functools
+import importlib
 import json
 import os
 import shutil
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
 import pytest
 from conftest import copy_project
 
-from fpanalysis import fleet, ledger, releases
+from fpanalysis import due, fleet, ledger, releases
 from fpanalysis.__main__ import main
 from fpanalysis.desk import KEEPERS, REPORT
 from fpanalysis.errors import CopyError, FpError, NotebookError, ParamsError
@@ -287,6 +290,99 @@ def test_a_run_killed_after_its_release_is_ended_without_making_it_again(house):
     assert [p.name for p in house.releases("a", "2018H1").glob("r*")] == ["r1"]
 
 
+def refusing(place: str, period: str, *, home: Path, kind: type[Exception]):
+    """Fail whenever a report of a year that is there is to be made anew."""
+    if releases.newest(Home(home).releases(place, period)):
+        raise kind("cell 3: no")
+    return release(place, period, home=home)
+
+
+@pytest.mark.parametrize(("kind", "state"), [(ParamsError, "failed"), (NotebookError, "due")])
+def test_the_last_good_release_of_a_report_that_fails_is_copied_once(house, tmp_path, kind, state):
+    make = functools.partial(refusing, kind=kind)
+    fleet.run_due(house, today=TODAY, only=["a"], make=make)
+    params = house.params / "a.yaml"
+    params.write_text(params.read_text("utf-8") + "alarm_budget: 0.04\n", "utf-8")
+    (house.releases("a", "2018H1") / "latest").unlink()
+    shop, url = tmp_path / "shop", f"file://{tmp_path}/shop"
+    found = fleet.run_due(house, today=TODAY, only=["a"], url=url, pauses=(), make=make)
+
+    assert states(found) == {("a", "2017H2"): state, ("a", "2018H1"): state}
+    assert sorted(p.parts[-3:-1] for p in shop.glob("*/*/r1/manifest.json")) == [("2017H2", "r1"), ("2018H1", "r1")]
+    assert (house.releases("a", "2018H1") / "latest").readlink().name == "r1"
+    again = fleet.run_due(house, today=TODAY, only=["a"], url=url, pauses=(), make=make)
+    assert states(again) == states(found)
+    assert [e.event for e in ledger.read(house.ledger)].count("copied") == 2
+
+
+def test_the_last_good_release_of_a_report_that_is_late_is_copied(house, tmp_path):
+    fleet.run_due(house, today=TODAY, only=["a"], make=release)
+    path = house.raw / "a" / "2018-07-08" / "births.2018H1.csv"
+    path.write_text(
+        "\n".join(line for line in path.read_text("utf-8").splitlines() if ",2018-06," not in line), "utf-8"
+    )
+    params = house.params / "a.yaml"
+    params.write_text(params.read_text("utf-8") + "deadlines: {births: 10}\n", "utf-8")
+    found = fleet.run_due(house, today=TODAY, only=["a"], url=f"file://{tmp_path}/shop", make=release)
+
+    assert states(found)["a", "2018H1"] == "late"
+    assert (tmp_path / "shop" / "a" / "2018H1" / "r1" / "manifest.json").is_file()
+
+
+def test_a_store_that_does_not_take_the_last_good_release_is_told_and_makes_nothing_again(house, tmp_path):
+    make = functools.partial(refusing, kind=ParamsError)
+    fleet.run_due(house, today=TODAY, only=["a"], make=make)
+    params = house.params / "a.yaml"
+    params.write_text(params.read_text("utf-8") + "alarm_budget: 0.04\n", "utf-8")
+    fleet.run_due(house, today=TODAY, only=["a"], make=make)
+    (tmp_path / "shop").write_text("no folder")
+    before = len(ledger.read(house.ledger))
+    found = fleet.run_due(house, today=TODAY, only=["a"], url=f"file://{tmp_path}/shop", make=make)
+    told = ledger.read(house.ledger)[before:]
+
+    assert set(states(found).values()) == {"failed"}
+    assert [(e.event, e.release) for e in told] == [("not copied", "r1")] * 2
+    assert "could not be copied to file://" in told[0].reason
+
+
+def test_latest_left_behind_by_a_killed_run_is_mended_without_its_line_in_the_ledger(house):
+    fleet.run_due(house, today=TODAY, only=["a"], make=release)
+    (house.releases("a", "2018H1") / "latest").unlink()
+    fleet.run_due(house, today=TODAY, only=["a"], make=release)
+
+    assert (house.releases("a", "2018H1") / "latest").readlink().name == "r1"
+    assert [p.name for p in house.releases("a", "2018H1").glob("r*")] == ["r1"]
+
+
+def test_a_process_makes_one_place_at_a_time(house):
+    """Also on a cluster whose workers have several threads: they share the environment that kernels inherit."""
+    at_work, seen = set(), []
+
+    def make(place, period, *, home):
+        at_work.add(place)
+        time.sleep(0.05)
+        seen.append((len(at_work), os.environ["FPANALYSIS_OUTPUTS"]))
+        at_work.discard(place)
+        return release(place, period, home=home)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda place: fleet.catch_up(str(house.root), place, today=TODAY, make=make), "abc"))
+    assert seen == [(1, str(house.outputs))] * 6
+    assert "FPANALYSIS_OUTPUTS" not in os.environ
+
+
+def test_a_fault_outside_of_any_report_is_a_failure_of_each_place_and_no_crash(house, root):
+    (house.root / "notebooks").unlink()
+    shutil.copytree(root / "notebooks", house.root / "notebooks")
+    (house.root / "notebooks" / "own.ipynb").write_text("half a notebook")
+    heard = []
+    found = fleet.run_due(house, today=TODAY, heard=lambda place, events: heard.extend(events), make=release)
+
+    assert {(e.place, e.event, e.kind) for e in heard} == {(place, "failed", "JSONDecodeError") for place in "abc"}
+    assert heard == ledger.read(house.ledger)
+    assert set(states(found).values()) == {"due"}
+
+
 def test_a_memory_store_takes_releases_too(house):
     import fsspec
 
@@ -350,3 +446,25 @@ def test_a_cluster_makes_the_same_and_replaces_a_worker_that_dies(house, tmp_pat
     assert (tmp_path / "times").exists()
     assert set(states(found).values()) == {"done"}
     assert sum(e.event == "done" for e in ledger.read(house.ledger)) == 6
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_2800_places_are_made_once_each_and_the_last_as_fast_as_the_first(tmp_path, root, monkeypatch):
+    monkeypatch.syspath_prepend(str(root))
+    names = importlib.import_module("benchmarks.fleet").make_home(tmp_path, 2800, since="2018H2, kinds: [half]")
+    house, moments = Home(tmp_path), [time.monotonic()]
+    today = dt.date(2019, 1, 20)
+    found = fleet.run_due(
+        house, today=today, workers=2, heard=lambda place, events: moments.append(time.monotonic()), make=release
+    )
+    events = ledger.read(house.ledger)
+
+    assert states(found) == {(place, "2018H2"): "done" for place in names}
+    assert [event.seq for event in events] == list(range(1, 2 * len(names) + 1))
+    assert sorted((e.place, e.event, e.release) for e in events) == sorted(
+        told for place in names for told in ((place, "done", "r1"), (place, "started", ""))
+    )
+    steps = [later - earlier for earlier, later in pairwise(moments[10:])]
+    assert sum(steps[-280:]) < 2 * sum(steps[:280])
+    assert states(due.scan(house, names, today=today, events=events)) == states(found)

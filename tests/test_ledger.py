@@ -104,3 +104,39 @@ def test_a_run_that_is_stopped_by_hand_is_recorded_and_stops(tmp_path):
         events(path, work)
 
     assert read(path)[-1].reason == "stopped by hand"
+
+
+def test_the_events_of_a_place_are_those_that_name_it(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    for place in ("a", "aa", "b", "任丘", "a", 'q"q'):
+        append(path, Event(place, "2018H1", "failed", reason=f'"place": "{place}b", "place": "a"'), at(NOON))
+    path.write_bytes(path.read_bytes() + b'{"place": "a", "period": "2018H1", "eve')
+
+    for place in ("a", "aa", "b", "任丘", 'q"q', "c"):
+        assert [e for e in read(path) if e.place == place] == read(path, place)
+    assert [e.seq for e in read(path, "a")] == [1, 5]
+
+
+def test_a_cut_line_of_a_place_hides_no_later_one(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    append(path, Event("a", "2018H1", "started"), at(NOON))
+    path.write_bytes(path.read_bytes() + b'{"place": "a", "period"')
+    append(path, Event("a", "2018H1", "done"), at(NOON))
+
+    assert [e.event for e in read(path, "a")] == ["started", "done"]
+
+
+def test_what_became_of_a_copy_changes_no_state(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    for name in ("failed", "copied", "not copied"):
+        append(path, Event("renqiu", "2018H1", name), at(NOON))
+
+    assert last_events(read(path))["renqiu", "2018H1"].event == "failed"
+
+
+def test_an_event_of_a_place_as_a_whole_is_read_back(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    written = append(path, Event("a", "", "failed", kind="KilledWorker"), at(NOON))
+
+    assert read(path) == read(path, "a") == [written]
+    assert append(path, Event("a", "", "failed"), at(NOON)).seq == 2

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import copy_project
 
-from fpanalysis import due, fleet, releases
+from fpanalysis import due, fleet, ledger, pipeline, releases
 from fpanalysis.__main__ import main
 from fpanalysis.errors import NotebookError, PublishError
 from fpanalysis.paths import Home
@@ -324,3 +325,49 @@ def test_params_of_one_place_that_are_wrong_are_a_failure_of_that_place(home, tm
     assert (done.returncode, told["counts"]) == (1, {"due": 0, "done": 0, "failed": 1, "late": 0, "not due": 0})
     assert set(told["reports"][0]) == {"place", "period", "state", "reason", "since", "release"}
     assert told["reports"][0]["reason"].startswith("params/renqiu.yaml: nonsense does not exist")
+
+
+def test_status_lists_the_states_asked_for_and_counts_all(home):
+    done = command(home, "status", "--today", "2018-07-20", "--state", "failed", "not due")
+
+    assert [line.split()[:2] for line in done.stdout.splitlines()[:-1]] == [["renqiu", "2018H2"], ["renqiu", "2018"]]
+    assert done.stdout.splitlines()[-1] == "1 place: 1 due, 2 not due"
+    wrong = command(home, "status", "--state", "faild")
+    assert (wrong.returncode, "no report is ever 'faild': it is due, done, failed" in wrong.stderr) == (2, True)
+
+
+def test_a_copy_that_was_not_taken_is_told_by_the_exit_code(home, monkeypatch):
+    def run_due(home, *, heard, **given):
+        heard("renqiu", [ledger.Event("renqiu", "2018H1", "not copied", reason="no room")])
+        return [due.Report("renqiu", "2018H1", "late")]
+
+    monkeypatch.setattr(fleet, "run_due", run_due)
+    done = command(home, "run", "--all", "--due")
+
+    assert (done.returncode, "renqiu 2018H1 not copied no room" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(("period", "warned"), [("2018H1", True), ("2018", False)])
+def test_a_report_that_a_published_one_does_not_know_of_is_said_and_noted(home, monkeypatch, period, warned):
+    house = Home(home)
+    for key in ("2018", "2017"):
+        (house.releases("renqiu", key) / "r1").mkdir(parents=True)
+    monkeypatch.setattr(pipeline, "run_report", lambda place, period, **given: (house.releases(place, period), True))
+    house.releases("renqiu", period).mkdir(parents=True, exist_ok=True)
+    done = command(home, "run", "renqiu", period)
+    sentence = "2018 of renqiu is published and does not know of this report of 2018H1: what one of them hides, the two"
+
+    assert (done.returncode, sentence in done.stderr) == (0, warned)
+    assert ledger.read(house.ledger)[-1].reason.startswith(sentence) is warned
+
+
+def test_the_ledger_names_the_period_of_the_calendar_of_the_place(tmp_path, monkeypatch):
+    house = Home(copy_project(tmp_path, "demo"))
+
+    def fails(place, period, **given):
+        raise NotebookError("cell 3")
+
+    monkeypatch.setattr(pipeline, "run_report", fails)
+    command(house.root, "run", "demo", "2018H1")
+
+    assert [(e.place, e.period, e.event) for e in ledger.read(house.ledger)] == [("demo", "S2018H1", "failed")]

@@ -1,11 +1,13 @@
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from fpanalysis import releases
 from fpanalysis.errors import FpError
+from fpanalysis.locks import locked
 from fpanalysis.paths import Home, marks
 from fpanalysis.periods import parse_period
 
@@ -79,7 +81,7 @@ def test_what_a_failed_run_finished_is_there_for_the_next(house):
     with releases.staged(target(house), house) as stage:
         assert ((stage / "a.ipynb").read_text(), (marks(stage) / "a").read_text()) == ("finished", "finished")
     assert seen(house) == ["renqiu"]
-    assert not (house.outputs / ".stage").exists()
+    assert not any((house.outputs / ".stage").iterdir())
     assert [p.name for p in target(house).iterdir()] == ["a.ipynb"]
 
 
@@ -142,3 +144,77 @@ def test_inputs_name_raw_files_params_notebooks_and_packages(desk):
     assert set(made) == {"raw", "params", "notebooks", "before", "library", "packages", "python"}
     assert set(made["raw"]) >= {d.name for d in desk.data.deliveries}
     assert os.sep not in "".join(made["notebooks"])
+
+
+def test_places_that_begin_and_end_at_the_same_time_are_not_in_each_others_way(house):
+    def made(place):
+        for number in range(1, 60):
+            with releases.staged(house.releases(place, "2018H1") / f"r{number}", house):
+                pass
+        return releases.newest(house.releases(place, "2018H1")).name
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(made, ("a", "b"))) == ["r59", "r59"]
+
+
+def test_latest_is_mended_under_the_lock_of_the_place_and_never_led_back(house):
+    for number in (1, 2):
+        with releases.staged(target(house, number), house):
+            pass
+    latest = house.releases("renqiu", "2018H1") / "latest"
+    releases.mend_latest(target(house, 1), house)
+    assert latest.readlink().name == "r2"
+
+    latest.unlink()
+    latest.symlink_to("r1")
+    with locked(house.lock("renqiu"), wait=0):
+        releases.mend_latest(target(house, 2), house)
+        assert latest.readlink().name == "r1"
+    releases.mend_latest(target(house, 2), house)
+    assert latest.readlink().name == "r2"
+
+
+def test_two_that_mend_and_one_that_makes_end_at_the_newest(house):
+    latest = house.releases("renqiu", "2018H1") / "latest"
+
+    def make(number):
+        with locked(house.lock("renqiu"), wait=60), releases.staged(target(house, number), house):
+            pass
+
+    make(1)
+
+    def mend(_):
+        while releases.newest(latest.parent).name != "r40":
+            releases.mend_latest(releases.newest(latest.parent), house)
+
+    with ThreadPoolExecutor(3) as pool:
+        others = [pool.submit(mend, n) for n in range(2)]
+        for number in range(2, 41):
+            make(number)
+        for other in others:
+            other.result()
+    assert latest.readlink().name == "r40"
+    assert not latest.with_suffix(".txt").exists()
+
+
+def test_a_look_reads_a_file_once_and_the_next_one_again(tmp_path):
+    path = tmp_path / "births.csv"
+    path.write_text("1")
+    look = releases.one_look()
+    first = look(path)
+    path.write_text("2")
+
+    assert (look(path), releases.one_look()(path)) == (first, releases.content_hash(path))
+    assert first != releases.content_hash(path)
+
+
+def test_longer_periods_that_are_published_do_not_know_of_a_report_made_after_them(house):
+    for key in ("2018H1", "2018H2", "2018", "2018Q1", "2017", "2019H1"):
+        (house.outputs / "renqiu" / key / "r1").mkdir(parents=True)
+
+    def after(key):
+        return [p.parent.name for p in releases.told_after(house, "renqiu", parse_period(key))]
+
+    assert after("2018Q1") == ["2018", "2018H1"]
+    assert (after("2018H1"), after("2018H2"), after("2018")) == (["2018"], ["2018"], [])
+    assert after("2019") == []
