@@ -30,6 +30,7 @@ from fontTools.ttLib import TTFont, TTLibError, woff2
 from .errors import FpError
 
 __all__ = [
+    "ALONE",
     "FALLBACK",
     "ROLES",
     "WEIGHTS",
@@ -198,10 +199,10 @@ def page_font(text: str, weight_file: Path) -> bytes:
 class _Sealed(T2CharString):
     """An outline that is copied as it stands, since it calls no other: read token by token it took half the time."""
 
-    def needsDecompilation(self) -> bool:  # noqa: N802
+    def needsDecompilation(self) -> bool:
         return False
 
-    def getToken(self, index: int) -> tuple[None, int, int]:  # type: ignore[override]  # noqa: N802
+    def getToken(self, index: int) -> tuple[None, int, int]:  # type: ignore[override]
         return None, 0, index
 
 
