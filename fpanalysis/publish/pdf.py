@@ -227,8 +227,9 @@ class _Model:
             "across": across,
             "unit": self._word("table.unit", unit=table.unit) if table.unit else "",
             "total": table.total,
-            "parts": [_cut(table, columns, widths) for columns, widths in parts],
-        }
+            "parts": [_cut(table, columns, widths) | {"low": _low(table, columns, widths, size, self.fonts)}
+                      for columns, widths in parts],
+        }  # fmt: skip
 
     def _picture(self, kind: str, content: str) -> str:
         """Return the name of a picture that is put beside the model."""
@@ -407,6 +408,22 @@ def _cut(table: Table, columns: Sequence[int], widths: Sequence[float]) -> dict[
         "heads": heads,
         "rows": [[row[n] for n in columns] for row in table.texts],
     }
+
+
+def _low(
+    table: Table, columns: Sequence[int], widths: Sequence[float], size: float, fonts: Mapping[str, Path]
+) -> list[bool]:
+    """Return which rows surely take one line, so that typst need not set them once more to learn their height."""
+    last = len(table.texts) - 1
+
+    def is_low(words: str, width: float, weight: str) -> bool:
+        is_plain = words.isprintable() and not words.endswith("]")  # no line end, no raised mark
+        return is_plain and text_width(words, fonts[weight]) * size < width - GAP + 0.01
+
+    rows = [("bold" if table.total and n == last else "regular", [row[column] for column in columns])
+            for n, row in enumerate(table.texts)]  # fmt: skip
+    return [any(row) and all(is_low(words, width, weight) for words, width in zip(row, widths, strict=True))
+            for weight, row in rows]  # fmt: skip
 
 
 def _day(words: str) -> dt.date:
