@@ -205,11 +205,17 @@ def _notice(meta: Meta) -> str:
 
 def _as_of(meta: Meta) -> dt.date:
     """Return the day up to which the data reach, as the cover words it; the first day of zip archives without one."""
-    years = [year for year in re.findall(r"(?<!\d)\d{4}(?!\d)", meta.as_of) if 1900 < int(year) < 9999]
-    days = [day.date() for year in years for day in pd.date_range(f"{year}-01-01", f"{year}-12-31")]
-    worded = {words: day for day in days for words in (format_value(day, "date", meta.lang), day.isoformat())}
+    years = [int(year) for year in re.findall(r"(?<!\d)\d{4}(?!\d)", meta.as_of) if 1900 < int(year) < 9999]
+    worded = {words: day for year in years for words, day in _worded_days(year, meta.lang).items()}
     found = [words for words in worded if words in meta.as_of]
     return worded[max(found, key=len)] if found else EPOCH
+
+
+@functools.lru_cache(8)
+def _worded_days(year: int, lang: str) -> Mapping[str, dt.date]:
+    """Return the days of a year by their words in a language and in figures; all places are published for the same."""
+    days = [day.date() for day in pd.date_range(f"{year}-01-01", f"{year}-12-31")]
+    return {words: day for day in days for words in (format_value(day, "date", lang), day.isoformat())}
 
 
 def _on_page(words: str) -> str:
