@@ -184,12 +184,12 @@ def page_font(text: str, weight_file: Path) -> bytes:
     woff2.brotli = BROTLI
     with _open(weight_file) as font, io.BytesIO() as page:
         _refuse_restricted(font, weight_file)
-        font["cmap"] = _few(_map(weight_file), text)
+        font["cmap"], font["hmtx"] = _few(_map(weight_file), text), copy.copy(_metrics(weight_file))
         if "CFF " in font:
-            outlines = font["CFF "].cff[0]
-            outlines.charset = list(_glyphs(weight_file))
+            top = font["CFF "].cff[0]
+            top.charset = list(_glyphs(weight_file))
             if weight_file in ALONE:
-                outlines.CharStrings.charStringsIndex.subrClass = _Sealed
+                top.CharStrings = _sealed(weight_file, top)
         cut.subset(font)
         font.flavor = "woff2"
         font.save(page)
@@ -204,6 +204,16 @@ class _Sealed(T2CharString):
 
     def getToken(self, index: int) -> tuple[None, int, int]:  # type: ignore[override]
         return None, 0, index
+
+
+def _sealed(path: Path, top: Any) -> Any:
+    """Return the outlines of a font to be copied as they stand, by their places in it."""
+    outlines = copy.copy(_outlines(path))
+    index = outlines.charStringsIndex = copy.copy(outlines.charStringsIndex)
+    index.file, index.fdArray, index.fdSelect = top.file, top.FDArray, top.FDSelect
+    index.items, index.subrClass = list(index.items), _Sealed
+    index.globalSubrs = outlines.globalSubrs = top.GlobalSubrs
+    return outlines
 
 
 def _few(whole: Any, text: str) -> Any:
@@ -266,6 +276,20 @@ def _glyphs(path: Path) -> Sequence[str]:
 
 
 @cache
+def _metrics(path: Path) -> Any:
+    """Return the table of a font that says how wide each glyph is, read once a process; a cut replaces its parts."""
+    with _open(path) as font:
+        return font["hmtx"]
+
+
+@cache
+def _outlines(path: Path) -> Any:
+    """Return where a font keeps its outlines (CFF), read once a process; none of them is read here."""
+    with _open(path) as font:
+        return font["CFF "].cff[0].CharStrings
+
+
+@cache
 def _covered(path: Path) -> frozenset[int]:
     return frozenset(_map(path).getBestCmap())
 
@@ -273,7 +297,7 @@ def _covered(path: Path) -> frozenset[int]:
 @cache
 def _advances(path: Path) -> Mapping[int, float]:
     with _open(path) as font:
-        units, widths = font["head"].unitsPerEm, font["hmtx"].metrics
+        units, widths = font["head"].unitsPerEm, _metrics(path).metrics
         return {code: widths[name][0] / units for code, name in _map(path).getBestCmap().items()}
 
 
