@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from . import lean, releases, results, stages  # noqa: F401  # lean: before anything imports nbformat
+from . import lean, releases, results, stages  # lean: before anything imports nbformat
 from .desk import LATEST, Desk, notebooks_of, open_desk, shared_data
 from .errors import NotebookError, ParamsError, did_you_mean
 from .execute import CELL_TIMEOUT, declared_parameters, keep_failed, run_notebook
@@ -61,6 +61,7 @@ def run_report(
     one sentence; no reader ever sees a half-made report: of a notebook that failed, what ran is kept in `failed/`,
     for inspection, and the next run goes on with the stages that this one finished.
     """
+    lean.settle()
     desk = open_desk(place, period, as_of=as_of, home=home)
     _check_parameters(parameters or {}, _notebooks(desk))
     checked_formats(desk.params.formats)

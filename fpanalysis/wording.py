@@ -101,6 +101,8 @@ def text(key: str, lang: str, facts: Mapping[str, Fact] | None = None, /, **valu
     or language, or a placeholder without a value.
     """
     template = _entry(key)[checked_lang(lang)]
+    if "{" not in template and "}" not in template:
+        return template
     try:
         return _Formatter(lang).vformat(template, (), {**(facts or {}), **values})
     except KeyError as missing:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,20 @@ from fpanalysis import blocks
 from fpanalysis.blocks import Column, Table, csv_text
 from fpanalysis.errors import PublishError
 from fpanalysis.publish.document import Document, Part, Passage, plain_text, read_document
-from fpanalysis.publish.pdf import NO_DATE, TEXT_WIDTH, PdfExporter, _day, _need, _parts, extract, layout, render
-from fpanalysis.typeface import font_files, page_font
+from fpanalysis.publish.pdf import (
+    NO_DATE,
+    TEXT_WIDTH,
+    PdfExporter,
+    _compiled,
+    _day,
+    _Model,
+    _need,
+    _parts,
+    extract,
+    layout,
+    render,
+)
+from fpanalysis.typeface import font_files, page_font, typst_fonts
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = font_files()
@@ -341,6 +355,25 @@ def test_short_texts_are_rather_broken_than_a_table_parted():
     assert len(_parts(table, 8.5, TEXT_WIDTH["en"], FILES, 9.0)) > 1
     _, across, parts = layout(table, "en", FILES)
     assert (across, len(parts)) == (False, 1)
+
+
+def test_rows_whose_height_is_known_are_as_high_as_typst_would_set_them(document):
+    words = ["短", "字" * 40, "a\nb", "1,234 [p]", "", "鄚州镇 (98.5%)", "合计"]
+    table = Table((Column("place", "地区"), Column("n", "数")), words, tuple((w, w) for w in words), "表", total=True)
+    given = replace(document, parts=(*document.parts, Part(replace(table, id="last"), 0)),
+                    numbers={**document.numbers, "last": ("table", 99)})  # fmt: skip
+    known = _Model(given, FILES, {}).files()
+    model = json.loads(known["model.json"])
+    parts = [part for block in model["parts"] if block["kind"] == "table" for part in block["parts"]]
+    low = [part["low"] for part in parts]
+    for part in parts:
+        part["low"] = [False] * len(part["low"])
+    measured = known | {"model.json": json.dumps(model, ensure_ascii=False).encode()}
+    fonts = typst_fonts(*{path.parent for path in FILES.values()})
+
+    assert low[-1] == [True, False, False, False, False, True, True]
+    assert sum(map(sum, low)) > 0.8 * sum(map(len, low))
+    assert _compiled(given, known, fonts) == _compiled(given, measured, fonts)
 
 
 DAYS = {

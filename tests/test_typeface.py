@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from fpanalysis.errors import FpError
 from fpanalysis.fonts.make_fonts import gb_2312_characters, standard_characters, wanted
 from fpanalysis.typeface import (
+    ALONE,
     FALLBACK,
     ROLES,
     WEIGHTS,
@@ -335,6 +337,14 @@ def test_reserved_names_are_nowhere_in_the_bundled_font(weight: str) -> None:
     names = [name.encode(code) for name in ("Noto", "Source") for code in ("ascii", "utf-16-be")]
 
     assert [] == [name for name in names if name in data]
+
+
+@pytest.mark.parametrize("weight", WEIGHTS)
+def test_outlines_copied_as_they_stand_are_those_read_token_by_token(weight: str, tmp_path: Path) -> None:
+    elsewhere = Path(shutil.copy(FILES[weight], tmp_path))
+
+    assert elsewhere not in ALONE and FILES[weight] in ALONE
+    assert page_font(PAGE, elsewhere) == page_font(PAGE, FILES[weight])
 
 
 @pytest.mark.parametrize("weight", WEIGHTS)

@@ -166,6 +166,21 @@ def test_the_cover_says_that_data_are_synthetic(data):
     assert any(isinstance(value, str) and value.startswith("合成数据") for value in extract(data))
 
 
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_what_is_read_back_is_what_openpyxl_reads(lang):
+    days = pd.DataFrame({"d": ["2018-06-30"], "m": ["2018-05"], "t": ["y 2018-01-02"], "n": [12.5]})
+    columns = [blocks.Column("d", "d", "date"), blocks.Column("m", "m", "month"), blocks.Column("t", "yyyy"),
+               blocks.Column("n", "n", "n1", "y")]  # fmt: skip
+    shown = [*_shown(lang), blocks.table(days, columns=columns, lang=lang, caption="Days", notes=["< 1900"])]
+    outputs = [v4.new_output("display_data", data=block._repr_mimebundle_()) for block in shown]
+    made, _ = XlsxExporter().from_notebook_node(v4.new_notebook(cells=[v4.new_code_cell("x", outputs=outputs)]))
+    cells = [cell.value for sheet in load_workbook(io.BytesIO(made)) for row in sheet.iter_rows() for cell in row]
+    expected = [value.date().isoformat() if isinstance(value, dt.datetime) else value for value in cells]
+
+    assert {"2018-06-30", "2018-05-01", 12.5} <= set(extract(made))
+    assert extract(made) == [value for value in expected if value is not None]
+
+
 def test_every_link_leads_to_a_sheet(book):
     places = [cell.hyperlink.location for sheet in book for row in sheet.iter_rows() for cell in row if cell.hyperlink]
 

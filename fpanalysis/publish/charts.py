@@ -10,6 +10,7 @@ nothing.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -133,6 +134,7 @@ def _months(stubs: Sequence[Any], lang: str) -> tuple[int, int] | None:
     return first, next((n for n in range(first, len(known)) if not known[n]), len(known)) - 1
 
 
+@functools.lru_cache(4096)
 def _is_month(words: str, lang: str) -> bool:
     years = [part for part in "".join(c if c.isdecimal() else " " for c in words).split() if len(part) == 4]
     return any(format_value(f"{year}-{month:02d}", "month", lang) == words for year in years for month in range(1, 13))

@@ -9,11 +9,11 @@ held against each other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbconvert.exporters import get_exporter
 from nbformat import NotebookNode
 from traitlets import List, Unicode
 from traitlets.config import Config
@@ -72,12 +72,19 @@ def edition(
     made: dict[str, bytes] = {}
     held = Sayings(document)
     for format in checked_formats(formats):
-        exporter: Any = get_exporter(format)(config=traits)
+        exporter = _exporter(format)(config=traits)
         body = exporter.render(document, files)
         content = body if isinstance(body, bytes) else body.encode()
         held.check(format, content, name=f"{name}{exporter.file_extension}")
         made[exporter.file_extension] = content
     return {**made, FACTS_CSV: facts_csv(made[FACTS])} if FACTS in made else made
+
+
+def _exporter(format: str) -> type[ReportExporter]:
+    """Return the exporter of a format; nbconvert would look through all that is installed for it, each time."""
+    module, _, name = FORMATS[format].partition(":")
+    found: type[ReportExporter] = getattr(import_module(module), name)
+    return found
 
 
 def publish_edition(

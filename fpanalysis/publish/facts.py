@@ -71,14 +71,21 @@ def facts_csv(facts: bytes) -> bytes:
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\r\n")
     writer.writerow([head for name in FIELDS for head in _heads(name)])
-    for fact in json.loads(facts)["facts"]:
+    for fact in _read(facts):
         writer.writerow([cell for name in FIELDS for cell in _cells(fact[name], name)])
     return lines.getvalue().encode("utf-8-sig")
 
 
 def extract(data: bytes) -> list[str]:
     """Return the numbers of all results in a `facts.json` as text, for the comparison of formats."""
-    return [str(fact[name]) for fact in json.loads(data)["facts"] for name in NUMBERS if _is_number(fact[name])]
+    return [str(fact[name]) for fact in _read(data) for name in NUMBERS if _is_number(fact[name])]
+
+
+@functools.lru_cache(1)
+def _read(data: bytes) -> Sequence[Mapping[str, Any]]:
+    """Return the facts of a `facts.json`, read once to be checked and to be written as CSV."""
+    facts: Sequence[Mapping[str, Any]] = json.loads(data)["facts"]
+    return facts
 
 
 def _is_number(value: Any) -> bool:

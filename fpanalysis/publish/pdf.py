@@ -18,7 +18,8 @@ import functools
 import itertools
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
@@ -77,28 +78,42 @@ def render(document: Document, files: Mapping[str, Path], attachments: Mapping[s
     `attachments` are more files to carry, by name. Raises PublishError when typst refuses or warns.
     """
     carried, lowered = {**_data_files(document), **(attachments or {})}, set[str]()
+    fonts = typst_fonts(*sorted({path.resolve().parent for path in (*files.values(), FALLBACK)}))
     for _ in range(TRIES):
-        content, alone = _compiled(_Model(document, files, carried, lowered))
+        made = _Model(document, files, carried, lowered).files()
+        alone = _last_rows_alone(document, made, fonts)
         if alone <= lowered:
             break
         lowered |= alone
+    return _compiled(document, made, fonts)
+
+
+def _last_rows_alone(document: Document, made: Mapping[str, bytes], fonts: Any) -> set[str]:
+    """Return the ids of the tables whose last row stands alone on a page; no file is written for that."""
+    pages: dict[str, list[int]] = {}
+    with _refused(document):
+        found = json.loads(typst.eval(made, LAST_ROWS, font_paths=fonts))
+    for name, page in found:
+        pages.setdefault(name, []).append(page)
+    return {name for name, found in pages.items() if name and found[-1] != found[-2]}
+
+
+def _compiled(document: Document, made: Mapping[str, bytes], fonts: Any) -> bytes:
+    """Return the file; what has been set to ask for its last rows is not set again."""
+    with _refused(document):
+        content, warnings = typst.compile_with_warnings(made, font_paths=fonts, format="pdf", pdf_standards=STANDARDS)
+    for warning in warnings:
+        raise PublishError(_refusal(document, warning.message, getattr(warning, "hints", ())))
     return content
 
 
-def _compiled(made: _Model) -> tuple[bytes, set[str]]:
-    """Return the file, and the ids of the tables whose last row stands alone on a page."""
-    given = made.files()
-    fonts = typst_fonts(*sorted({path.resolve().parent for path in (*made.fonts.values(), FALLBACK)}))
+@contextmanager
+def _refused(document: Document) -> Iterator[None]:
+    """Say in a PublishError what typst refuses."""
     try:
-        content, warnings = typst.compile_with_warnings(given, font_paths=fonts, format="pdf", pdf_standards=STANDARDS)
+        yield
     except typst.TypstError as error:
-        raise PublishError(_refusal(made.document, error.message, getattr(error, "hints", ()))) from None
-    for warning in warnings:
-        raise PublishError(_refusal(made.document, warning.message, getattr(warning, "hints", ())))
-    pages: dict[str, list[int]] = {}
-    for name, page in json.loads(typst.eval(given, LAST_ROWS, font_paths=fonts)):
-        pages.setdefault(name, []).append(page)
-    return content, {name for name, found in pages.items() if name and found[-1] != found[-2]}
+        raise PublishError(_refusal(document, error.message, getattr(error, "hints", ()))) from None
 
 
 def extract(data: bytes) -> list[str]:
@@ -212,8 +227,9 @@ class _Model:
             "across": across,
             "unit": self._word("table.unit", unit=table.unit) if table.unit else "",
             "total": table.total,
-            "parts": [_cut(table, columns, widths) for columns, widths in parts],
-        }
+            "parts": [_cut(table, columns, widths) | {"low": _low(table, columns, widths, size, self.fonts)}
+                      for columns, widths in parts],
+        }  # fmt: skip
 
     def _picture(self, kind: str, content: str) -> str:
         """Return the name of a picture that is put beside the model."""
@@ -392,6 +408,22 @@ def _cut(table: Table, columns: Sequence[int], widths: Sequence[float]) -> dict[
         "heads": heads,
         "rows": [[row[n] for n in columns] for row in table.texts],
     }
+
+
+def _low(
+    table: Table, columns: Sequence[int], widths: Sequence[float], size: float, fonts: Mapping[str, Path]
+) -> list[bool]:
+    """Return which rows surely take one line, so that typst need not set them once more to learn their height."""
+    last = len(table.texts) - 1
+
+    def is_low(words: str, width: float, weight: str) -> bool:
+        is_plain = words.isprintable() and not words.endswith("]")  # no line end, no raised mark
+        return is_plain and text_width(words, fonts[weight]) * size < width - GAP + 0.01
+
+    rows = [("bold" if table.total and n == last else "regular", [row[column] for column in columns])
+            for n, row in enumerate(table.texts)]  # fmt: skip
+    return [any(row) and all(is_low(words, width, weight) for words, width in zip(row, widths, strict=True))
+            for weight, row in rows]  # fmt: skip
 
 
 def _day(words: str) -> dt.date:

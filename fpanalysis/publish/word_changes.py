@@ -10,6 +10,7 @@ as accepted and are named as such; comments are listed but change nothing.
 from __future__ import annotations
 
 import difflib
+import functools
 import hashlib
 import io
 import json
@@ -108,11 +109,17 @@ def read_units(data: bytes | Mapping[str, bytes]) -> list[Unit]:
     Tracked insertions are in, tracked deletions are out; the words of empty units are left out with them.
     """
     made = _opened(data, "the file") if isinstance(data, bytes) else data
-    body = ElementTree.fromstring(made["word/document.xml"]).find(f"{W}body")
-    found = list(_walk(body if body is not None else (), _heading_styles(made)))
-    if "word/footnotes.xml" in made:
-        found += _footnotes(ElementTree.fromstring(made["word/footnotes.xml"]))
-    return [unit for unit in found if unit.text]
+    return list(_units(*(made.get(f"word/{name}.xml") for name in ("document", "styles", "footnotes"))))
+
+
+@functools.lru_cache(1)
+def _units(document: bytes, styles: bytes | None, notes: bytes | None) -> tuple[Unit, ...]:
+    """Return the units of these parts; once where what is read back is what the text as published was taken from."""
+    body = ElementTree.fromstring(document).find(f"{W}body")
+    found = list(_walk(body if body is not None else (), _heading_styles(styles)))
+    if notes:
+        found += _footnotes(ElementTree.fromstring(notes))
+    return tuple(unit for unit in found if unit.text)
 
 
 def stored_text(units: Sequence[Unit]) -> str:
@@ -170,12 +177,12 @@ def _marks(made: Mapping[str, bytes]) -> dict[str, str]:
     return {key.removeprefix("fpanalysis."): value for key, value in named.items() if key.startswith("fpanalysis.")}
 
 
-def _heading_styles(made: Mapping[str, bytes]) -> set[str]:
+def _heading_styles(styles: bytes | None) -> set[str]:
     """Return the ids of the styles that are headings by their name (ids differ from program to program)."""
-    if "word/styles.xml" not in made:
+    if not styles:
         return set()
     found = set()
-    for style in ElementTree.fromstring(made["word/styles.xml"]).iter(f"{W}style"):
+    for style in ElementTree.fromstring(styles).iter(f"{W}style"):
         name = style.find(f"{W}name")
         if name is not None and HEADING.fullmatch((name.get(f"{W}val") or "").lower()):
             found.add(style.get(f"{W}styleId") or "")

@@ -17,6 +17,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unicodedata import east_asian_width
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+from zipfile import ZipFile
 
 import pandas as pd
 
@@ -36,6 +39,10 @@ if TYPE_CHECKING:
 __all__ = ["XlsxExporter", "extract", "numbers", "render"]
 
 EPOCH = dt.date(1980, 1, 1)
+ZERO = dt.date(1899, 12, 30)
+"""The day that a date in a workbook counts from."""
+MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+SHEET = re.compile(r"xl/worksheets/sheet\d+\.xml")
 HOSTILE = ("=", "+", "-", "@", "\t", "\r")
 NARROWEST, WIDEST, BUTTON, ONE_LINE = 9, 60, 4, 11
 HEAD_LINES = 3
@@ -96,33 +103,48 @@ def render(document: Document) -> bytes:
 
 
 def extract(data: bytes) -> list[str | float]:
-    """Return what every cell of a workbook holds, sheet by sheet and row by row: numbers raw, dates as ISO text."""
-    cells = _read(data, read_only=True)  # without charts and styles, which takes half as long
-    return [value for sheet in cells for row in sheet.iter_rows(values_only=True) for value in map(_plain, row)
-            if value is not None]  # fmt: skip
+    """Return what every cell of a workbook that `render` made holds, sheet by sheet and row by row: numbers raw, dates
+    as ISO text.
+
+    Read from its XML, in a fifth of the time that openpyxl takes, which makes an object of each cell and style.
+    """
+    with ZipFile(io.BytesIO(data)) as book:
+        shared = ["".join(item.itertext()) for item in _xml(book, "xl/sharedStrings.xml")]
+        dated = _dated(_xml(book, "xl/styles.xml"))
+        sheets = sorted((name for name in book.namelist() if SHEET.fullmatch(name)), key=lambda name: (len(name), name))
+        cells = [cell for name in sheets for cell in _xml(book, name).iter(f"{MAIN}c")]
+    held = ((cell, cell.findtext(f"{MAIN}v")) for cell in cells)
+    return [shared[int(words)] if cell.get("t") == "s" else _plain(float(words), cell.get("s", "0") in dated)
+            for cell, words in held if words is not None]  # fmt: skip
+
+
+def _xml(book: ZipFile, name: str) -> Element:
+    return ElementTree.fromstring(book.read(name))
+
+
+def _dated(styles: Element) -> set[str]:
+    """Return the numbers of the styles that show a date: those whose pattern has a year outside of quoted words."""
+    patterns = {one.get("numFmtId"): re.sub('"[^"]*"', "", one.get("formatCode", "")) for one in
+                styles.iter(f"{MAIN}numFmt")}  # fmt: skip
+    looks = styles.findall(f"{MAIN}cellXfs/{MAIN}xf")
+    return {str(n) for n, look in enumerate(looks) if "y" in patterns.get(look.get("numFmtId"), "")}
+
+
+def _plain(number: float, is_date: bool) -> str | float:
+    return (ZERO + dt.timedelta(days=int(number))).isoformat() if is_date else number
 
 
 def numbers(data: bytes) -> set[float]:
     """Return the numbers in the tables of a workbook that `render` made: those of the report, not of its contents."""
+    from openpyxl import load_workbook
+
     found: set[float] = set()
-    for sheet in _read(data):
+    for sheet in load_workbook(io.BytesIO(data)).worksheets:
         for name, area in sheet.tables.items():
             if name != "contents":
                 found |= {float(cell.value) for row in sheet[area] for cell in row
                           if isinstance(cell.value, (int, float))}  # fmt: skip
     return found
-
-
-def _read(data: bytes, *, read_only: bool = False) -> Iterable[Any]:
-    from openpyxl import load_workbook
-
-    return load_workbook(io.BytesIO(data), read_only=read_only).worksheets
-
-
-def _plain(value: Any) -> str | float | None:
-    if isinstance(value, dt.datetime):
-        return value.date().isoformat()
-    return value if value is None or isinstance(value, str) else float(value)
 
 
 class _Book:
@@ -183,11 +205,17 @@ def _notice(meta: Meta) -> str:
 
 def _as_of(meta: Meta) -> dt.date:
     """Return the day up to which the data reach, as the cover words it; the first day of zip archives without one."""
-    years = [year for year in re.findall(r"(?<!\d)\d{4}(?!\d)", meta.as_of) if 1900 < int(year) < 9999]
-    days = [day.date() for year in years for day in pd.date_range(f"{year}-01-01", f"{year}-12-31")]
-    worded = {words: day for day in days for words in (format_value(day, "date", meta.lang), day.isoformat())}
+    years = [int(year) for year in re.findall(r"(?<!\d)\d{4}(?!\d)", meta.as_of) if 1900 < int(year) < 9999]
+    worded = {words: day for year in years for words, day in _worded_days(year, meta.lang).items()}
     found = [words for words in worded if words in meta.as_of]
     return worded[max(found, key=len)] if found else EPOCH
+
+
+@functools.lru_cache(8)
+def _worded_days(year: int, lang: str) -> Mapping[str, dt.date]:
+    """Return the days of a year by their words in a language and in figures; all places are published for the same."""
+    days = [day.date() for day in pd.date_range(f"{year}-01-01", f"{year}-12-31")]
+    return {words: day for day in days for words in (format_value(day, "date", lang), day.isoformat())}
 
 
 def _on_page(words: str) -> str:
