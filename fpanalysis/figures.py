@@ -25,7 +25,7 @@ from .periods import parse_period
 from .results import pick, read_note
 from .stats import funnel_limits, ratio_to_share, share_to_ratio
 from .typeface import font_files, register_matplotlib
-from .wording import format_value, has, period_label, text
+from .wording import LANGS, format_value, has, period_label, text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,6 +45,7 @@ __all__ = [
     "plot_sex_ratio",
     "plot_small_multiples",
     "to_svg",
+    "warm",
 ]
 
 P = ParamSpec("P")
@@ -443,20 +444,59 @@ def _draw(figure: Drawing, target: io.StringIO) -> None:
     `savefig` takes another one for each, and draws everything once more to find the layout.
     """
     from matplotlib.backends.backend_svg import FigureCanvasSVG, RendererSVG
+    from matplotlib.font_manager import fontManager
 
     class Canvas(FigureCanvasSVG):
         def get_renderer(self) -> RendererSVG:
             return renderer
 
+    class Renderer(RendererSVG):
+        def _get_font_height_metrics(self, font: Any) -> tuple[float | None, ...]:
+            """Return what each text asks the font's tables for, six times, from what was read of them once."""
+            return _font_heights(tuple(fontManager._find_fonts_by_props(font)), font.get_size_in_points())
+
     Canvas(figure)
     figure.dpi = FigureCanvasSVG.fixed_dpi
     width, height = figure.get_size_inches() * figure.dpi
     metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
-    renderer = RendererSVG(width, height, target, metadata=metadata)
+    renderer = Renderer(width, height, target, metadata=metadata)
+    for spine in (spine for ax in figure.axes for spine in ax.spines.values()):
+        spine.set_in_layout(False)  # it lies on the edge of its Axes, whose box is measured anyway
     for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis) if not axis.get_label_text()):
         axis.set_label_coords(0.0, 0.0)  # or every tick is measured, again and again, to find where no label goes
     figure.draw(renderer)
     renderer.finalize()
+
+
+@functools.cache
+def _font_heights(files: tuple[str, ...], size: float) -> tuple[float | None, float | None, float | None]:
+    """Return how far a font reaches above and below its line, and the gap between lines, as matplotlib scales them.
+
+    None thrice for a font that does not say so: matplotlib then looks elsewhere.
+    """
+    from matplotlib.font_manager import get_font
+
+    font = get_font(files)
+    heights = font.get_sfnt_table("OS/2")
+    if heights is None:
+        return None, None, None
+    scale = 1 / font.get_sfnt_table("head")["unitsPerEm"] * size
+    return heights["sTypoAscender"] * scale, -heights["sTypoDescender"] * scale, heights["sTypoLineGap"] * scale
+
+
+def warm() -> None:
+    """Draw something and throw it away: what the first drawing of a process reads and fills is then there for all.
+
+    No figure of pyplot, which would choose the way that drawings are shown.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    rows = pd.DataFrame({"measure": ["pay_class/x/matched", "pay_class/x/unpaid"], "place": "x", "value": [9.0, 1.0]})
+    for lang in LANGS:
+        with mpl.rc_context(_style()):
+            ax = Figure(figsize=(WIDTH, 2), layout="constrained").subplots()
+        to_svg(plot_classes(rows, place="x", lang=lang, ax=ax), "warm")
 
 
 def _axes(ax: Axes | None, height: float) -> Axes:
