@@ -292,6 +292,7 @@ def statement(
     as_of: dt.date,
     period: str,
     county: str,
+    persons: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return the reconciliation as result rows for the county and each township; no row is about a person.
 
@@ -300,11 +301,12 @@ def statement(
     due (county also over all programmes); `pay_class/<programme>` (all people) and below it each class (people);
     `pay_class_amount` likewise (entitled minus paid, yuan; count in fen), the items that lead from due to paid. For the
     county also `carried_amount`, due in the period and to be paid in the next, and `arrears_amount`, paid in the period
-    for months before it. Arguments as for `classify`; no months give no rows.
+    for months before it. Arguments as for `classify`, and `persons`, what it gave for them, where that is at hand; no
+    months give no rows.
     """
     if not len(months):
         return rows([])
-    persons = classify(roll, payments, months=months, rates=rates, as_of=as_of)
+    persons = classify(roll, payments, months=months, rates=rates, as_of=as_of) if persons is None else persons
     records = [*_rates(rates, months, county), _in_time(persons, "", county)]
     records += _across(persons, payments, months, county)
     for programme, mine in persons.groupby("programme"):

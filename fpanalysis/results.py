@@ -43,6 +43,8 @@ __all__ = [
 
 TEXT = ("place", "period", "measure", "method", "note")
 NUMBERS = ("count", "total", "value", "lower", "upper", "p")
+WORDS = pd.array([""], dtype="str").dtype
+"""The type of texts: its name would be looked up again for every table."""
 COLUMNS = ("place", "period", "measure", *NUMBERS, "method", "note")
 
 
@@ -97,7 +99,7 @@ def rows(records: Iterable[Mapping[str, Any]] | pd.DataFrame) -> pd.DataFrame:
         raise FpError("a result row needs a place, a period and a measure")
     made: dict[str, Any] = {name: np.array([np.nan if v is None else v for v in found[name]], "float64")
                             for name in NUMBERS}  # fmt: skip
-    made |= {name: pd.array([_text(v) for v in found[name]], dtype="str") for name in TEXT}
+    made |= {name: pd.array([_text(v) for v in found[name]], dtype=WORDS) for name in TEXT}
     return pd.DataFrame({name: made[name] for name in COLUMNS})
 
 
