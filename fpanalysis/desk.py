@@ -417,7 +417,7 @@ def shared_data(desk: Desk) -> Iterator[dict[str, str]]:
     try:
         with os.fdopen(number, "wb", closefd=False) as memory:
             pickle.dump(_mark(desk.home, desk.place, list(desk.data.deliveries)), memory)
-            pickle.dump(desk.data, memory)
+            pickle.dump(desk.data, memory, pickle.HIGHEST_PROTOCOL)
         yield {SHARED: f"/proc/{os.getpid()}/fd/{number}"}
     finally:
         os.close(number)

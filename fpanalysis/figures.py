@@ -30,6 +30,7 @@ from .wording import LANGS, format_value, has, period_label, text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
+    from matplotlib.font_manager import FontProperties
 
 __all__ = [
     "alt_births",
@@ -49,6 +50,7 @@ __all__ = [
 ]
 
 P = ParamSpec("P")
+Heights = tuple[float | None, float | None, float | None]
 
 MISSING = "–"
 WIDTH = 5.8
@@ -444,16 +446,19 @@ def _draw(figure: Drawing, target: io.StringIO) -> None:
     `savefig` takes another one for each, and draws everything once more to find the layout.
     """
     from matplotlib.backends.backend_svg import FigureCanvasSVG, RendererSVG
-    from matplotlib.font_manager import fontManager
+
+    heights: dict[FontProperties, Heights] = {}
 
     class Canvas(FigureCanvasSVG):
         def get_renderer(self) -> RendererSVG:
             return renderer
 
     class Renderer(RendererSVG):
-        def _get_font_height_metrics(self, font: Any) -> tuple[float | None, ...]:
+        def _get_font_height_metrics(self, font: FontProperties) -> Heights:
             """Return what each text asks the font's tables for, six times, from what was read of them once."""
-            return _font_heights(tuple(fontManager._find_fonts_by_props(font)), font.get_size_in_points())
+            if font not in heights:
+                heights[font.copy()] = _heights(font)
+            return heights[font]
 
     Canvas(figure)
     figure.dpi = FigureCanvasSVG.fixed_dpi
@@ -468,20 +473,19 @@ def _draw(figure: Drawing, target: io.StringIO) -> None:
     renderer.finalize()
 
 
-@functools.cache
-def _font_heights(files: tuple[str, ...], size: float) -> tuple[float | None, float | None, float | None]:
+def _heights(font: FontProperties) -> Heights:
     """Return how far a font reaches above and below its line, and the gap between lines, as matplotlib scales them.
 
     None thrice for a font that does not say so: matplotlib then looks elsewhere.
     """
-    from matplotlib.font_manager import get_font
+    from matplotlib.font_manager import fontManager, get_font
 
-    font = get_font(files)
-    heights = font.get_sfnt_table("OS/2")
-    if heights is None:
+    face = get_font(fontManager._find_fonts_by_props(font))
+    told = face.get_sfnt_table("OS/2")
+    if told is None:
         return None, None, None
-    scale = 1 / font.get_sfnt_table("head")["unitsPerEm"] * size
-    return heights["sTypoAscender"] * scale, -heights["sTypoDescender"] * scale, heights["sTypoLineGap"] * scale
+    scale = 1 / face.get_sfnt_table("head")["unitsPerEm"] * font.get_size_in_points()
+    return told["sTypoAscender"] * scale, -told["sTypoDescender"] * scale, told["sTypoLineGap"] * scale
 
 
 def warm() -> None:

@@ -344,4 +344,6 @@ def test_a_font_that_does_not_say_how_high_it_is_is_left_to_matplotlib(tmp_path)
         del font["OS/2"]
         font.save(tmp_path / "bare.ttf")
 
-    assert figures._font_heights((str(tmp_path / "bare.ttf"),), 11.0) == (None, None, None)
+    font = mpl.font_manager.FontProperties(fname=tmp_path / "bare.ttf")
+
+    assert figures._heights(font) == (None, None, None)
