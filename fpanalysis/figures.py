@@ -289,7 +289,7 @@ def plot_classes(results: pd.DataFrame, *, place: str, lang: str, programme: str
     ax.barh(heights, others, height=0.62, color=BLUE, linewidth=0)
     for height, count in zip(heights, others, strict=True):
         ax.annotate(format_value(count, "count", lang), (count, height), (4, 0), textcoords="offset points",
-                    va="center", color=INK)  # fmt: skip
+                    va="center", color=INK, annotation_clip=False)  # fmt: skip
     ax.set_yticks(heights, [_class_name(name, lang) for name in others.index])
     ax.set_xlim(0, others.max() * 1.12)
     ax.set_xticks([])
@@ -331,9 +331,8 @@ def plot_bridge(results: pd.DataFrame, *, place: str, lang: str, programme: str 
     ax.vlines(ends[:-1], heights[:-1] - 0.31, heights[1:] + 0.31, color=GREY, linewidth=0.8)
     for height, start, step in zip(heights, ends - items, items, strict=True):
         words = ("+" if step > 0 else "−") + format_value(abs(step), "n2", lang)
-        ax.annotate(
-            words, (max(start, start + step), height), (4, 0), textcoords="offset points", va="center", color=INK
-        )
+        ax.annotate(words, (max(start, start + step), height), (4, 0), textcoords="offset points", va="center",
+                    color=INK, annotation_clip=False)  # fmt: skip
     ax.axvline(0, color=INK, linewidth=1)
     ax.set_yticks(heights, [_class_name(name, lang) for name in items.index])
     low, high = min(0.0, ends.min(), (ends - items).min()), max(0.0, ends.max(), (ends - items).max())
