@@ -22,7 +22,7 @@ import pandas as pd
 from .drawing import tidy
 from .errors import FpError
 from .periods import parse_period
-from .results import pick, read_note
+from .results import by_row, pick, read_note
 from .stats import funnel_limits, ratio_to_share, share_to_ratio
 from .typeface import font_files, register_matplotlib
 from .wording import LANGS, format_value, has, period_label, text
@@ -216,7 +216,7 @@ def alt_sex_ratio(
              for name, value in zip(orders["name"], orders["value"], strict=True)]  # fmt: skip
     said += [text("figure.alt.srb.orders", lang, list=_listed(items, lang))] if items else []
     if townships and len(below):
-        out = below[[_leaves_out(r, reference) for r in below.to_dict("records")]]
+        out = below[[_leaves_out(r, reference) for r in by_row(below)]]
         which = text("figure.alt.srb.which", lang, names=_listed(list(out["name"]), lang)) if len(out) else ""
         said.append(text("figure.alt.srb.places", lang, n=len(out), all=len(below), which=which))
     return _joined(said, lang)
@@ -749,7 +749,7 @@ def _ratio_marks(ax: Axes, rows: pd.DataFrame, reference: float, lang: str) -> N
         ax.annotate(text("figure.no_data", lang), (0.02, height), xycoords=("axes fraction", "data"), va="center",
                     color=GREY, fontsize=10)  # fmt: skip
     low, high = ax.get_xlim()
-    out = pd.Series([_leaves_out(row, reference) for row in rows.to_dict("records")], index=rows.index, dtype=bool)
+    out = pd.Series([_leaves_out(row, reference) for row in by_row(rows)], index=rows.index, dtype=bool)
     for some, line, colour, mark, width in ((~out, PALE, BLUE, "o", 1.8), (out, ORANGE, ORANGE, "s", 2.4)):
         drawn = rows[some & rows["value"].notna()]
         seen = drawn[drawn["value"].between(low, high)]
@@ -777,7 +777,7 @@ def _ratio_text(ax: Axes, heights: Sequence[float], rows: pd.DataFrame, top: int
 def _funnel_rows(results: pd.DataFrame, county: str) -> tuple[pd.DataFrame, Mapping[str, Any] | None]:
     """Return one row a township, with its limits by level, and the county's row with target and over-dispersion."""
     rows = results[results["measure"].str.match(r"srb_funnel(/|$)")].dropna(subset=["value"])
-    about = rows[rows["place"] == county].to_dict("records")
+    about = by_row(rows[rows["place"] == county])
     rows = rows[(rows["place"] != county) & (rows["total"] > 0)]
     if rows.duplicated(["place", "method"]).any() or len(about) > 1:
         raise FpError("several funnels in one table: pick one period first")

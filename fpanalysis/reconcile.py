@@ -32,7 +32,7 @@ import pandas as pd
 from . import engines, sources
 from .errors import FpError, did_you_mean
 from .formulation import OPEN, query, spells_query
-from .results import note, pick, rows
+from .results import by_row, note, pick, rows
 from .schedule import day_number, eligible, month_number, rate_on, tables
 from .suspects import suspects
 from .wording import catalogue
@@ -462,10 +462,10 @@ def _flow(counts: pd.DataFrame, by_reason: pd.Series, county: str) -> Iterator[d
     reasons: dict[tuple[str, str], dict[str, int]] = {}
     for (programme, place, reason), n in by_reason.items():
         reasons.setdefault((programme, place), {})[reason] = n
-    for programme, place in sorted(counts.index, key=lambda key: (key[0], key[1] != county, key[1])):
-        opening, new, exits, closing = counts.loc[(programme, place), list(FLOWS)].tolist()
-        found = dict(zip(FLOWS, (opening, new, exits, closing), strict=True))
-        found["balance"] = opening + new - exits - closing
+    flows = dict(zip(counts.index, by_row(counts[list(FLOWS)]), strict=True))
+    for programme, place in sorted(flows, key=lambda key: (key[0], key[1] != county, key[1])):
+        found = flows[programme, place]
+        found["balance"] = found["opening"] + found["new"] - found["exits"] - found["closing"]
         told = {f"roll_{item}/{programme}": n for item, n in found.items()}
         told |= {f"roll_exits/{programme}/{reason}": n for reason, n in reasons.get((programme, place), {}).items()}
         for measure, n in told.items():

@@ -250,7 +250,7 @@ def _tested(counted: pd.DataFrame, rule: _Rule) -> pd.DataFrame:
 
 def _rows(table: pd.DataFrame, rule: _Rule, tests: int, period: str, county: str) -> list[dict[str, Any]]:
     """Return the records of the results, measure by measure."""
-    verdicts = [_verdict(row, rule, tests, county) for row in table.to_dict("records")]
+    verdicts = [_verdict(row, rule, tests, county) for row in results.by_row(table)]
     together = results.note("note.srb.tests", tests=tests)
     found = results.note("note.srb.detectable", alpha=rule.alpha, power=FOUND, reference=rule.reference)
     missed = {t: results.note("note.srb.missed", alpha=rule.alpha, against=t, reference=rule.reference) for t in MISSED}
@@ -278,7 +278,7 @@ def _heads(table: pd.DataFrame) -> list[dict[str, Any]]:
     heads = table[["place", "period"]].assign(
         measure=table["part"], count=table["boys"].where(told), total=table["births"].where(told)
     )
-    return heads.to_dict("records")
+    return results.by_row(heads)
 
 
 def _made(
