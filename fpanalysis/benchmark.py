@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
@@ -93,15 +94,16 @@ def visits(activities: pd.DataFrame, *, first: dt.date, last: dt.date, period: s
 
 def _followed(mine: pd.DataFrame, on: str, step: str, first: pd.Timestamp) -> tuple[int, list[list[str]]]:
     """Return how many should have been followed by a step, and [county, day] of those that were not."""
-    due, left = 0, []
-    for subject, group in mine.groupby("subject"):
-        made = group[group["activity"] == on]
-        days = made["date"].repeat(made["count"].astype(int)).tolist()
-        took = group[group["activity"] == step]
-        settled = int(took.loc[took["date"] < first, "count"].sum())
-        done = int(took["count"].sum())
-        due += len(days[settled:])
-        left += [[str(subject), str(day.date())] for day in days[done:]]
+    made: dict[str, list[pd.Timestamp]] = {}
+    settled, done = Counter[str](), Counter[str]()
+    for row in mine[mine["activity"].isin([on, step])].itertuples():
+        if row.activity == on:
+            made.setdefault(row.subject, []).extend([row.date] * int(row.count))
+        else:
+            done[row.subject] += int(row.count)
+            settled[row.subject] += int(row.count) * (row.date < first)
+    due = sum(len(days[settled[subject] :]) for subject, days in made.items())
+    left = [[subject, str(day.date())] for subject, days in made.items() for day in days[done[subject] :]]
     return due, sorted(left, key=lambda item: item[::-1])
 
 

@@ -33,7 +33,7 @@ from . import releases, results, wording
 from .errors import FpError, ParamsError
 from .execute import run_notebook
 from .grids import decode
-from .ingest import Data, Delivery, find_deliveries, read_files
+from .ingest import Data, Delivery, find_deliveries, read_files, received_by
 from .params import Params, load_params
 from .paths import Home, find_home
 from .periods import Period, parse_period
@@ -347,7 +347,7 @@ def open_desk(place: str, period: str, lang: str = "zh", as_of: str = "", home: 
     everything = deliveries(found, params)
     closes = closing_day(everything, when, params.closing_days)
     until = None if as_of == LATEST else _day(as_of) or closes
-    received = deliveries(found, params, until)
+    received = received_by(everything, until)
     if not received and not params.counties:
         raise ParamsError(
             f"nothing was received by {as_of} in data/raw/{place}/" if as_of else f"data/raw/{place}/ is empty"
@@ -368,10 +368,10 @@ def notebooks_of(params: Params) -> tuple[str, ...]:
     return (PROVINCE,) if params.counties else (*KEEPERS, REPORT)
 
 
-def deliveries(home: Home, params: Params, as_of: dt.date | None = None) -> list[Delivery]:
-    """Return the raw files of a place received by `as_of` (all without); a province need not have any."""
+def deliveries(home: Home, params: Params) -> list[Delivery]:
+    """Return all raw files of a place; a province need not have any."""
     folder = home.raw / params.place
-    return [] if params.counties and not folder.is_dir() else find_deliveries(folder, as_of, params.calendar)
+    return [] if params.counties and not folder.is_dir() else find_deliveries(folder, calendar=params.calendar)
 
 
 def closing_day(everything: Sequence[Delivery], period: Period, days: int) -> dt.date:
@@ -417,7 +417,7 @@ def shared_data(desk: Desk) -> Iterator[dict[str, str]]:
     try:
         with os.fdopen(number, "wb", closefd=False) as memory:
             pickle.dump(_mark(desk.home, desk.place, list(desk.data.deliveries)), memory)
-            pickle.dump(desk.data, memory)
+            pickle.dump(desk.data, memory, pickle.HIGHEST_PROTOCOL)
         yield {SHARED: f"/proc/{os.getpid()}/fd/{number}"}
     finally:
         os.close(number)

@@ -134,8 +134,8 @@ def _written(rows: pd.DataFrame) -> tuple[str, ...]:
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for record in rows[list(COLUMNS)].to_dict("records"):
-        writer.writerow(["" if (v := raw_value(record[c])) is None else v for c in COLUMNS])
+    for values in zip(*(rows[name].tolist() for name in COLUMNS), strict=True):
+        writer.writerow(["" if (v := raw_value(value)) is None else v for value in values])
     return tuple(lines.getvalue().splitlines())
 
 

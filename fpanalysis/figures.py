@@ -22,14 +22,15 @@ import pandas as pd
 from .drawing import tidy
 from .errors import FpError
 from .periods import parse_period
-from .results import pick, read_note
+from .results import by_row, pick, read_note
 from .stats import funnel_limits, ratio_to_share, share_to_ratio
 from .typeface import font_files, register_matplotlib
-from .wording import format_value, has, period_label, text
+from .wording import LANGS, format_value, has, period_label, text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
+    from matplotlib.font_manager import FontProperties
 
 __all__ = [
     "alt_births",
@@ -45,9 +46,11 @@ __all__ = [
     "plot_sex_ratio",
     "plot_small_multiples",
     "to_svg",
+    "warm",
 ]
 
 P = ParamSpec("P")
+Heights = tuple[float | None, float | None, float | None]
 
 MISSING = "–"
 WIDTH = 5.8
@@ -213,7 +216,7 @@ def alt_sex_ratio(
              for name, value in zip(orders["name"], orders["value"], strict=True)]  # fmt: skip
     said += [text("figure.alt.srb.orders", lang, list=_listed(items, lang))] if items else []
     if townships and len(below):
-        out = below[[_leaves_out(r, reference) for r in below.to_dict("records")]]
+        out = below[[_leaves_out(r, reference) for r in by_row(below)]]
         which = text("figure.alt.srb.which", lang, names=_listed(list(out["name"]), lang)) if len(out) else ""
         said.append(text("figure.alt.srb.places", lang, n=len(out), all=len(below), which=which))
     return _joined(said, lang)
@@ -286,7 +289,7 @@ def plot_classes(results: pd.DataFrame, *, place: str, lang: str, programme: str
     ax.barh(heights, others, height=0.62, color=BLUE, linewidth=0)
     for height, count in zip(heights, others, strict=True):
         ax.annotate(format_value(count, "count", lang), (count, height), (4, 0), textcoords="offset points",
-                    va="center", color=INK)  # fmt: skip
+                    va="center", color=INK, annotation_clip=False)  # fmt: skip
     ax.set_yticks(heights, [_class_name(name, lang) for name in others.index])
     ax.set_xlim(0, others.max() * 1.12)
     ax.set_xticks([])
@@ -328,9 +331,8 @@ def plot_bridge(results: pd.DataFrame, *, place: str, lang: str, programme: str 
     ax.vlines(ends[:-1], heights[:-1] - 0.31, heights[1:] + 0.31, color=GREY, linewidth=0.8)
     for height, start, step in zip(heights, ends - items, items, strict=True):
         words = ("+" if step > 0 else "−") + format_value(abs(step), "n2", lang)
-        ax.annotate(
-            words, (max(start, start + step), height), (4, 0), textcoords="offset points", va="center", color=INK
-        )
+        ax.annotate(words, (max(start, start + step), height), (4, 0), textcoords="offset points", va="center",
+                    color=INK, annotation_clip=False)  # fmt: skip
     ax.axvline(0, color=INK, linewidth=1)
     ax.set_yticks(heights, [_class_name(name, lang) for name in items.index])
     low, high = min(0.0, ends.min(), (ends - items).min()), max(0.0, ends.max(), (ends - items).max())
@@ -444,19 +446,60 @@ def _draw(figure: Drawing, target: io.StringIO) -> None:
     """
     from matplotlib.backends.backend_svg import FigureCanvasSVG, RendererSVG
 
+    heights: dict[FontProperties, Heights] = {}
+
     class Canvas(FigureCanvasSVG):
         def get_renderer(self) -> RendererSVG:
             return renderer
+
+    class Renderer(RendererSVG):
+        def _get_font_height_metrics(self, font: FontProperties) -> Heights:
+            """Return what each text asks the font's tables for, six times, from what was read of them once."""
+            if font not in heights:
+                heights[font.copy()] = _heights(font)
+            return heights[font]
 
     Canvas(figure)
     figure.dpi = FigureCanvasSVG.fixed_dpi
     width, height = figure.get_size_inches() * figure.dpi
     metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
-    renderer = RendererSVG(width, height, target, metadata=metadata)
+    renderer = Renderer(width, height, target, metadata=metadata)
+    for spine in (spine for ax in figure.axes for spine in ax.spines.values()):
+        spine.set_in_layout(False)  # it lies on the edge of its Axes, whose box is measured anyway
     for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis) if not axis.get_label_text()):
         axis.set_label_coords(0.0, 0.0)  # or every tick is measured, again and again, to find where no label goes
     figure.draw(renderer)
     renderer.finalize()
+
+
+def _heights(font: FontProperties) -> Heights:
+    """Return how far a font reaches above and below its line, and the gap between lines, as matplotlib scales them.
+
+    None thrice for a font that does not say so: matplotlib then looks elsewhere.
+    """
+    from matplotlib.font_manager import fontManager, get_font
+
+    face = get_font(fontManager._find_fonts_by_props(font))
+    told = face.get_sfnt_table("OS/2")
+    if told is None:
+        return None, None, None
+    scale = 1 / face.get_sfnt_table("head")["unitsPerEm"] * font.get_size_in_points()
+    return told["sTypoAscender"] * scale, -told["sTypoDescender"] * scale, told["sTypoLineGap"] * scale
+
+
+def warm() -> None:
+    """Draw something and throw it away: what the first drawing of a process reads and fills is then there for all.
+
+    No figure of pyplot, which would choose the way that drawings are shown.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    rows = pd.DataFrame({"measure": ["pay_class/x/matched", "pay_class/x/unpaid"], "place": "x", "value": [9.0, 1.0]})
+    for lang in LANGS:
+        with mpl.rc_context(_style()):
+            ax = Figure(figsize=(WIDTH, 2), layout="constrained").subplots()
+        to_svg(plot_classes(rows, place="x", lang=lang, ax=ax), "warm")
 
 
 def _axes(ax: Axes | None, height: float) -> Axes:
@@ -706,7 +749,7 @@ def _ratio_marks(ax: Axes, rows: pd.DataFrame, reference: float, lang: str) -> N
         ax.annotate(text("figure.no_data", lang), (0.02, height), xycoords=("axes fraction", "data"), va="center",
                     color=GREY, fontsize=10)  # fmt: skip
     low, high = ax.get_xlim()
-    out = pd.Series([_leaves_out(row, reference) for row in rows.to_dict("records")], index=rows.index, dtype=bool)
+    out = pd.Series([_leaves_out(row, reference) for row in by_row(rows)], index=rows.index, dtype=bool)
     for some, line, colour, mark, width in ((~out, PALE, BLUE, "o", 1.8), (out, ORANGE, ORANGE, "s", 2.4)):
         drawn = rows[some & rows["value"].notna()]
         seen = drawn[drawn["value"].between(low, high)]
@@ -734,7 +777,7 @@ def _ratio_text(ax: Axes, heights: Sequence[float], rows: pd.DataFrame, top: int
 def _funnel_rows(results: pd.DataFrame, county: str) -> tuple[pd.DataFrame, Mapping[str, Any] | None]:
     """Return one row a township, with its limits by level, and the county's row with target and over-dispersion."""
     rows = results[results["measure"].str.match(r"srb_funnel(/|$)")].dropna(subset=["value"])
-    about = rows[rows["place"] == county].to_dict("records")
+    about = by_row(rows[rows["place"] == county])
     rows = rows[(rows["place"] != county) & (rows["total"] > 0)]
     if rows.duplicated(["place", "method"]).any() or len(about) > 1:
         raise FpError("several funnels in one table: pick one period first")

@@ -87,11 +87,11 @@ def checkups(checkups: pd.DataFrame, *, months: pd.PeriodIndex, period: str, cou
     mine = checkups[checkups["month"].isin(months)]
     records = []
     for programme, of_programme in mine.groupby("programme"):
-        couples = of_programme.loc[of_programme["sex"] == "male", "count"].sum() > 0
-        for place, group in _areas(of_programme, county):
-            by_sex = group.groupby("sex")["count"].sum()
-            records.append((place, f"checkups/{programme}", group["count"].sum()))
-            records += [(place, f"checkups/{programme}/{sex}", n) for sex, n in by_sex.items()]
+        areas = _areas(of_programme.groupby(["place", "sex"])["count"].sum(), county)
+        couples = areas[county].get("male", 0) > 0
+        for place, by_sex in areas.items():
+            records.append((place, f"checkups/{programme}", sum(by_sex.values())))
+            records += [(place, f"checkups/{programme}/{sex}", n) for sex, n in sorted(by_sex.items())]
             gap = by_sex.get("male", 0) - by_sex.get("female", 0)
             if couples and (place == county or gap):
                 records.append((place, f"checkups_difference/{programme}", gap))
@@ -245,11 +245,13 @@ def plan(results: pd.DataFrame, plan: pd.DataFrame, *, period: str, year_key: st
     return rows([r for target in mine.itertuples() for r in _against_plan(results, target, period, county)])
 
 
-def _areas(frame: pd.DataFrame, county: str) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield the county with all rows, then each township with its own."""
-    yield county, frame
-    for place, group in frame[frame["place"] != county].groupby("place"):
-        yield str(place), group
+def _areas(sums: pd.Series | pd.DataFrame, county: str) -> dict[str, dict[str, Any]]:
+    """Return sums by place and part as a part's sums by place: of the county, from all, then of each township."""
+    found: dict[str, dict[str, Any]] = {county: {}}
+    for (place, part), row in zip(sums.index, sums.to_numpy(), strict=True):
+        for mine in [found[county], *([found.setdefault(place, {})] if place != county else [])]:
+            mine[part] = mine.get(part, 0) + row
+    return found
 
 
 def _counted(place: str, period: str, measure: str, count: float) -> dict[str, Any]:
@@ -270,33 +272,32 @@ def _registered_in(
 ) -> list[dict[str, Any]]:
     """Return the records of one period; none when nothing was registered in it."""
     mine = registrations[registrations["month"].isin(months)]
+    mine = mine.assign(known=mine["count"].where(mine["on_time"].notna(), 0))
+    sums = mine.groupby(["place", "service"])[["count", "on_time", "known"]].sum()
     records = []
-    for place, group in _areas(mine, county) if len(mine) else ():
-        here = group if place == county else group[group["service"] != "further"]
-        by_service = here.groupby("service")["count"].sum().reindex(SERVICES, fill_value=0)
+    for place, by_service in _areas(sums, county).items() if len(mine) else ():
         shown = SERVICES if place == county else SERVICES[:2]
-        records += [_counted(place, period, f"registered/{s}", by_service[s]) for s in shown]
-        records.append({**_counted(place, period, "registered_on_time", 0), **_on_time(here, level)})
+        table = np.array([by_service.get(s, np.zeros(3)) for s in shown])
+        records += [_counted(place, period, f"registered/{s}", n) for s, n in zip(shown, table[:, 0], strict=True)]
+        records.append({**_counted(place, period, "registered_on_time", 0), **_on_time(*table.sum(axis=0), level)})
         if place == county:
-            records.append(_counted(place, period, "registered", by_service.sum()))
-            records.append({**_counted(place, period, "registered_mix", 0), **_mix(by_service, level)})
+            records.append(_counted(place, period, "registered", table[:, 0].sum()))
+            records.append({**_counted(place, period, "registered_mix", 0), **_mix(table[1, 0], table[0, 0], level)})
         elif not records[-1]["note"]:
             records[-1]["note"] = note("note.on_time.registrations")
     return records
 
 
-def _on_time(group: pd.DataFrame, level: float) -> dict[str, Any]:
-    known = group[group["on_time"].notna()]
-    done, total = float(known["on_time"].sum()), float(known["count"].sum())
+def _on_time(cases: float, done: float, total: float, level: float) -> dict[str, Any]:
+    """Return the share that was registered on time, of the `total` cases of which that is known."""
     lower, upper = binomial_interval(done, total, level, "wilson")
-    left_out = float(group["count"].sum() - total)
+    left_out = float(cases - total)
     return {"count": done, "total": total, "value": done / total if total else np.nan, "lower": float(lower),
             "upper": float(upper), "method": f"wilson_share-{100 * level:g}",
             "note": note("note.on_time.unknown", cases=left_out) if left_out else ""}  # fmt: skip
 
 
-def _mix(by_service: pd.Series, level: float) -> dict[str, Any]:
-    second, first = float(by_service["second"]), float(by_service["first"])
+def _mix(second: float, first: float, level: float) -> dict[str, Any]:
     lower, upper = _odds(second, first, level)
     ratio = second / first if first else np.nan
     return {"count": second, "total": first, "value": ratio, "lower": lower, "upper": upper,

@@ -115,7 +115,7 @@ def completeness(
     log of what is still missing, from Mack's error. Where no birth was ever registered after its month, the share
     is 1 with a note and no interval. Months after `at` are left out.
     """
-    triangle = _triangle(births, at, max_delay)
+    (triangle,) = _triangles(births, at, max_delay)
     growth = _development(triangle)
     wanted = months[months <= at]
     so_far = _so_far(births, at).groupby("occurred")["count"].sum().reindex(wanted, fill_value=0)
@@ -209,22 +209,24 @@ def _ordinals(months: pd.Series) -> NDArray[np.int64]:
     return months.array.asi8.astype("int64")
 
 
-def _triangle(births: pd.DataFrame, at: pd.Period, max_delay: int, first: pd.Period | None = None) -> Floats:
-    """Return cumulative births by occurrence month (rows) and delay (columns), NaN where not yet known.
+def _triangles(births: pd.DataFrame, at: pd.Period, max_delay: int, towns: Sequence[str] = ()) -> Floats:
+    """Return cumulative births by occurrence month (rows) and delay (columns), NaN where not yet known: all, each town.
 
     Only months since registration began count: of earlier ones the file holds the late registrations alone.
     """
     known = _so_far(births, at)
-    if not len(known) and first is None:
-        return np.empty((0, max_delay + 1))
-    first = known["registered"].min() if first is None else first
+    if not len(known):
+        return np.empty((1 + len(towns), 0, max_delay + 1))
+    first = known["registered"].min()
     known = known[known["occurred"] >= first]
     rows = _ordinals(known["occurred"]) - first.ordinal
     columns = np.clip(_ordinals(known["registered"]) - _ordinals(known["occurred"]), 0, max_delay)
     cohorts = (at - first).n + 1
-    counts = np.zeros((cohorts, max_delay + 1))
-    np.add.at(counts, (rows, columns), known["count"].to_numpy(dtype="float64"))
-    total = counts.cumsum(axis=1)
+    counts = np.zeros((1 + len(towns), cohorts, max_delay + 1))
+    town = 1 + pd.Index(towns, dtype="str").get_indexer(known["place"])  # 0 for none of them
+    np.add.at(counts, (town, rows, columns), known["count"].to_numpy(dtype="float64"))
+    counts[0] = counts.sum(axis=0)
+    total = counts.cumsum(axis=2)
     age = np.arange(cohorts)[::-1, None]
     return np.where(np.arange(max_delay + 1)[None, :] <= age, total, np.nan)
 
@@ -260,9 +262,7 @@ def _by_place(births: pd.DataFrame, at: pd.Period, max_delay: int, places: list[
     """Return the development of the county (first of `places`) and of each township, drawn towards the county's."""
     if not places:
         return {}
-    whole = _triangle(births, at, max_delay)
-    first = _so_far(births, at)["registered"].min()
-    towns = [_triangle(births[births["place"] == place], at, max_delay, first) for place in places[1:]]
+    whole, *towns = _triangles(births, at, max_delay, places[1:])
     county = _development(whole)
     return {places[0]: county} | dict(zip(places[1:], _pooled(whole, towns, county.known), strict=True))
 

@@ -90,15 +90,14 @@ def paths(
 
 def _by_year(monthly: pd.DataFrame, year: Period, last: pd.Period) -> dict[str, pd.DataFrame]:
     """Return by measure a table of counts: one row a year (of the period's calendar) known whole, or this one."""
-    found = {}
+    found, now = {}, (last - year.first_month).n
     for measure, group in monthly[monthly["month"] <= last].groupby("measure"):
-        series = group.groupby("month")["count"].sum()
-        months = pd.period_range(min(series.index.min(), last), last, freq="M")
-        series = series.reindex(months, fill_value=0).astype("float64")
-        at = (months[0] - year.first_month).n + np.arange(len(months))
-        years = np.arange(at[0] // 12, at[-1] // 12 + 1)
+        at = group["month"].array.asi8 - year.first_month.ordinal
+        years = np.arange(at.min() // 12, now // 12 + 1)
         cells = np.full((len(years), 12), np.nan)
-        cells[at // 12 - years[0], at % 12] = series
+        flat, at = cells.reshape(-1), at - 12 * years[0]
+        flat[at.min() : now - 12 * years[0] + 1] = 0
+        np.add.at(flat, at, group["count"].to_numpy("float64"))
         table = pd.DataFrame(cells, index=year.year + years)
         whole = table.notna().all(axis=1) | (table.index == year.year)
         found[str(measure)] = table[whole]

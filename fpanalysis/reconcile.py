@@ -32,7 +32,7 @@ import pandas as pd
 from . import engines, sources
 from .errors import FpError, did_you_mean
 from .formulation import OPEN, query, spells_query
-from .results import note, pick, rows
+from .results import by_row, note, pick, rows
 from .schedule import day_number, eligible, month_number, rate_on, tables
 from .suspects import suspects
 from .wording import catalogue
@@ -292,6 +292,7 @@ def statement(
     as_of: dt.date,
     period: str,
     county: str,
+    persons: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return the reconciliation as result rows for the county and each township; no row is about a person.
 
@@ -300,11 +301,12 @@ def statement(
     due (county also over all programmes); `pay_class/<programme>` (all people) and below it each class (people);
     `pay_class_amount` likewise (entitled minus paid, yuan; count in fen), the items that lead from due to paid. For the
     county also `carried_amount`, due in the period and to be paid in the next, and `arrears_amount`, paid in the period
-    for months before it. Arguments as for `classify`; no months give no rows.
+    for months before it. Arguments as for `classify`, and `persons`, what it gave for them, where that is at hand; no
+    months give no rows.
     """
     if not len(months):
         return rows([])
-    persons = classify(roll, payments, months=months, rates=rates, as_of=as_of)
+    persons = classify(roll, payments, months=months, rates=rates, as_of=as_of) if persons is None else persons
     records = [*_rates(rates, months, county), _in_time(persons, "", county)]
     records += _across(persons, payments, months, county)
     for programme, mine in persons.groupby("programme"):
@@ -460,10 +462,10 @@ def _flow(counts: pd.DataFrame, by_reason: pd.Series, county: str) -> Iterator[d
     reasons: dict[tuple[str, str], dict[str, int]] = {}
     for (programme, place, reason), n in by_reason.items():
         reasons.setdefault((programme, place), {})[reason] = n
-    for programme, place in sorted(counts.index, key=lambda key: (key[0], key[1] != county, key[1])):
-        opening, new, exits, closing = counts.loc[(programme, place), list(FLOWS)].tolist()
-        found = dict(zip(FLOWS, (opening, new, exits, closing), strict=True))
-        found["balance"] = opening + new - exits - closing
+    flows = dict(zip(counts.index, by_row(counts[list(FLOWS)]), strict=True))
+    for programme, place in sorted(flows, key=lambda key: (key[0], key[1] != county, key[1])):
+        found = flows[programme, place]
+        found["balance"] = found["opening"] + found["new"] - found["exits"] - found["closing"]
         told = {f"roll_{item}/{programme}": n for item, n in found.items()}
         told |= {f"roll_exits/{programme}/{reason}": n for reason, n in reasons.get((programme, place), {}).items()}
         for measure, n in told.items():

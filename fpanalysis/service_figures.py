@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import special
 
 from .figures import BLUE, FAN_WIDE, GREY, INK, ORANGE, PALE, WIDTH, _no_data, _styled
-from .results import pick, read_note
+from .results import by_row, pick, read_note
 from .tables import measure_kind
 from .wording import format_value, has, label, text
 
@@ -115,7 +115,7 @@ def _panels(number: int, height: float) -> tuple[Any, list[Axes]]:
 def _targets(results: pd.DataFrame, place: str, period: str, measures: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     rows = pick(results, place=place, period=period, measure=[f"plan_forecast/{m}" for m in measures])
     rows = rows[(rows["total"] > 0) & rows["value"].notna()]
-    return {row["measure"].partition("/")[2]: row for row in rows.to_dict("records")}
+    return {row["measure"].partition("/")[2]: row for row in by_row(rows)}
 
 
 def _forecast(ax: Axes, value: float, lower: float, upper: float, top: float) -> None:
@@ -156,7 +156,7 @@ def _funnels(
 ) -> dict[str, tuple[Mapping[str, Any], pd.DataFrame]]:
     found = {}
     for measure in measures:
-        about = pick(results, place=place, period=period, measure=f"peer_funnel/{measure}").to_dict("records")
+        about = by_row(pick(results, place=place, period=period, measure=f"peer_funnel/{measure}"))
         rows = pick(results, period=period, measure=f"peer_funnel/{measure}/95")
         if about and len(rows) and measure_kind(measure) == "pct":
             found[measure] = (about[0], rows)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from . import tables
 from .blocks import Column, Table
-from .results import Fact, facts, pick, read_note
+from .results import Fact, by_row, facts, pick, read_note
 from .wording import catalogue, defined, format_value, label, needs, text
 
 __all__ = ["changed", "changes", "indicators", "judged", "league", "planned", "standings", "targets", "told", "undone"]
@@ -38,7 +38,7 @@ NOTHING = "note.change.nothing"
 
 def told(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> str:
     """Return one sentence with the indicators of a place that the catalogue names in no sentence, "" for none."""
-    rows = [r for r in _made(found).to_dict("records") if r["value"] == r["value"]]
+    rows = [r for r in by_row(_made(found)) if r["value"] == r["value"]]
     items = [text("indicator.said", lang, name=label(r["measure"], lang, names), value=_valued(r, lang)) for r in rows]
     return text("indicator.all", lang, list=text("list.semicolon", lang).join(items)) if items else ""
 
@@ -52,7 +52,7 @@ def indicators(found: pd.DataFrame, *, lang: str, names: Mapping[str, str], id: 
 
 def changed(found: pd.DataFrame, *, lang: str, names: Mapping[str, str]) -> list[str]:
     """Return a sentence for each comparison of one place and period: what really changed, and in how many nothing."""
-    rows = [r for r in found.to_dict("records") if r["measure"].startswith(CHANGES) and _verdict(r) != NOTHING]
+    rows = [r for r in by_row(found) if r["measure"].startswith(CHANGES) and _verdict(r) != NOTHING]
     lines = []
     for name in COMPARISONS:
         mine = [r for r in rows if r["measure"].split("/")[1] == name]
@@ -88,7 +88,7 @@ def changes(found: pd.DataFrame, *, lang: str, names: Mapping[str, str], id: str
     for name in have:
         columns += [f"change/{name}@total", f"change/{name}"] if name == "year_ago" else [f"change/{name}"]
     notes = [text(f"table.changes.{key}", lang) for key, told in (("season", "change/previous" in heads),
-             ("few", any(_verdict(r) == UNCALLED["few"] for r in rows.to_dict("records")))) if told]  # fmt: skip
+             ("few", any(_verdict(r) == UNCALLED["few"] for r in by_row(rows)))) if told]  # fmt: skip
     head = {"heads": heads, "caption": text("table.changes", lang), "notes": notes, "id": id}
     made = tables.wide(turned, columns, lang=lang, names=words, **head)
     return replace(made, columns=(Column("measure", text("table.measure", lang)), *made.columns[1:]))

@@ -21,7 +21,7 @@ Tests and intervals: `stats` (mid-p; Agresti and Gottard 2007). Adjustment: Holm
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ from numpy.typing import ArrayLike
 from . import results, stats
 from .errors import FpError, did_you_mean
 
-__all__ = ["MEASURES", "TESTS", "finding", "planning", "ratios", "sex_ratio"]
+__all__ = ["MEASURES", "TESTS", "finding", "planning", "ratios", "sex_ratio", "warm"]
 
 AGAINST = 115.0
 """Ratio that must be findable before a place is called within the usual range."""
@@ -147,6 +147,11 @@ def planning(
     return results.rows([{**head, "measure": f"srb_needed/{truth:g}", "value": n} for truth, n in needed.items()])
 
 
+def warm() -> None:
+    """Work the planning table of the usual rule out ahead: it rests on no data, and every county would do it anew."""
+    planning(period="2018", county="any")
+
+
 def finding(row: Mapping[str, Any], band: tuple[float, float], alpha: float) -> str:
     """Return the verdict on a ratio: significance first, then size, then whether silence means anything.
 
@@ -243,34 +248,48 @@ def _tested(counted: pd.DataFrame, rule: _Rule) -> pd.DataFrame:
     )
 
 
-def _rows(table: pd.DataFrame, rule: _Rule, tests: int, period: str, county: str) -> pd.DataFrame:
-    """Return the result rows, measure by measure."""
-    verdicts = [_verdict(row, rule, tests, county) for row in table.to_dict("records")]
+def _rows(table: pd.DataFrame, rule: _Rule, tests: int, period: str, county: str) -> list[dict[str, Any]]:
+    """Return the records of the results, measure by measure."""
+    verdicts = [_verdict(row, rule, tests, county) for row in results.by_row(table)]
     together = results.note("note.srb.tests", tests=tests)
     found = results.note("note.srb.detectable", alpha=rule.alpha, power=FOUND, reference=rule.reference)
     missed = {t: results.note("note.srb.missed", alpha=rule.alpha, against=t, reference=rule.reference) for t in MISSED}
-    plain = table.drop(columns=["lower", "upper", "p"]).rename(columns={"ratio": "value"})
-    kind = rule.test
+    kind, ratio = rule.test, table["ratio"]
+    ends = {"lower": table["lower"], "upper": table["upper"]}
     made = [
-        (table.rename(columns={"ratio": "value"}), "srb", f"{kind}-{100 * rule.level:g}", verdicts),
-        (plain.assign(p=table["p_adjusted"]), "srb_adjusted", f"{kind}-holm", together),
-        (plain.assign(p=table["p_bh"]), "srb_bh", f"{kind}-bh", together),
-        (plain.assign(p=table["p_high"]), "srb_high", f"{kind}-above", ""),
-        (plain.assign(p=table["p_low"]), "srb_low", f"{kind}-below", ""),
-        (plain.assign(p=table["p_band"]), "srb_band", f"{kind}-outside", ""),
-        (plain.assign(p=table["p_band_adjusted"]), "srb_band_adjusted", f"{kind}-outside-holm", together),
-        (plain.assign(value=table["detectable"]), "srb_detectable", f"{kind}-power", found),
-        *((plain.assign(value=table[f"missed{t:g}"]), f"srb_missed{t:g}", f"{kind}-power", missed[t]) for t in MISSED),
+        ("srb", f"{kind}-{100 * rule.level:g}", verdicts, {"value": ratio, **ends, "p": table["p"]}),
+        ("srb_adjusted", f"{kind}-holm", together, {"value": ratio, "p": table["p_adjusted"]}),
+        ("srb_bh", f"{kind}-bh", together, {"value": ratio, "p": table["p_bh"]}),
+        ("srb_high", f"{kind}-above", "", {"value": ratio, "p": table["p_high"]}),
+        ("srb_low", f"{kind}-below", "", {"value": ratio, "p": table["p_low"]}),
+        ("srb_band", f"{kind}-outside", "", {"value": ratio, "p": table["p_band"]}),
+        ("srb_band_adjusted", f"{kind}-outside-holm", together, {"value": ratio, "p": table["p_band_adjusted"]}),
+        ("srb_detectable", f"{kind}-power", found, {"value": table["detectable"]}),
+        *((f"srb_missed{t:g}", f"{kind}-power", missed[t], {"value": table[f"missed{t:g}"]}) for t in MISSED),
     ]
+    heads = _heads(table)
     number = {"place": county, "period": period, "measure": "srb_tests", "count": tests, "method": f"{kind}-holm"}
-    return pd.concat([*(_made(*each) for each in made), pd.DataFrame([{**number, "value": tests}])])
+    return [*(record for each in made for record in _made(heads, *each)), number]
 
 
-def _made(table: pd.DataFrame, measure: str, method: str, notes: str | list[str]) -> pd.DataFrame:
-    named = table.assign(measure=measure + table["part"], method=method, note=notes)
-    told = (named["births"] != 0) | (named["unknown"] == 0)  # 0 boys would be wrong where the sexes are not known
-    named = named.assign(count=named["boys"].where(told), total=named["births"].where(told))
-    return named.reindex(columns=[name for name in results.COLUMNS if name in named])
+def _heads(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return place, period, part (as the measure), boys and births of each row."""
+    told = (table["births"] != 0) | (table["unknown"] == 0)  # 0 boys would be wrong where the sexes are not known
+    heads = table[["place", "period"]].assign(
+        measure=table["part"], count=table["boys"].where(told), total=table["births"].where(told)
+    )
+    return results.by_row(heads)
+
+
+def _made(
+    heads: Sequence[Mapping[str, Any]], measure: str, method: str, notes: str | list[str], numbers: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Yield the records of one measure: a note for all, or one for each; its numbers by column."""
+    told = [notes] * len(heads) if isinstance(notes, str) else notes
+    cells = zip(*(column.tolist() for column in numbers.values()), strict=True)
+    for head, said, values in zip(heads, told, cells, strict=True):
+        named = {"measure": measure + head["measure"], "method": method, "note": said}
+        yield {**head, **dict(zip(numbers, values, strict=True)), **named}
 
 
 def _verdict(row: Mapping[str, Any], rule: _Rule, tests: int, county: str) -> str:

@@ -19,6 +19,7 @@ Statistics in Medicine 24 (2005) 1185. Two shares: Cornfield, Proc. Third Berkel
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
@@ -264,6 +265,7 @@ def detectable(
     return 1 - found if mirrored else found
 
 
+@functools.lru_cache(maxsize=256)
 def births_needed(
     truth: float, reference: float, alpha: float = 0.05, power: float = 0.8, side: Side = "greater", kind: str = "midp"
 ) -> float:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from .blocks import MISSING, Column, Table, raw_value
 from .errors import FpError, did_you_mean
-from .results import COLUMNS, NUMBERS, pick, read_note
+from .results import COLUMNS, NUMBERS, by_row, pick, read_note
 from .wording import format_value, has, indicator, label, period_label, remark, text
 
 __all__ = ["across", "cross", "long", "measure_kind", "measure_unit", "printed", "wide"]
@@ -93,7 +93,7 @@ def long(
     for column in columns:
         if column not in known:
             raise FpError(f"column {column!r} does not exist{did_you_mean(column, known)}")
-    records = results.to_dict("records")
+    records = by_row(results)
     units = {measure_unit(record["measure"], lang) for record in records}
     shown = list(columns) or _telling(results, units)
     if shown[0] == "value":
@@ -207,7 +207,7 @@ def _fact(record: Mapping[str, Any] | None) -> str:
 def _cells(results: pd.DataFrame, rows: str, measures: set[str]) -> dict[tuple[str, str], dict[str, Any]]:
     cells: dict[tuple[str, str], dict[str, Any]] = {}
     kept = [*COLUMNS, *(name for name in ("fact",) if name in results)]
-    for record in results[results["measure"].isin(measures)][kept].to_dict("records"):
+    for record in by_row(pick(results, measure=measures)[kept]):
         key = (record[rows], record["measure"])
         if key in cells:
             raise FpError(f"several results for {key[0]}, {key[1]}: pick one period, place and method first")

@@ -324,3 +324,26 @@ def test_a_township_whose_verdict_is_chance_is_not_marked():
 
     assert "Of 2 townships, 0 differ" in alt
     assert "Of 2 townships, 2 differ" in figures.alt_sex_ratio(told, county="renqiu", lang="en", names=NAMES)
+
+
+def test_a_first_drawing_can_be_had_in_advance_and_leaves_nothing_behind():
+    settings = dict(mpl.rcParams)
+    alone = figures.to_svg(figures.plot_births(RESULTS, place="renqiu", lang="zh"), "a")
+
+    figures.warm()
+
+    assert settings == dict(mpl.rcParams)
+    assert not plt.get_fignums()
+    assert figures.to_svg(figures.plot_births(RESULTS, place="renqiu", lang="zh"), "a") == alone
+
+
+def test_a_font_that_does_not_say_how_high_it_is_is_left_to_matplotlib(tmp_path):
+    from fontTools.ttLib import TTFont
+
+    with TTFont(mpl.font_manager.findfont("DejaVu Sans")) as font:
+        del font["OS/2"]
+        font.save(tmp_path / "bare.ttf")
+
+    font = mpl.font_manager.FontProperties(fname=tmp_path / "bare.ttf")
+
+    assert figures._heights(font) == (None, None, None)

@@ -198,6 +198,7 @@ def test_every_person_has_one_class_and_every_fen_is_explained(people, paid):
     people, paid = roll(*people), payments(*paid)
     found = classify(people, paid, months=MONTHS, rates=rates(), as_of=AS_OF)
     out = statement(people, paid, months=MONTHS, rates=rates(), as_of=AS_OF, **WHERE)
+    assert out.equals(statement(people, paid, months=MONTHS, rates=rates(), as_of=AS_OF, **WHERE, persons=found))
 
     assert not found.duplicated(["programme", "person"]).any()
     assert set(found["class"]) <= set(CLASSES)
