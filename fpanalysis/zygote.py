@@ -167,7 +167,7 @@ def _is_free(name: str) -> bool:
 
 def main(folder: str) -> None:
     """Import, serve kernels from the socket in `folder`, and in each fork become that kernel."""
-    gc.disable()  # while importing nothing is thrown away, and looking for it is a sixth of the time
+    gc.disable()  # as Python's manual advises before forks; looking for garbage was a sixth of the time of importing
     environment, stamp = dict(os.environ), library_stamp()
     if sys.path and sys.path[0] in ("", str(Path.cwd())):
         del sys.path[0]  # as ipykernel_launcher does; IPython puts it back
@@ -178,9 +178,7 @@ def main(folder: str) -> None:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(Path(folder) / SOCKET))
     listener.listen(64)
-    gc.collect()
     gc.freeze()  # the collector of a child then writes into none of the shared pages
-    gc.enable()
     kernel = None
     with contextlib.suppress(BrokenPipeError):  # the owner was killed while this process imported
         _say("ready")
@@ -216,12 +214,19 @@ def _import_all() -> None:
 
 
 def _warm_up() -> None:
-    """Fill the caches that depend on nothing but installed files, and that every notebook would fill anew."""
-    from . import releases, typeface, wording
+    """Fill the caches that depend on nothing but installed files, and that every notebook would fill anew.
 
-    wording.catalogue()
-    typeface.font_files()
-    releases.program()
+    Of this a kernel can see that matplotlib knows the fonts of the project, which its first figure would tell it.
+    """
+    import decimal
+
+    from . import figures, releases, sex_ratio, wording
+
+    with decimal.localcontext():  # whose flags tell what was done
+        wording.catalogue()
+        releases.program()
+        figures.warm()
+        sex_ratio.warm()
 
 
 def added(environment: Mapping[str, str]) -> dict[str, str]:
@@ -405,6 +410,7 @@ def _wear(kernel: Forked, environment: Mapping[str, str]) -> None:
     spec = importlib.util.find_spec("ipykernel_launcher")
     sys.argv = [spec.origin if spec and spec.origin else "ipykernel_launcher", *_without_history(options)]
     sys.orig_argv = list(kernel.command)
+    gc.enable()
     tempfile.tempdir = None
     random.seed()
     _wear_modules(kernel.cwd)

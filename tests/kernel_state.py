@@ -46,7 +46,7 @@ state = {
     "pandas": _flat(pd._config.config._global_config),
     "matplotlib": {name: repr(value) for name, value in plt.rcParams.items()},
     "backend": plt.get_backend(),
-    "fonts": len(font_manager.fontManager.ttflist),
+    "fonts": len([font for font in font_manager.fontManager.ttflist if not Path(font.fname).name.startswith("FPA")]),
     "numpy": repr((np.get_printoptions(), np.geterr())),
     "decimal": repr(decimal.getcontext()),
     "locale": [locale.getlocale(), locale.setlocale(locale.LC_ALL)],
