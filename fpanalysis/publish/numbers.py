@@ -40,7 +40,8 @@ from .document import Document, Passage, Tokens
 __all__ = ["Number", "Sayings", "check_format", "check_prose", "find", "telling"]
 
 FULL_WIDTH = str.maketrans("０１２３４５６７８９．％", "0123456789.%")
-FILE = re.compile(r"[^\s（(：:，,]*\.(?:csv|xlsx|json|html|pdf|docx|md|ipynb)\b")
+ENDING = re.compile(r"\.(?:csv|xlsx|json|html|pdf|docx|md|ipynb)\b")
+FILE = re.compile(rf"[^\s（(：:，,]*{ENDING.pattern}")
 ISO_DAY = re.compile(r"\b\d{4}-\d\d(?:-\d\d)?\b", re.ASCII)
 NUMBERS_OF_A_FACT = ("value", "lower", "upper")
 
@@ -72,7 +73,8 @@ def find(words: str) -> tuple[Number, ...]:
     ['2886', '12000', '-3.5%']
     """
     clean = words.translate(FULL_WIDTH)
-    clean = FILE.sub(lambda found: " " * len(found[0]), clean)
+    if ENDING.search(clean):
+        clean = FILE.sub(lambda found: " " * len(found[0]), clean)
     return tuple(_number(found) for found in _pattern().finditer(clean))
 
 
@@ -157,12 +159,19 @@ def extractor(format: str) -> Callable[[bytes], Any]:
 
 def _number(found: re.Match[str]) -> Number:
     digits, part, unit = found["digits"].replace(",", ""), found["part"] or "", (found["unit"] or "").strip()
-    sign = "-" if found["sign"] else ""
-    scale = Decimal(1) if unit in ("", "%") else Decimal(text(f"numbers.scale.{unit}", "en"))
-    value = Decimal(f"{sign}{digits}{part}") * scale
-    step = Decimal(1).scaleb(-max(len(part) - 1, 0)) * scale
-    key = f"{value.quantize(step)}" if scale == 1 else f"{value.normalize():f}"
+    value, step = Decimal(f"{'-' if found['sign'] else ''}{digits}{part}"), _step(len(part))
+    key = str(value)
+    if unit not in ("", "%"):
+        scale = Decimal(text(f"numbers.scale.{unit}", "en"))
+        value, step = value * scale, step * scale
+        key = f"{value.normalize():f}"
     return Number(key + ("%" if unit == "%" else ""), value, step, unit == "%", found.start(), found.end())
+
+
+@functools.cache
+def _step(part: int) -> Decimal:
+    """Return what the last digit stands for, by the length of the decimal part with its point."""
+    return Decimal(1).scaleb(-max(part - 1, 0))
 
 
 @functools.cache
