@@ -633,7 +633,7 @@ class _Reader:
         block = 0
         for number, row, sums in marked:
             values = [row[i] for i in where]
-            if [value.replace(" ", "") for value in values] == titles:
+            if all(value.replace(" ", "") == title for value, title in zip(values, titles, strict=True)):
                 self._repaired("", "repeated_heading", number)
             elif sums:
                 span = (block, len(records)) if sums == "block" else (0, None)
@@ -657,7 +657,7 @@ class _Reader:
         townships. Without any it is the total.
         """
         place = _at(row, heading["place"]) if "place" in heading else ""
-        sums = self._total_word(next(cell for cell in row if cell)) or self._total_word(place)
+        sums = self._total_word(next(filter(None, row))) or self._total_word(place)
         if sums == "block" or not self.contract.adds_up:
             return sums
         keys = [heading[name] for name in self.contract.unique if name != "place" and name in heading]
@@ -898,7 +898,8 @@ def _together(kind: str, parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 def _typed(values: pd.Series, column: Column) -> pd.Series:
     if column.kind == "month":
-        return pd.Series(pd.PeriodIndex(values.to_list(), freq="M"), index=values.index)
+        months = pd.PeriodIndex.from_ordinals([month.ordinal for month in values], freq="M")
+        return pd.Series(months, index=values.index)
     if column.kind in ("count", "int") and not column.required and column.default is None:
         return pd.to_numeric(values).astype("float64")
     if column.kind == "date":

@@ -1,4 +1,5 @@
 import datetime as dt
+import gc
 import json
 from pathlib import Path
 
@@ -911,3 +912,16 @@ def test_activities_say_which_period_their_file_names(read, name, key):
     assert read({f"2018-07-06/{name}": text}, files={"activities": names})["activities"]["file_period"].tolist() == [
         key
     ]
+
+
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.parametrize("content", ["nothing that is a table", "乡镇,出生月份\n鄚州镇,2018-01\n"])
+def test_the_collector_of_garbage_is_afterwards_as_it_was_also_when_reading_fails(read, on, content):
+    (gc.enable if on else gc.disable)()
+    try:
+        with pytest.raises(DataError):
+            read({"2018-07-05/births.csv": content})
+
+        assert gc.isenabled() == on
+    finally:
+        gc.enable()

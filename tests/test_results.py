@@ -63,3 +63,11 @@ def test_facts_are_the_rows_of_one_place_and_period():
     table = results.rows([ROW, {**ROW, "place": "鄚州镇", "count": 3}])
 
     assert results.facts(table, place="renqiu", period="2018H1")["births"].value == 10
+
+
+def test_rows_as_dicts_are_those_of_pandas():
+    row = {"place": "a", "period": "2018", "measure": "births"}
+    table = results.rows([{**row, "count": 3, "note": "n"}, {**row, "measure": "srb", "value": 1.5, "lower": 1}])
+
+    assert repr(table.to_dict("records")) == repr(results.by_row(table))
+    assert results.by_row(results.empty()) == []

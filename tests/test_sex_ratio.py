@@ -9,7 +9,7 @@ from scipy import special
 
 from fpanalysis import results, stats, wording
 from fpanalysis.errors import FpError
-from fpanalysis.sex_ratio import MEASURES, TESTS, planning, ratios, sex_ratio
+from fpanalysis.sex_ratio import MEASURES, TESTS, planning, ratios, sex_ratio, warm
 
 MONTHS = pd.period_range("2018-01", "2018-06", freq="M")
 SWAP = {"male": "female", "female": "male", "unknown": "unknown"}
@@ -334,3 +334,11 @@ def test_a_hundred_thousand_whole_rows_cost_23_passes_of_the_beta_function():
         took[name].append(time.process_time() - start)
 
     assert min(took["rows"]) < 23 * min(took["pass"])
+
+
+def test_the_planning_table_of_the_usual_rule_can_be_had_ahead():
+    warm()
+    before = stats.births_needed.cache_info()
+    planning(period="2018H1", county="renqiu", reference=106.3, alpha=0.05, test="midp")
+
+    assert stats.births_needed.cache_info().misses == before.misses
