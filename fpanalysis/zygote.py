@@ -220,13 +220,14 @@ def _warm_up() -> None:
     """
     import decimal
 
-    from . import figures, releases, sex_ratio, wording
+    from . import figures, gp, releases, sex_ratio, wording
 
     with decimal.localcontext():  # whose flags tell what was done
         wording.catalogue()
         releases.program()
         figures.warm()
         sex_ratio.warm()
+        gp.births_prior()
 
 
 def added(environment: Mapping[str, str]) -> dict[str, str]:
