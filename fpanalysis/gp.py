@@ -55,6 +55,7 @@ __all__ = [
     "pooled",
     "prior_of",
     "spread",
+    "warm",
 ]
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -104,6 +105,11 @@ def births_prior() -> Prior:
     folder = resources.files(__package__).joinpath("data")
     found = json.loads(folder.joinpath("births_prior.json").read_text("utf-8"))["deviations"]
     return prior_of(folder.joinpath("births_prior.csv").read_text("utf-8-sig"), found["scale"], found["tail"])
+
+
+def warm() -> None:
+    """Read the prior ahead: it is part of the package, and every notebook that forecasts would read it anew."""
+    births_prior()
 
 
 def prior_of(text: str, scale: float = 1.0, tail: float = np.inf) -> Prior:

@@ -36,6 +36,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 __all__ = ["ENVIRONMENT", "SOCKET", "Forked", "added", "library_stamp", "main", "receive", "refusal", "send", "serve"]
@@ -207,27 +208,25 @@ def _import_all() -> None:
     for name in IMPORTED:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    for module in pkgutil.iter_modules(fpanalysis.__path__):
-        if module.name not in LEFT_OUT:
-            importlib.import_module(f"fpanalysis.{module.name}")
-    _warm_up()
+    names = [module.name for module in pkgutil.iter_modules(fpanalysis.__path__) if module.name not in LEFT_OUT]
+    _warm_up([importlib.import_module(f"fpanalysis.{name}") for name in names])
 
 
-def _warm_up() -> None:
+def _warm_up(modules: Sequence[ModuleType]) -> None:
     """Fill the caches that depend on nothing but installed files, and that every notebook would fill anew.
 
-    Of this a kernel can see that matplotlib knows the fonts of the project, which its first figure would tell it.
+    Modules that have such say how in a function `warm`. Of all this a kernel can see that matplotlib knows the fonts of
+    the project, which its first figure would tell it.
     """
     import decimal
 
-    from . import figures, gp, releases, sex_ratio, wording
+    from . import releases, wording
 
     with decimal.localcontext():  # whose flags tell what was done
         wording.catalogue()
         releases.program()
-        figures.warm()
-        sex_ratio.warm()
-        gp.births_prior()
+        for module in modules:
+            getattr(module, "warm", lambda: None)()
 
 
 def added(environment: Mapping[str, str]) -> dict[str, str]:
