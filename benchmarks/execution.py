@@ -29,7 +29,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -39,8 +38,8 @@ PERIOD = "2018H1"
 NOTEBOOKS = [*((name, "zh") for name in ("01_check_data", "02_births", "03_sex_ratio", "04_subsidies", "05_services")),
              ("06_report", "zh"), ("06_report", "en")]  # fmt: skip
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "agg"}
-EVERY = 0.5
-"""Seconds between looks at the memory."""
+EVERY = 2.0
+"""Seconds between looks at the memory, each of which takes some hundredths of one."""
 
 
 def make_home(folder: Path, counties: int) -> list[str]:
@@ -81,11 +80,15 @@ def plain(home: Path, names: Sequence[str]) -> None:
 
 def plain_2(home: Path, names: Sequence[str]) -> None:
     """Run with papermill as it comes, in two processes."""
-    halves = [names[::2], names[1::2]]
-    words = [sys.executable, "-m", "benchmarks.execution", "--home", str(home), "--way", "plain", "--names"]
-    for process in [subprocess.Popen([*words, *half], cwd=ROOT) for half in halves if half]:
+    _in_two("plain", home, names)
+
+
+def _in_two(way: str, home: Path, names: Sequence[str]) -> None:
+    words = [sys.executable, "-m", "benchmarks.execution", "--home", str(home), "--way", way, "--names"]
+    halves = [half for half in (names[::2], names[1::2]) if half]
+    for process in [subprocess.Popen([*words, *half], cwd=ROOT) for half in halves]:
         if process.wait():
-            raise SystemExit("plain papermill failed")
+            raise SystemExit(f"{way} in two processes failed")
 
 
 def engine(home: Path, names: Sequence[str]) -> None:
@@ -111,9 +114,8 @@ def _forked(home: Path, names: Sequence[str], data: Mapping[str, str]) -> None:
 
 
 def warm_2(home: Path, names: Sequence[str]) -> None:
-    """Run with warm kernels, two counties at a time."""
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda name: warm(home, [name]), names))
+    """Run with warm kernels, in two processes, as the workers of a fleet do."""
+    _in_two("warm", home, names)
 
 
 def cells(home: Path, names: Sequence[str]) -> None:

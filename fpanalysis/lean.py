@@ -1,4 +1,4 @@
-"""What a run leaves out: of its imports a part that nothing here uses, of its looks for garbage all the others.
+"""What a run leaves out: of its imports a part that nothing here uses, and most of its looks for garbage.
 
 jsonschema, which nbformat imports, makes a parser of international addresses at once (1.4 CPU seconds, as long as all
 of pandas) for a format that no notebook has; where the parser cannot be had, it leaves that check out. To be imported
@@ -17,6 +17,8 @@ UNUSED = ("rfc3987_syntax",)
 
 for name in UNUSED:
     sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # an import then fails, which jsonschema expects
+
+gc.set_threshold(10_000, 10, 10)  # as in the kernels of a run (`engine`): a tenth of the time of importing goes there
 
 
 def settle() -> None:

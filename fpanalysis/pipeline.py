@@ -20,7 +20,7 @@ from .execute import CELL_TIMEOUT, declared_parameters, keep_failed, run_noteboo
 from .locks import locked, storage
 from .params import load_params
 from .paths import Home, find_home
-from .publish.edition import checked_formats, publish_edition
+from .publish import checked_formats
 from .wording import LANGS
 
 __all__ = ["environment", "run_report"]
@@ -204,6 +204,8 @@ def publish(
     `before` is the release before; `traits` are those of ReportExporter (`fonts`). Every notebook is read and held
     against the gates once, both languages against each other, and nothing is written when a gate refuses: PublishError.
     """
+    from .publish.edition import publish_edition  # not before notebooks have run: it takes a quarter of a second
+
     earlier = before / FACTS if before and (before / FACTS).is_file() else None
     for name, content in publish_edition(notebooks, formats=formats, before=earlier, **traits).items():
         (target / name).write_bytes(content)

@@ -220,9 +220,12 @@ def _warm_up(modules: Sequence[ModuleType]) -> None:
     """
     import decimal
 
+    from matplotlib.backends import backend_registry
+
     from . import releases, wording
 
     with decimal.localcontext():  # whose flags tell what was done
+        backend_registry.list_all()  # all that is installed is looked through for it when a backend is chosen
         wording.catalogue()
         releases.program()
         for module in modules:

@@ -17,8 +17,8 @@ from nbformat import v4
 
 from fpanalysis import blocks
 from fpanalysis.errors import PublishError
-from fpanalysis.publish import FORMATS, document, edition, exporter
-from fpanalysis.publish.edition import EditionExporter, checked_formats, publish_edition
+from fpanalysis.publish import FORMATS, checked_formats, document, edition, exporter
+from fpanalysis.publish.edition import EditionExporter, publish_edition
 
 EXTENSIONS = {name: get_exporter(name)().file_extension for name in FORMATS}
 

@@ -6,7 +6,11 @@ an entry in FORMATS, and one in `[project.entry-points."nbconvert.exporters"]` o
 
 from __future__ import annotations
 
-__all__ = ["BILINGUAL", "EDITION", "FORMATS"]
+from collections.abc import Sequence
+
+from ..errors import PublishError, did_you_mean
+
+__all__ = ["BILINGUAL", "EDITION", "FORMATS", "checked_formats"]
 
 FORMATS = {
     "fp-html": "fpanalysis.publish.html:HtmlExporter",
@@ -26,3 +30,11 @@ EDITION = {"fp-report": "fpanalysis.publish.edition:EditionExporter"}
 
 BILINGUAL = ("fp-facts",)
 """Formats that carry both languages: one file a release."""
+
+
+def checked_formats(formats: Sequence[str]) -> tuple[str, ...]:
+    """Return the formats asked for, all when none is. Raises PublishError for one that does not exist."""
+    for format in formats:
+        if format not in FORMATS:
+            raise PublishError(f"format {format!r} does not exist{did_you_mean(format, FORMATS)}")
+    return tuple(formats) or tuple(FORMATS)

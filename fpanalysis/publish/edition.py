@@ -18,16 +18,15 @@ from nbformat import NotebookNode
 from traitlets import List, Unicode
 from traitlets.config import Config
 
-from ..errors import PublishError, did_you_mean
 from ..wording import LANGS
-from . import BILINGUAL, FORMATS
+from . import BILINGUAL, FORMATS, checked_formats
 from .document import Document
 from .exporter import ReportExporter
 from .facts import facts_csv
 from .languages import check_languages
 from .numbers import Sayings, find
 
-__all__ = ["EditionExporter", "checked_formats", "edition", "publish_edition"]
+__all__ = ["EditionExporter", "edition", "publish_edition"]
 
 FACTS, FACTS_CSV = ".facts.json", ".facts.csv"
 
@@ -115,11 +114,3 @@ def publish_edition(
 
 def _file_name(extension: str, lang: str) -> str:
     return extension.removeprefix(".") if extension in (FACTS, FACTS_CSV) else f"report.{lang}{extension}"
-
-
-def checked_formats(formats: Sequence[str]) -> tuple[str, ...]:
-    """Return the formats asked for, all when none is. Raises PublishError for one that does not exist."""
-    for format in formats:
-        if format not in FORMATS:
-            raise PublishError(f"format {format!r} does not exist{did_you_mean(format, FORMATS)}")
-    return tuple(formats) or tuple(FORMATS)
