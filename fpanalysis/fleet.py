@@ -229,11 +229,11 @@ LOST = {
 
 
 def _lost(home: Home, place: str, error: Exception) -> ledger.Event:
-    """Return the event, written to the ledger, of a place whose task ended without one."""
-    last = [event for event in ledger.read(home.ledger, place) if event.event == "started"]
+    """Return the event, written to the ledger, of a place whose task ended without one; of the report it was at."""
+    at_work = [event.period for event in ledger.read(home.ledger, place)[-1:] if event.event == "started"]
     kind = type(error).__name__
     reason = LOST.get(kind) or sentence(error)
-    event = ledger.Event(place, last[-1].period if last else "", "failed", reason=reason, kind=kind)
+    event = ledger.Event(place, "".join(at_work), "failed", reason=reason, kind=kind)
     return ledger.append(home.ledger, event, now=ledger.local_time)
 
 

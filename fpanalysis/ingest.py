@@ -648,7 +648,7 @@ class _Reader:
             else:
                 records.append([number, *values])
         table = np.array(records, dtype=object).reshape(-1, 1 + len(heading))
-        return pd.DataFrame(table, columns=["#", *heading]), totals
+        return pd.DataFrame(table, columns=["#", *heading], dtype=object), totals
 
     def _sums(self, row: Sequence[str], heading: Mapping[str, int]) -> str:
         """Return what a totals row adds up ("block" or "all"), "" for any other row.

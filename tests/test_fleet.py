@@ -375,11 +375,15 @@ def test_a_fault_outside_of_any_report_is_a_failure_of_each_place_and_no_crash(h
     (house.root / "notebooks").unlink()
     shutil.copytree(root / "notebooks", house.root / "notebooks")
     (house.root / "notebooks" / "own.ipynb").write_text("half a notebook")
+    ledger.append(house.ledger, ledger.Event("a", "2017H2", "started"), now=ledger.local_time)
+    ledger.append(house.ledger, ledger.Event("a", "2017H2", "done", release="r1"), now=ledger.local_time)
     heard = []
     found = fleet.run_due(house, today=TODAY, heard=lambda place, events: heard.extend(events), make=release)
 
-    assert {(e.place, e.event, e.kind) for e in heard} == {(place, "failed", "JSONDecodeError") for place in "abc"}
-    assert heard == ledger.read(house.ledger)
+    assert {(e.place, e.period, e.event, e.kind) for e in heard} == {
+        (place, "", "failed", "JSONDecodeError") for place in "abc"
+    }
+    assert heard == ledger.read(house.ledger)[2:]
     assert set(states(found).values()) == {"due"}
 
 
