@@ -339,7 +339,7 @@ def _told(found: Sequence[Any], words: argparse.Namespace, today: dt.date, wrong
     places = len({report.place for report in found})
     print(
         f"{places} place{'s' * (places != 1)}:",
-        ", ".join(f"{number} {state}" for state, number in told["counts"].items() if number),
+        ", ".join(f"{number} {state}" for state, number in told["counts"].items() if number) or "no reports",
     )
     if words.json:
         with storage(words.json.parent):
