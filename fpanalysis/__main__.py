@@ -220,8 +220,8 @@ def _noted(asked: Mapping[str, Any], period: Period, work: Callable[[], tuple[Pa
 
     later = ", ".join(p.parent.name for p in releases.told_after(home, place, period))
     warned = later and (
-        f"{later} of {place} is published and does not know of this report of {period.key}: what one of them hides, "
-        f"the two may tell together; run {later} again after this"
+        f"published reports of {place} do not know of this one of {period.key}: what one of them hides, it may tell "
+        f"together with this; run again after this, in this order: {later}"
     )
     if warned:
         _say(warned)
@@ -339,7 +339,7 @@ def _told(found: Sequence[Any], words: argparse.Namespace, today: dt.date, wrong
     places = len({report.place for report in found})
     print(
         f"{places} place{'s' * (places != 1)}:",
-        ", ".join(f"{number} {state}" for state, number in told["counts"].items() if number),
+        ", ".join(f"{number} {state}" for state, number in told["counts"].items() if number) or "no reports",
     )
     if words.json:
         with storage(words.json.parent):

@@ -371,7 +371,7 @@ def notebooks_of(params: Params) -> tuple[str, ...]:
 def deliveries(home: Home, params: Params) -> list[Delivery]:
     """Return all raw files of a place; a province need not have any."""
     folder = home.raw / params.place
-    return [] if params.counties and not folder.is_dir() else find_deliveries(folder, calendar=params.calendar)
+    return [] if params.counties and not folder.is_dir() else find_deliveries(folder, params.calendar)
 
 
 def closing_day(everything: Sequence[Delivery], period: Period, days: int) -> dt.date:

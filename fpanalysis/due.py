@@ -35,7 +35,7 @@ from .params import Params, load_params
 from .paths import Home
 from .periods import Period
 
-__all__ = ["STATES", "Report", "current", "reports", "scan"]
+__all__ = ["STATES", "Report", "current", "is_by_hand", "reports", "scan"]
 
 STATES = ("due", "done", "failed", "late", "not due")
 MONTH = {"births": "registered", "registrations": "month", "checkups": "month", "payments": "due"}
@@ -271,13 +271,18 @@ def _out_of_date(home: Home, release: Path | None, hashed: Hashed = releases.con
     manifest = releases.manifest_of(release) if release else {}
     if not release:
         return "never made", ""
-    asked = manifest.get("asked", {})
-    if asked.get("as_of") or asked.get("parameters") or not asked:
+    if is_by_hand(manifest):
         return f"{release.name} was made by hand with other parameters", ""
     changed = releases.changes(home, manifest, hashed)
     content, program = ([name for name in changed if (name in PROGRAM) == part] for part in (False, True))
     why = f"changed since {release.name}: {', '.join(content)}" if content else ""
     return why, f"made with an older version ({', '.join(program)}); --due --upgrade makes it anew" if program else ""
+
+
+def is_by_hand(manifest: Mapping[str, Any]) -> bool:
+    """Return whether a release was made with parameters of its own, which no run of what is due would give it."""
+    asked = manifest.get("asked", {})
+    return not asked or bool(asked.get("as_of") or asked.get("parameters"))
 
 
 def data_mark(home: Home, place: str, period: Period, hashed: Hashed = releases.content_hash) -> str:

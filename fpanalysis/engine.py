@@ -64,13 +64,15 @@ class HonestClient(PapermillNotebookClient):
         try:
             self.execute_cell(cell, index)
         except CellExecutionError as error:
+            if not any(output.output_type == "error" for output in cell.outputs):  # IPython prints some, to stderr
+                _put(cell, error.ename, error.evalue)
             self.nb_man.cell_exception(cell, cell_index=index, exception=error)
         self.nb_man.cell_complete(cell, cell_index=index)
 
     def _record(self, cell: NotebookNode, index: int, error: Exception) -> None:
         late = isinstance(error, CellTimeoutError)
         name, said = (TIMED_OUT, self._too_late()) if late else (KILLED, self._dead())
-        cell.outputs.append(new_output("error", ename=name, evalue=said, traceback=[f"{name}: {said}"]))
+        _put(cell, name, said)
         self.nb_man.cell_exception(cell, cell_index=index, exception=error)
         self.nb_man.cell_complete(cell, cell_index=index)
 
@@ -85,6 +87,11 @@ class HonestClient(PapermillNotebookClient):
             return f"the kernel ended by itself with exit code {code}; run the cells before this one by hand to see why"
         how = f"signal {-code}" if code else "no reason known"
         return f"the kernel was killed ({how}); out of memory is the usual cause: close other programs and run again"
+
+
+def _put(cell: NotebookNode, name: str, said: str) -> None:
+    """Put an error into the outputs of a cell, where papermill and people look for it."""
+    cell.outputs.append(new_output("error", ename=name, evalue=said, traceback=[f"{name}: {said}"]))
 
 
 class HonestEngine(NBClientEngine):

@@ -134,12 +134,21 @@ def _is_wanting(home: Home, report: due.Report, url: str, copied: Callable[[Path
 
 
 def _brought(home: Home, found: Sequence[due.Report], url: str) -> list[ledger.Event]:
-    """Lead to, and copy, the last good releases of reports that are late or were not made anew; return the copies."""
+    """Lead to, and copy, the last good releases of reports that are late or were not made anew; return the copies.
+
+    One that was made by hand with parameters of its own, to try something out, say, stays here.
+    """
     older = {home.releases(r.place, r.period) / r.release: r for r in found if r.release and r.state != "done"}
     for release in older:
         releases.mend_latest(release, home)
-    away = [(release, report) for release, report in older.items() if url and not is_copied(release, url)]
-    return [_copied(home, release, report, url) for release, report in away]
+    usual = [release for release in older if url and not _is_by_hand(release)]
+    return [_copied(home, release, older[release], url) for release in usual if not is_copied(release, url)]
+
+
+def _is_by_hand(release: Path) -> bool:
+    with suppress(ValueError):  # a manifest that cannot be read: copying will say so
+        return due.is_by_hand(releases.manifest_of(release))
+    return False
 
 
 def _copied(home: Home, release: Path, report: due.Report, url: str) -> ledger.Event:
@@ -229,11 +238,11 @@ LOST = {
 
 
 def _lost(home: Home, place: str, error: Exception) -> ledger.Event:
-    """Return the event, written to the ledger, of a place whose task ended without one."""
-    last = [event for event in ledger.read(home.ledger, place) if event.event == "started"]
+    """Return the event, written to the ledger, of a place whose task ended without one; of the report it was at."""
+    at_work = [event.period for event in ledger.read(home.ledger, place)[-1:] if event.event == "started"]
     kind = type(error).__name__
     reason = LOST.get(kind) or sentence(error)
-    event = ledger.Event(place, last[-1].period if last else "", "failed", reason=reason, kind=kind)
+    event = ledger.Event(place, "".join(at_work), "failed", reason=reason, kind=kind)
     return ledger.append(home.ledger, event, now=ledger.local_time)
 
 

@@ -118,8 +118,8 @@ class Data:
         return (kind == "prose" and bool(self.prose)) or (kind in self.frames and len(self.frames[kind]) > 0)
 
 
-def find_deliveries(folder: Path, as_of: dt.date | None = None, calendar: str = "calendar") -> list[Delivery]:
-    """Return every raw file below a place's folder received by `as_of` (all when None), oldest first.
+def find_deliveries(folder: Path, calendar: str = "calendar") -> list[Delivery]:
+    """Return every raw file below a place's folder, oldest first.
 
     `calendar` is that of the place, for periods in file names. Raises DataError naming every file or folder whose
     name is not understood, or that would not be seen.
@@ -142,7 +142,7 @@ def find_deliveries(folder: Path, as_of: dt.date | None = None, calendar: str = 
     faults += _same_part(found)
     if faults:
         raise DataError(faults)
-    return received_by(found, as_of)
+    return received_by(found)
 
 
 def received_by(found: Sequence[Delivery], as_of: dt.date | None = None) -> list[Delivery]:
@@ -648,7 +648,7 @@ class _Reader:
             else:
                 records.append([number, *values])
         table = np.array(records, dtype=object).reshape(-1, 1 + len(heading))
-        return pd.DataFrame(table, columns=["#", *heading]), totals
+        return pd.DataFrame(table, columns=["#", *heading], dtype=object), totals
 
     def _sums(self, row: Sequence[str], heading: Mapping[str, int]) -> str:
         """Return what a totals row adds up ("block" or "all"), "" for any other row.

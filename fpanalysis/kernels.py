@@ -64,6 +64,8 @@ ANSWER = 5
 """Seconds within which a parent says that a signal has been sent."""
 END = 2
 """Seconds that a forked kernel that was asked to end is listened to before jupyter_client's own ways begin."""
+AGAIN = 0.005
+"""Seconds between looks whether such a kernel has ended."""
 CONNECT = 10
 """Milliseconds between tries to connect to a kernel that does not listen yet: ZeroMQ's 100 are as long as its start."""
 LONGEST_PATH = 100
@@ -288,10 +290,13 @@ class WarmProvisioner(LocalProvisioner):
         return self.connection_info
 
     async def shutdown_requested(self, restart: bool = False) -> None:
-        """Wait for the end of a forked kernel, of which its parent tells at once; jupyter_client looks every 0.1 s."""
-        if isinstance(self.process, WarmKernel):
-            with suppress(subprocess.TimeoutExpired):
-                await asyncio.to_thread(self.process.wait, END)
+        """Wait for the end of a forked kernel, looking often; jupyter_client looks every 0.1 s.
+
+        No other thread waits meanwhile: two that listen to the parent would take its words from each other.
+        """
+        end = time.monotonic() + END
+        while isinstance(self.process, WarmKernel) and self.process.poll() is None and time.monotonic() < end:
+            await asyncio.sleep(AGAIN)
 
 
 def _forked(cmd: Sequence[str], wishes: Mapping[str, Any]) -> WarmKernel:

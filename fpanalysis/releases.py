@@ -9,6 +9,7 @@ Imports nothing but the standard library, so that a report that has not changed 
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import hashlib
 import json
@@ -153,26 +154,32 @@ def read_before(home: Home, place: str, period: Period) -> list[Path]:
 
 
 def told_after(home: Home, place: str, period: Period) -> list[Path]:
-    """Return the newest releases of longer or later periods that share months with `period` and look back on it.
+    """Return the newest releases of longer or later periods that share months with `period` and look back on it, in the
+    order in which they are to be made again.
 
     They do not know of a report of `period` that is made now: what they hide may be told by the two together.
     """
     others = [p for p in _periods_of(home, place) if p.start <= period.end and period.start <= p.end]
-    there = [newest(home.releases(place, other.key)) for other in others if _looks_back(other, period)]
-    return [release for release in there if release]
+    later = sorted((p for p in others if _looks_back(p, period)), key=_place_in_time)
+    return [release for other in later if (release := newest(home.releases(place, other.key)))]
 
 
 def _periods_of(home: Home, place: str) -> list[Period]:
     """Return the periods that have a folder in a place's outputs."""
     folder = home.outputs / place
-    found = [_named(p.name) for p in folder.iterdir()] if folder.is_dir() else []
+    found = {_named(p.name) for p in folder.iterdir()} if folder.is_dir() else set()
     return sorted((period for period in found if period), key=str)
 
 
 def _looks_back(period: Period, other: Period) -> bool:
     """Return whether a report of `period` reads the one of `other`."""
     near = other.whole_year() == period.whole_year() or other == period.previous()
-    return near and (other.end, -other.start.toordinal()) < (period.end, -period.start.toordinal())
+    return near and _place_in_time(other) < _place_in_time(period)
+
+
+def _place_in_time(period: Period) -> tuple[dt.date, int]:
+    """Return what orders reports as they are made: by their end, of those with the same end the shortest first."""
+    return period.end, -period.start.toordinal()
 
 
 def published(home: Home, period: Period, counties: Sequence[str]) -> dict[str, Path]:

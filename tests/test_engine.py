@@ -73,6 +73,18 @@ def test_an_exception_is_recorded_as_ever(kind, tmp_path):
     assert error.ename == "ZeroDivisionError"
 
 
+@pytest.mark.parametrize("clock", [True, False])
+def test_a_failure_that_ipython_only_prints_is_one_also_in_the_last_cell(kind, tmp_path, clock):
+    notebook, error = ended(tmp_path, "1", "%nosuchmagic", clock=clock)
+
+    assert (error.ename, error.evalue, error.cell_index) == (
+        "UsageError",
+        "Line magic function `%nosuchmagic` not found.",
+        1,
+    )
+    assert [output.output_type for output in notebook.cells[1].outputs] == ["stream", "error"]
+
+
 def test_noise_goes_into_the_notebook_and_harms_nothing(kind, tmp_path):
     notebook, error = ended(tmp_path, NOISE, "1 / 0")
 

@@ -329,6 +329,28 @@ def test_the_last_good_release_of_a_report_that_is_late_is_copied(house, tmp_pat
     assert (tmp_path / "shop" / "a" / "2018H1" / "r1" / "manifest.json").is_file()
 
 
+@pytest.mark.parametrize("as_of", ["", "2018-05-01"])
+def test_a_release_made_by_hand_before_its_time_is_copied_unless_it_has_parameters_of_its_own(house, tmp_path, as_of):
+    made, _ = release("a", "2018H1", home=house.root)
+    manifest = releases.manifest_of(made)
+    manifest["asked"]["as_of"] = as_of
+    (made / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    found = fleet.run_due(house, today=dt.date(2018, 6, 1), only=["a"], url=f"file://{tmp_path}/shop", make=release)
+
+    assert [r.state for r in found if r.period == "2018H1"] == ["not due"]
+    assert (tmp_path / "shop" / "a" / "2018H1").exists() is not bool(as_of)
+
+
+def test_a_release_whose_manifest_cannot_be_read_is_told_as_not_copied(house, tmp_path):
+    made, _ = release("a", "2018H1", home=house.root)
+    (made / "manifest.json").write_text('{"half')
+    heard = []
+    hear = {"heard": lambda place, events: heard.extend(events)}
+    fleet.run_due(house, today=dt.date(2018, 1, 2), only=["a"], url=f"file://{tmp_path}/shop", make=release, **hear)
+
+    assert [e.event for e in heard if e.period == "2018H1"] == ["not copied"]
+
+
 def test_a_store_that_does_not_take_the_last_good_release_is_told_and_makes_nothing_again(house, tmp_path):
     make = functools.partial(refusing, kind=ParamsError)
     fleet.run_due(house, today=TODAY, only=["a"], make=make)
@@ -375,11 +397,15 @@ def test_a_fault_outside_of_any_report_is_a_failure_of_each_place_and_no_crash(h
     (house.root / "notebooks").unlink()
     shutil.copytree(root / "notebooks", house.root / "notebooks")
     (house.root / "notebooks" / "own.ipynb").write_text("half a notebook")
+    ledger.append(house.ledger, ledger.Event("a", "2017H2", "started"), now=ledger.local_time)
+    ledger.append(house.ledger, ledger.Event("a", "2017H2", "done", release="r1"), now=ledger.local_time)
     heard = []
     found = fleet.run_due(house, today=TODAY, heard=lambda place, events: heard.extend(events), make=release)
 
-    assert {(e.place, e.event, e.kind) for e in heard} == {(place, "failed", "JSONDecodeError") for place in "abc"}
-    assert heard == ledger.read(house.ledger)
+    assert {(e.place, e.period, e.event, e.kind) for e in heard} == {
+        (place, "", "failed", "JSONDecodeError") for place in "abc"
+    }
+    assert heard == ledger.read(house.ledger)[2:]
     assert set(states(found).values()) == {"due"}
 
 

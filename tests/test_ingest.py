@@ -35,7 +35,7 @@ def read(tmp_path):
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
-        found = ingest.find_deliveries(tmp_path, as_of)
+        found = ingest.received_by(ingest.find_deliveries(tmp_path), as_of)
         return ingest.read_files(
             found,
             files=files or {"births": BIRTHS},

@@ -323,6 +323,24 @@ def test_a_client_does_not_wait_for_ever_and_a_kernel_that_will_not_end_is_kille
     assert gone(asyncio.run(look()))
 
 
+def test_who_looks_at_a_kernel_while_it_is_asked_to_end_hears_how_it_ended():
+    async def ended() -> list[int]:
+        manager, client = await started(0)
+        await client.wait_for_ready(timeout=60)
+        client.stop_channels()
+        process, heard = manager.provisioner.process, []
+
+        async def look() -> None:
+            while process.poll() is None:
+                await asyncio.sleep(0)
+            heard.append(process.returncode)
+
+        await asyncio.gather(manager.shutdown_kernel(), look())
+        return [*heard, process.returncode]
+
+    assert asyncio.run(ended()) == [0, 0]
+
+
 def test_kernels_started_from_a_kernel_come_from_the_same_parent(tmp_path):
     code = """
 import os, sys

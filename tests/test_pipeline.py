@@ -355,7 +355,9 @@ def test_a_report_that_a_published_one_does_not_know_of_is_said_and_noted(home, 
     monkeypatch.setattr(pipeline, "run_report", lambda place, period, **given: (house.releases(place, period), True))
     house.releases("renqiu", period).mkdir(parents=True, exist_ok=True)
     done = command(home, "run", "renqiu", period)
-    sentence = "2018 of renqiu is published and does not know of this report of 2018H1: what one of them hides, the two"
+    sentence = (
+        "published reports of renqiu do not know of this one of 2018H1: what one of them hides, it may tell together"
+    )
 
     assert (done.returncode, sentence in done.stderr) == (0, warned)
     assert ledger.read(house.ledger)[-1].reason.startswith(sentence) is warned
