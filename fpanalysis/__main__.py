@@ -108,8 +108,8 @@ def _run_options(command: argparse.ArgumentParser) -> None:
 
 
 def _state_options(command: argparse.ArgumentParser) -> None:
-    words = "list only reports in these states, all are counted: due, done, failed, late, 'not due'"
-    command.add_argument("--state", nargs="+", default=[], metavar="STATE", help=words)
+    words = "list only reports in these states (failed,late), all are counted: due, done, failed, late, not due"
+    command.add_argument("--state", type=lambda words: words.split(","), default=[], metavar="STATES", help=words)
     command.add_argument("--json", type=Path, metavar="FILE", help="write the state of every report as JSON")
     command.add_argument("--today", type=dt.date.fromisoformat, default=None, metavar="DATE", help="instead of today")
 

@@ -328,7 +328,7 @@ def test_params_of_one_place_that_are_wrong_are_a_failure_of_that_place(home, tm
 
 
 def test_status_lists_the_states_asked_for_and_counts_all(home):
-    done = command(home, "status", "--today", "2018-07-20", "--state", "failed", "not due")
+    done = command(home, "status", "--today", "2018-07-20", "--state", "failed,not due")
 
     assert [line.split()[:2] for line in done.stdout.splitlines()[:-1]] == [["renqiu", "2018H2"], ["renqiu", "2018"]]
     assert done.stdout.splitlines()[-1] == "1 place: 1 due, 2 not due"

@@ -30,7 +30,7 @@ import typst
 
 from ..blocks import Cards, Column, Figure, Heading, Table, csv_text
 from ..errors import PublishError
-from ..typeface import FALLBACK, text_width, typst_fonts
+from ..typeface import BUNDLED, FALLBACK, text_width, typst_fonts
 from ..wording import text
 from .document import Document, Output, Part, Passage, Tokens, plain_text
 from .exporter import ReportExporter
@@ -413,12 +413,16 @@ def _cut(table: Table, columns: Sequence[int], widths: Sequence[float]) -> dict[
 def _low(
     table: Table, columns: Sequence[int], widths: Sequence[float], size: float, fonts: Mapping[str, Path]
 ) -> list[bool]:
-    """Return which rows surely take one line, so that typst need not set them once more to learn their height."""
+    """Return which rows surely take one line, so that typst need not set them once more to learn their height.
+
+    Only in the fonts of the package is a line as wide as its characters: others move pairs of them (kerning).
+    """
     last = len(table.texts) - 1
 
     def is_low(words: str, width: float, weight: str) -> bool:
         is_plain = words.isprintable() and not words.endswith("]")  # no line end, no raised mark
-        return is_plain and text_width(words, fonts[weight]) * size < width - GAP + 0.01
+        font = fonts[weight]
+        return is_plain and font.parent == BUNDLED and text_width(words, font) * size < width - GAP + 0.01
 
     rows = [("bold" if table.total and n == last else "regular", [row[column] for column in columns])
             for n, row in enumerate(table.texts)]  # fmt: skip
