@@ -196,7 +196,7 @@ def test_kills_of_a_dask_fleet_change_nothing(tmp_path):
     assert code == 0
     assert (content(stormy), told(stormy)) == (wanted, {"r1"})
     assert storm.again == []
-    assert rounds < KILLS / 2, "the kills came too late to disturb anything"
+    assert rounds < 0.8 * KILLS, "the kills came too late to disturb anything"  # a calm run may have been a slow one
     assert set(storm.killed) == set(VICTIMS)
 
 
