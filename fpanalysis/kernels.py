@@ -343,8 +343,7 @@ class WarmKernelManager(AsyncKernelManager):
 
     @default("context")
     def _context_default(self) -> zmq.asyncio.Context:
-        self._created_context = True
-        context = zmq.asyncio.Context()
+        context: zmq.asyncio.Context = super()._context_default()
         context.setsockopt(zmq.RECONNECT_IVL, CONNECT)
         return context
 

@@ -177,7 +177,7 @@ def test_kills_of_a_dask_fleet_change_nothing(tmp_path):
     storm = Storm(stormy, words, random.Random(20180630))
     rounds = 0
     while len(storm.killed) < KILLS:
-        code = storm.kill(storm.rng.uniform(0.05, 0.5) * length)
+        code = storm.kill(storm.rng.uniform(0.05, 0.4) * length)
 
         assert whole(stormy)
         if code == 0:
@@ -196,7 +196,7 @@ def test_kills_of_a_dask_fleet_change_nothing(tmp_path):
     assert code == 0
     assert (content(stormy), told(stormy)) == (wanted, {"r1"})
     assert storm.again == []
-    assert rounds < 0.8 * KILLS, "the kills came too late to disturb anything"  # a calm run may have been a slow one
+    assert rounds < KILLS / 2, "the kills came too late to disturb anything"
     assert set(storm.killed) == set(VICTIMS)
 
 
